@@ -1,0 +1,124 @@
+/**
+ * The catalog of accelerators. Figures are vendors' specifications; those of cards nobody published measurements for are unverified.
+ * Sources: aiconfigurator system files (H100, H200, A100-80, L40S, L4, B200, RTX PRO 6000), LLM-Viewer (V100, A40, A6000, A100-40),
+ * Oracle's and AMD's pages (MI300X), vendors' datasheets for the rest. Prices: SkyPilot's and gpuhunt's public catalogs.
+ */
+import { z } from 'zod';
+import { UellmError } from './errors.ts';
+import { GIB, GIGA } from './units.ts';
+
+export interface AcceleratorKind {
+  id: string;
+  /** Names that other sources use for the same card. */
+  aliases: readonly string[];
+  vendor: string;
+  memoryBytes: number;
+  memoryBandwidthBytesPerSecond: number;
+  /** Dense bf16 throughput. */
+  bf16FlopsPerSecond: number;
+  /** Between accelerators of one host, each direction; null where unknown. */
+  linkBandwidthBytesPerSecond: number | null;
+  /** Between an accelerator and its host, each direction; null where unknown. */
+  hostBandwidthBytesPerSecond: number | null;
+  powerWatts: number | null;
+  /** Rental price of one accelerator; null where the catalog has none. */
+  usdPerHour: number | null;
+  priceSource: string | null;
+}
+
+export const ACCELERATOR_KINDS: readonly AcceleratorKind[] = [
+  // id, aliases, vendor, memory GiB, memory GB/s, bf16 TFLOP/s, link GB/s, host GB/s, watts, usd/h, source of the price
+  kind('T4', ['t4'], 'NVIDIA', 16, 320, 65, 16, 16, 70, null),
+  kind('V100-16', ['v100'], 'NVIDIA', 16, 900, 112, 150, 16, 300, 0.55, 'SkyPilot catalog v7 lambda gpu_8x_v100 4.40/8'),
+  kind('A10G', ['a10g'], 'NVIDIA', 24, 600, 125, 32, 32, 150, null),
+  kind('L4', ['l4'], 'NVIDIA', 24, 300, 121, 32, 32, 72, null),
+  kind('A40', ['a40'], 'NVIDIA', 48, 696, 149.7, 32, 32, 300, null),
+  kind('A6000', ['a6000', 'rtx_a6000'], 'NVIDIA', 48, 768, 154.8, 32, 32, 300, 0.8, 'SkyPilot catalog v7 lambda'),
+  kind('L40S', ['l40s'], 'NVIDIA', 45, 864, 362, 32, 32, 350, 1.55, 'SkyPilot catalog v7 nebius gpu-l40s-a_1gpu-8vcpu-32gb'),
+  kind('RTX4090', ['rtx4090'], 'NVIDIA', 24, 1008, 165, 32, 32, 450, null),
+  kind('RTXPRO6000-SE', ['rtx_pro_6000_server'], 'NVIDIA', 96, 1792, 467.8, 64, 64, 600, null),
+  kind(
+    'A100-40G-SXM',
+    ['a100-40', 'a100-40g'],
+    'NVIDIA',
+    40,
+    1555,
+    312,
+    300,
+    32,
+    400,
+    1.29,
+    'SkyPilot catalog v7 lambda gpu_8x_a100 10.32/8',
+  ),
+  kind(
+    'A100-80G-SXM',
+    ['a100_sxm', 'a100-80', 'a100-80g'],
+    'NVIDIA',
+    80,
+    2039,
+    312,
+    300,
+    32,
+    400,
+    1.89,
+    'SkyPilot catalog v7 runpod A100-80GB-SXM',
+  ),
+  kind('H100-SXM', ['h100_sxm', 'h100'], 'NVIDIA', 80, 3350, 989, 450, 64, 700, 2.95, 'SkyPilot catalog v7 nebius'),
+  kind('H200-SXM', ['h200_sxm', 'h200'], 'NVIDIA', 141, 4800, 989, 450, 64, 700, 3.5, 'SkyPilot catalog v7 nebius'),
+  kind('B200-SXM', ['b200_sxm', 'b200'], 'NVIDIA', 180, 7700, 2250, 900, 128, 1000, 5.5, 'SkyPilot catalog v7 nebius 8x 44.00/8'),
+  kind('MI300X', ['mi300x'], 'AMD', 192, 5300, 1307, 448, 64, 750, null),
+  kind('Gaudi2', ['gaudi2'], 'Intel', 96, 2450, 432, 262, 32, 600, null),
+  kind('Gaudi3', ['gaudi3'], 'Intel', 128, 3700, 1835, 525, 64, 900, null),
+  kind('TPU-v5e', ['tpu_v5e'], 'Google', 16, 819, 197, null, null, null, 1.2, 'gpuhunt tpu_pricing.json us-central1'),
+  kind('TPU-v6e', ['tpu_v6e'], 'Google', 32, 1640, 918, null, null, null, 2.7, 'gpuhunt tpu_pricing.json us-east1'),
+];
+
+const byName = new Map(ACCELERATOR_KINDS.flatMap((k) => [k.id, ...k.aliases].map((name) => [name.toLowerCase(), k] as const)));
+
+/** The kind by id or alias, or undefined. */
+export function findAcceleratorKind(name: string): AcceleratorKind | undefined {
+  return byName.get(name.toLowerCase());
+}
+
+/** The kind by id or alias. @throws not-found */
+export function acceleratorKind(name: string): AcceleratorKind {
+  const found = findAcceleratorKind(name);
+  if (!found) throw new UellmError({ kind: 'not-found', what: 'accelerator kind', name });
+  return found;
+}
+
+/** Takes an id or an alias, gives the id. */
+export const acceleratorKindSchema = z.string().transform((name, ctx) => {
+  const found = findAcceleratorKind(name);
+  if (found) return found.id;
+  ctx.addIssue({ code: 'custom', message: `one of ${ACCELERATOR_KINDS.map((k) => k.id).join(', ')}` });
+  return z.NEVER;
+});
+
+function kind(
+  id: string,
+  aliases: string[],
+  vendor: string,
+  memoryGib: number,
+  memoryGbs: number,
+  tflops: number,
+  linkGbs: number | null,
+  hostGbs: number | null,
+  powerWatts: number | null,
+  usdPerHour: number | null,
+  priceSource: string | null = null,
+): AcceleratorKind {
+  return {
+    id,
+    aliases,
+    vendor,
+    memoryBytes: memoryGib * GIB,
+    memoryBandwidthBytesPerSecond: memoryGbs * GIGA,
+    bf16FlopsPerSecond: tflops * 1e12,
+    linkBandwidthBytesPerSecond: linkGbs === null ? null : linkGbs * GIGA,
+    hostBandwidthBytesPerSecond: hostGbs === null ? null : hostGbs * GIGA,
+    powerWatts,
+    usdPerHour,
+    priceSource,
+  };
+}

@@ -1,0 +1,64 @@
+/** A deployment: what someone wants served. It carries no SLO of its own; policies do. */
+import { z } from 'zod';
+import { acceleratorKindSchema } from './accelerators.ts';
+import { nameSchema } from './names.ts';
+
+export const engineKindSchema = z.enum(['vllm', 'triton', 'simulated']);
+export type EngineKind = z.infer<typeof engineKindSchema>;
+
+const engineArgSchema = z.union([z.string(), z.number(), z.boolean()]);
+
+export const demandSchema = z.strictObject({
+  requestsPerSecond: z.number().nonnegative().max(1e6),
+  inputTokens: z.number().positive().max(1e7),
+  outputTokens: z.number().positive().max(1e7),
+});
+/** Requests a second and the mean lengths: a first guess, or what was observed or forecast. */
+export type Demand = z.infer<typeof demandSchema>;
+
+export const rolloutStrategySchema = z.enum(['canary', 'blue-green', 'recreate']);
+
+const canaryStepSchema = z.strictObject({
+  /** Share of the traffic that the new revision takes, per cent. */
+  weight: z.number().int().min(1).max(99),
+  pauseSeconds: z.number().nonnegative().max(86_400).default(60),
+});
+
+export const deploymentSpecSchema = z
+  .strictObject({
+    name: nameSchema,
+    model: nameSchema,
+    engine: z.strictObject({
+      kind: engineKindSchema,
+      /** Flags of the engine, e.g. `{ max-model-len: 8192 }`. */
+      args: z.record(z.string().regex(/^[a-z0-9][a-z0-9-]*$/, 'flag names without dashes in front'), engineArgSchema).default({}),
+    }),
+    replicas: z
+      .strictObject({ min: z.number().int().min(0).max(1000).default(1), max: z.number().int().min(1).max(1000).default(8) })
+      .refine((r) => r.max >= r.min, { path: ['max'], message: 'a number of at least replicas.min' })
+      .default({ min: 1, max: 8 }),
+    placement: z
+      .strictObject({
+        /** Empty lists allow all. */
+        hosts: z.array(nameSchema).default([]),
+        accelerators: z.array(acceleratorKindSchema).default([]),
+        spread: z.enum(['host', 'none']).default('host'),
+      })
+      .default({ hosts: [], accelerators: [], spread: 'host' }),
+    demand: demandSchema.optional(),
+    rollout: z
+      .strictObject({
+        strategy: rolloutStrategySchema.default('canary'),
+        steps: z.array(canaryStepSchema).max(20).default([]),
+        approval: z.enum(['auto', 'manual']).default('auto'),
+      })
+      .default({ strategy: 'canary', steps: [], approval: 'auto' }),
+  })
+  .refine((d) => d.rollout.steps.every((s, i, all) => i === 0 || s.weight > (all[i - 1]?.weight ?? 0)), {
+    path: ['rollout', 'steps'],
+    message: 'steps whose weights rise',
+  });
+export type DeploymentSpec = z.infer<typeof deploymentSpecSchema>;
+
+/** The first guess where nobody gave one and nothing was observed. Source: mean of the Azure 2023 conversation trace (CC-BY-4.0). */
+export const DEFAULT_DEMAND: Demand = { requestsPerSecond: 1, inputTokens: 1155, outputTokens: 211 };

@@ -1,0 +1,62 @@
+/** Hosts and the accelerators in them: as declared (the Host object) and as they are (HostState). */
+import { z } from 'zod';
+import { acceleratorKindSchema } from './accelerators.ts';
+import { linkSpecSchema } from './links.ts';
+import { nameSchema } from './names.ts';
+
+export const acceleratorGroupSchema = z.strictObject({
+  kind: acceleratorKindSchema,
+  count: z.number().int().min(1).max(64),
+  /** The catalog's price where absent. */
+  usdPerHour: z.number().nonnegative().optional(),
+});
+
+export const externalEndpointSchema = z.strictObject({
+  /** Base URL of an OpenAI-compatible server that someone else runs. */
+  url: z.url({ protocol: /^https?$/ }),
+  model: nameSchema,
+});
+
+export const hostSpecSchema = z
+  .strictObject({
+    name: nameSchema,
+    accelerators: z.array(acceleratorGroupSchema).min(1).max(16),
+    links: z.array(linkSpecSchema).default([]),
+    /** Engines on this host only imitate accelerators; shown as such everywhere. */
+    simulated: z.boolean().default(false),
+    /** Engines that run already and are only routed and measured, never started or stopped. */
+    external: z.strictObject({ endpoints: z.array(externalEndpointSchema).min(1) }).optional(),
+  })
+  .refine((h) => !(h.simulated && h.external), { path: ['external'], message: 'absent on a simulated host' });
+export type HostSpec = z.infer<typeof hostSpecSchema>;
+
+/**
+ * ready → (cordoned → draining → drained) → ready by `uncordon`; ready → suspect after 15 s of silence → lost after 60 s more.
+ * `pending` is declared but has never been heard of.
+ */
+export const hostLivenessSchema = z.enum(['pending', 'alive', 'suspect', 'lost']);
+export const hostServiceSchema = z.enum(['schedulable', 'cordoned', 'draining', 'drained']);
+export type HostLiveness = z.infer<typeof hostLivenessSchema>;
+export type HostService = z.infer<typeof hostServiceSchema>;
+
+/** A host as planning sees it. */
+export interface HostState {
+  name: string;
+  /** One entry an accelerator, in index order: its kind. */
+  accelerators: string[];
+  links: HostSpec['links'];
+  simulated: boolean;
+  external: boolean;
+  liveness: HostLiveness;
+  service: HostService;
+}
+
+/** The accelerators of a host in index order, one kind each. */
+export function expandAccelerators(groups: HostSpec['accelerators']): string[] {
+  return groups.flatMap((g) => Array.from({ length: g.count }, () => g.kind));
+}
+
+/** May new work be placed here? */
+export function isSchedulable(host: Pick<HostState, 'liveness' | 'service' | 'external'>): boolean {
+  return host.liveness === 'alive' && host.service === 'schedulable' && !host.external;
+}

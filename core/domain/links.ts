@@ -1,0 +1,47 @@
+/** Links between accelerators: what tensor parallelism and pipelines pay for. */
+import { z } from 'zod';
+import type { AcceleratorKind } from './accelerators.ts';
+
+export const linkKindSchema = z.enum(['nvlink', 'xgmi', 'pcie', 'ethernet', 'infiniband']);
+
+export const linkSpecSchema = z.strictObject({
+  /** `accelerators` of this host, or `hosts`: from this host to any other. */
+  between: z.enum(['accelerators', 'hosts']),
+  kind: linkKindSchema.optional(),
+  /** Measured; the catalog's where absent. */
+  bandwidthBytesPerSecond: z.number().positive().optional(),
+  latencySeconds: z.number().nonnegative().optional(),
+});
+export type LinkSpec = z.infer<typeof linkSpecSchema>;
+
+export interface Link {
+  bandwidthBytesPerSecond: number;
+  latencySeconds: number;
+}
+
+/** Orders of magnitude where nothing was measured. Sources: Vidur's network profiles (A100, H100), aiconfigurator (PCIe). */
+const DEFAULTS: Record<z.infer<typeof linkKindSchema>, Link> = {
+  nvlink: { bandwidthBytesPerSecond: 300e9, latencySeconds: 10e-6 },
+  xgmi: { bandwidthBytesPerSecond: 300e9, latencySeconds: 10e-6 },
+  pcie: { bandwidthBytesPerSecond: 18.6e9, latencySeconds: 12e-6 },
+  infiniband: { bandwidthBytesPerSecond: 36e9, latencySeconds: 19e-6 },
+  ethernet: { bandwidthBytesPerSecond: 8e9, latencySeconds: 29e-6 },
+};
+
+/** Bandwidth below which a link is slow: cards that only share PCIe. */
+export const SLOW_LINK_BYTES_PER_SECOND = 50e9;
+
+/** The link between the accelerators of one host: what was declared, else what the catalog says of the kind. */
+export function intraHostLink(links: readonly LinkSpec[], accelerator: AcceleratorKind): Link {
+  const spec = links.find((l) => l.between === 'accelerators');
+  const catalog = accelerator.linkBandwidthBytesPerSecond ?? DEFAULTS.pcie.bandwidthBytesPerSecond;
+  const base: Link = spec?.kind
+    ? DEFAULTS[spec.kind]
+    : { bandwidthBytesPerSecond: catalog, latencySeconds: DEFAULTS.nvlink.latencySeconds };
+  return {
+    bandwidthBytesPerSecond:
+      spec?.bandwidthBytesPerSecond ??
+      (spec?.kind === 'nvlink' ? Math.max(catalog, base.bandwidthBytesPerSecond) : base.bandwidthBytesPerSecond),
+    latencySeconds: spec?.latencySeconds ?? base.latencySeconds,
+  };
+}

@@ -1,0 +1,25 @@
+/** Refusals and waits as values: why a plan does not do something, in the same words for planner, API, CLI, dashboard and Temporal's UI. */
+import { z } from 'zod';
+
+export const refusalSchema = z.object({
+  kind: z.enum(['waiting', 'refused']),
+  /** The constraint that binds. */
+  on: z.enum([
+    'accelerators', // no group of free accelerators is large enough
+    'memory', // weights and a minimum of KV cache do not fit any shape
+    'slo', // it fits, but no shape meets the targets
+    'placement', // the deployment's own host or accelerator lists exclude every candidate
+    'disruption-budget', // as many replicas are moving as may move at once
+    'rollout', // a rollout of this deployment holds it
+    'drain', // a drain of this host is running
+    'hosts-lost', // too many hosts vanished together: it may be us who are away
+  ]),
+  /** What it is about: a deployment, a host or a replica. */
+  subject: z.string(),
+  /** One sentence: the constraint with its figures. */
+  message: z.string(),
+  /** The nearest thing that would be feasible, e.g. `fits with 2 more A100-80G-SXM`. */
+  nearest: z.string().optional(),
+});
+
+export type Refusal = z.infer<typeof refusalSchema>;

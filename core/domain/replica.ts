@@ -1,0 +1,39 @@
+/** A replica: one engine instance on a set of accelerators of one host. */
+import { z } from 'zod';
+import { engineKindSchema } from './deployment.ts';
+
+/**
+ * reserved → starting → warming → ready ⇄ unroutable → draining → stopped; failed from any of them.
+ * Only `ready` is routed. `unroutable`: its host is suspect or lost.
+ */
+export const replicaStateSchema = z.enum(['reserved', 'starting', 'warming', 'ready', 'unroutable', 'draining', 'stopped', 'failed']);
+export type ReplicaState = z.infer<typeof replicaStateSchema>;
+
+export const replicaSchema = z.object({
+  id: z.string(),
+  model: z.string(),
+  deployment: z.string(),
+  revision: z.number().int(),
+  host: z.string(),
+  /** Indexes of the host's accelerators. */
+  accelerators: z.array(z.number().int()),
+  /** Kind of those accelerators. */
+  acceleratorKind: z.string(),
+  tensorParallel: z.number().int(),
+  engine: engineKindSchema,
+  endpoint: z.string().nullable(),
+  state: replicaStateSchema,
+  /** Rises with every start of this replica's engine; a host refuses what is older than what it knows. */
+  generation: z.number().int(),
+  /** Share of its model's traffic relative to its siblings, per cent of a full share. */
+  weight: z.number(),
+  simulated: z.boolean(),
+  /** Why it is in this state. */
+  reason: z.string(),
+});
+export type Replica = z.infer<typeof replicaSchema>;
+
+/** Does it hold its accelerators? */
+export function holdsAccelerators(state: ReplicaState): boolean {
+  return state !== 'stopped' && state !== 'failed';
+}

@@ -1,0 +1,34 @@
+/** What a gateway needs to know of the cluster: one immutable table, replaced as a whole when its version rises. */
+import { z } from 'zod';
+import { engineKindSchema } from './deployment.ts';
+import { sloPolicySchema } from './slo-policy.ts';
+import { stepTimeCoefficientsSchema } from './step-time.ts';
+
+export const routedReplicaSchema = z.object({
+  replicaId: z.string(),
+  generation: z.number().int(),
+  deployment: z.string(),
+  revision: z.number().int(),
+  model: z.string(),
+  host: z.string(),
+  engine: engineKindSchema,
+  /** Base URL without a trailing slash. */
+  endpoint: z.string(),
+  /** Relative share of its deployment's traffic; 0 takes nothing new. */
+  weight: z.number().nonnegative(),
+  /** Requests that a gateway may have open on it at once. */
+  maxInFlight: z.number().int().positive(),
+  stepTime: stepTimeCoefficientsSchema,
+  kvCacheTokens: z.number().int().positive(),
+  simulated: z.boolean(),
+});
+export type RoutedReplica = z.infer<typeof routedReplicaSchema>;
+
+export const routingTableSchema = z.object({
+  version: z.number().int(),
+  replicas: z.array(routedReplicaSchema),
+  policies: z.array(sloPolicySchema),
+});
+export type RoutingTable = z.infer<typeof routingTableSchema>;
+
+export const EMPTY_ROUTING_TABLE: RoutingTable = { version: 0, replicas: [], policies: [] };

@@ -1,0 +1,38 @@
+/**
+ * Postgres, by way of drizzle. `schema/` has the tables, `queries/` one file an entity with the verbs on it, `migrations/` the
+ * committed SQL. Nothing outside `db/` writes SQL.
+ */
+
+import type { ExtractTablesWithRelations } from 'drizzle-orm';
+import { drizzle, type NodePgDatabase, type NodePgTransaction } from 'drizzle-orm/node-postgres';
+import pg from 'pg';
+import * as schema from './schema/index.ts';
+
+export type Database = NodePgDatabase<typeof schema>;
+export type Transaction = NodePgTransaction<typeof schema, ExtractTablesWithRelations<typeof schema>>;
+/** Queries take either, so that a caller may join several in one transaction. */
+export type Executor = Database | Transaction;
+
+export interface DatabaseConnection {
+  db: Database;
+  pool: pg.Pool;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a pool. A connection that breaks while idle is dropped, not thrown: the next query opens another.
+ * @param onError told about broken idle connections
+ */
+export function connectDatabase(
+  url: string,
+  options: { maxConnections?: number; onError?: (error: Error) => void } = {},
+): DatabaseConnection {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: options.maxConnections ?? 8,
+    connectionTimeoutMillis: 5000,
+    application_name: 'uellm',
+  });
+  pool.on('error', (error) => options.onError?.(error));
+  return { db: drizzle({ client: pool, schema, casing: 'snake_case' }), pool, close: () => pool.end() };
+}

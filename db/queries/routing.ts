@@ -1,0 +1,56 @@
+/** The routing table: what gateways route by, and its version. */
+import { and, eq, inArray, isNotNull, sql } from 'drizzle-orm';
+import type { RoutedReplica, RoutingTable } from '../../core/domain/routing.ts';
+import type { Executor } from '../client.ts';
+import { deployments, replicas, routingVersion, sloPolicies } from '../schema/index.ts';
+
+/** NOTIFY channel; its payload is the new version and nothing else. */
+export const ROUTING_CHANNEL = 'uellm_routing';
+
+/** Raises the version and tells the gateways when the surrounding transaction commits. Call it last in that transaction: it locks one row. */
+export async function bumpRoutingVersion(db: Executor): Promise<number> {
+  const [row] = await db
+    .update(routingVersion)
+    .set({ version: sql`${routingVersion.version} + 1` })
+    .where(eq(routingVersion.id, 1))
+    .returning({ version: routingVersion.version });
+  if (!row) throw new Error('routing_version has no row: was the database migrated?');
+  await db.execute(sql`select pg_notify(${ROUTING_CHANNEL}, ${String(row.version)})`);
+  return row.version;
+}
+
+/** The whole table in one snapshot. */
+export async function loadRoutingTable(db: Executor): Promise<RoutingTable> {
+  const [version] = await db.select().from(routingVersion).where(eq(routingVersion.id, 1));
+  const rows = await db
+    .select()
+    .from(replicas)
+    .where(and(inArray(replicas.state, ['ready']), isNotNull(replicas.endpoint), isNotNull(replicas.stepTime)))
+    .orderBy(replicas.id);
+  const policies = await db.select({ spec: sloPolicies.spec }).from(sloPolicies).orderBy(sloPolicies.name);
+  return { version: version?.version ?? 0, replicas: rows.map(toRouted), policies: policies.map((p) => p.spec) };
+}
+
+function toRouted(row: typeof replicas.$inferSelect): RoutedReplica {
+  return {
+    replicaId: row.id,
+    generation: row.generation,
+    deployment: row.deployment,
+    revision: row.revision,
+    model: row.model,
+    host: row.host,
+    engine: row.engine,
+    endpoint: row.endpoint!,
+    weight: row.weight,
+    maxInFlight: row.maxInFlight,
+    stepTime: row.stepTime!,
+    kvCacheTokens: row.kvCacheTokens ?? 16_384,
+    simulated: row.simulated,
+  };
+}
+
+/** Names of deployments, for callers that list what could be served. */
+export async function deploymentNames(db: Executor): Promise<string[]> {
+  const rows = await db.select({ name: deployments.name }).from(deployments).orderBy(deployments.name);
+  return rows.map((r) => r.name);
+}

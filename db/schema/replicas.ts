@@ -1,0 +1,49 @@
+import { boolean, doublePrecision, index, integer, jsonb, pgTable, primaryKey, text, timestamp } from 'drizzle-orm/pg-core';
+import type { EngineKind } from '../../core/domain/deployment.ts';
+import type { ReplicaState } from '../../core/domain/replica.ts';
+import type { StepTimeCoefficients } from '../../core/domain/step-time.ts';
+
+/** Replicas, living and ended. */
+export const replicas = pgTable(
+  'replicas',
+  {
+    id: text().primaryKey(),
+    model: text().notNull(),
+    deployment: text().notNull(),
+    revision: integer().notNull(),
+    host: text().notNull(),
+    accelerators: integer().array().notNull(),
+    acceleratorKind: text().notNull(),
+    tensorParallel: integer().notNull(),
+    engine: text().$type<EngineKind>().notNull(),
+    endpoint: text(),
+    state: text().$type<ReplicaState>().notNull(),
+    generation: integer().notNull().default(1),
+    weight: doublePrecision().notNull().default(0),
+    simulated: boolean().notNull(),
+    reason: text().notNull().default(''),
+    planId: text(),
+    capacityRequestsPerSecond: doublePrecision(),
+    /** Admission limit of one gateway. */
+    maxInFlight: integer().notNull().default(256),
+    kvCacheTokens: integer(),
+    stepTime: jsonb().$type<StepTimeCoefficients>(),
+    createdAt: timestamp({ withTimezone: true }).notNull().defaultNow(),
+    updatedAt: timestamp({ withTimezone: true }).notNull().defaultNow(),
+    endedAt: timestamp({ withTimezone: true }),
+  },
+  (t) => [index('replicas_deployment').on(t.deployment, t.state), index('replicas_host').on(t.host, t.state)],
+);
+
+/** Which replica holds which accelerator: the primary key is what makes double booking impossible. */
+export const acceleratorClaims = pgTable(
+  'accelerator_claims',
+  {
+    host: text().notNull(),
+    accelerator: integer().notNull(),
+    replicaId: text()
+      .notNull()
+      .references(() => replicas.id, { onDelete: 'cascade' }),
+  },
+  (t) => [primaryKey({ columns: [t.host, t.accelerator] })],
+);

@@ -1,0 +1,20 @@
+import { bigint, integer, jsonb, pgTable, text, timestamp } from 'drizzle-orm/pg-core';
+
+/** One row: the version of the routing table. Whatever gateways should see raises it, in the transaction of the change. */
+export const routingVersion = pgTable('routing_version', {
+  id: integer().primaryKey(),
+  version: bigint({ mode: 'number' }).notNull(),
+});
+
+/** Which version each live gateway routes by, and what it has in flight. A row not renewed for 10 s is no live gateway's. */
+export const gatewayLeases = pgTable('gateway_leases', {
+  gatewayId: text().primaryKey(),
+  address: text().notNull(),
+  routingVersion: bigint({ mode: 'number' }).notNull(),
+  /** replica id → requests open on it. */
+  inFlight: jsonb().$type<Record<string, number>>().notNull(),
+  /** replica id → requests that ended on it since the gateway began to route to it. */
+  finished: jsonb().$type<Record<string, number>>().notNull(),
+  startedAt: timestamp({ withTimezone: true }).notNull().defaultNow(),
+  renewedAt: timestamp({ withTimezone: true }).notNull().defaultNow(),
+});

@@ -1,0 +1,65 @@
+/**
+ * Every message a workflow takes, and the names and ids by which workflows are found. Callers outside import this file only.
+ * An update where the caller needs the answer (its validator is synchronous: the SDK drops a promise), a query to read.
+ */
+import { defineQuery, defineUpdate } from '@temporalio/workflow';
+import type { DrainPhase, DrainReceipt } from '../core/domain/drain.ts';
+import type { PlanSummary } from '../core/domain/plan.ts';
+import type { Refusal } from '../core/domain/refusal.ts';
+import type { RolloutStatus } from '../core/domain/rollout.ts';
+
+export const CONTROL_TASK_QUEUE = 'uellm-control';
+export const hostTaskQueue = (host: string) => `host-${host}`;
+
+/** Workflow ids: an id is the lock, one open run at a time. */
+export const workflowIds = {
+  deploy: (rolloutId: string) => `deploy-${rolloutId}`,
+  drain: (host: string) => `drain-${host}`,
+  host: (host: string) => `host-${host}`,
+  rebalance: 'rebalance-cluster',
+  rebalanceDryRun: (id: string) => `rebalance-dry-run-${id}`,
+  rebalanceSchedule: 'rebalance',
+  place: (replicaId: string) => `place-${replicaId}`,
+  restore: (replicaId: string, generation: number) => `restore-${replicaId}-g${generation}`,
+  retire: (replicaId: string) => `retire-${replicaId}`,
+} as const;
+
+export interface DeployModelInput {
+  rolloutId: string;
+}
+/** `deployModel`, workflow id `deploy-<rolloutId>`. */
+export const rolloutStatusQuery = defineQuery<RolloutStatus>('status');
+export const pauseUpdate = defineUpdate<RolloutStatus, [{ by: string; reason: string }]>('pause');
+export const resumeUpdate = defineUpdate<RolloutStatus, [{ by: string }]>('resume');
+export const approveUpdate = defineUpdate<RolloutStatus, [{ by: string }]>('approve');
+export const abortUpdate = defineUpdate<RolloutStatus, [{ by: string; reason: string }]>('abort');
+
+export interface DrainNodeInput {
+  host: string;
+  requestedBy: string;
+}
+export interface DrainStatus {
+  host: string;
+  phase: DrainPhase;
+  reason: string;
+  planId: string | null;
+  /** Replicas still to leave, and requests open on them. */
+  remaining: { replicaId: string; inFlight: number | null }[];
+  waiting: Refusal[];
+  receipt: DrainReceipt | null;
+}
+/** `drainNode`, workflow id `drain-<host>`. */
+export const drainStatusQuery = defineQuery<DrainStatus>('status');
+/** Stops a drain: what has moved stays moved, the host takes work again. */
+export const cancelDrainUpdate = defineUpdate<DrainStatus, [{ by: string }]>('cancel');
+
+export interface RebalanceInput {
+  dryRun: boolean;
+  requestedBy: string;
+}
+export interface RebalanceResult {
+  planId: string | null;
+  outcome: 'nothing-to-do' | 'dry-run' | 'moved' | 'waiting' | 'skipped';
+  reason: string;
+  summary: PlanSummary | null;
+}
