@@ -1,0 +1,132 @@
+/** Replicas: their states, and what routing learns of each change in the transaction that makes it. */
+import { and, asc, eq, inArray, isNull, ne, sql } from 'drizzle-orm';
+import { notFound } from '../../core/domain/errors.ts';
+import type { Replica, ReplicaState } from '../../core/domain/replica.ts';
+import type { StepTimeCoefficients } from '../../core/domain/step-time.ts';
+import type { Database, Executor, Transaction } from '../client.ts';
+import { acceleratorClaims, replicas } from '../schema/index.ts';
+import { notifyChange } from './changes.ts';
+import { bumpRoutingVersion } from './routing.ts';
+
+export type ReplicaRow = typeof replicas.$inferSelect;
+
+/** Replicas that have not ended, in the order of their ids. */
+export async function livingReplicas(db: Executor): Promise<Replica[]> {
+  return db.select().from(replicas).where(isNull(replicas.endedAt)).orderBy(asc(replicas.id));
+}
+
+/** @throws not-found */
+export async function loadReplica(db: Executor, id: string): Promise<ReplicaRow> {
+  const [row] = await db.select().from(replicas).where(eq(replicas.id, id));
+  if (!row) throw notFound('replica', id);
+  return row;
+}
+
+export async function replicasOn(db: Executor, host: string): Promise<ReplicaRow[]> {
+  return db
+    .select()
+    .from(replicas)
+    .where(and(eq(replicas.host, host), isNull(replicas.endedAt)))
+    .orderBy(asc(replicas.id));
+}
+
+/** Living replicas of a deployment: those of `revision`, or with `others` those of every other revision. */
+export async function replicasOfRevision(
+  db: Executor,
+  deployment: string,
+  revision: number,
+  which: 'this' | 'others',
+): Promise<ReplicaRow[]> {
+  return db
+    .select()
+    .from(replicas)
+    .where(
+      and(
+        eq(replicas.deployment, deployment),
+        isNull(replicas.endedAt),
+        which === 'this' ? eq(replicas.revision, revision) : ne(replicas.revision, revision),
+      ),
+    )
+    .orderBy(asc(replicas.id));
+}
+
+/** A step towards serving; a replica that has ended stays as it is. */
+export async function setReplicaState(db: Database, id: string, state: ReplicaState, reason: string): Promise<void> {
+  await change(db, id, { state, reason });
+}
+
+/** The start of another engine for the same replica: its next generation. Nothing is routed to it until it is published again. */
+export async function beginGeneration(db: Database, id: string, generation: number, reason: string): Promise<void> {
+  await db.transaction(async (tx) => {
+    const updated = await tx
+      .update(replicas)
+      .set({ generation, state: 'starting', endpoint: null, reason, updatedAt: new Date() })
+      .where(and(eq(replicas.id, id), isNull(replicas.endedAt), sql`${replicas.generation} <= ${generation}`))
+      .returning({ id: replicas.id });
+    if (updated.length === 0) return;
+    await announce(tx);
+  });
+}
+
+export interface PublishedReplica {
+  generation: number;
+  endpoint: string;
+  stepTime: StepTimeCoefficients;
+  kvCacheTokens: number;
+  maxInFlight: number;
+}
+
+/** What is known of a replica once it serves; it is not routed before it is `ready`. */
+export async function recordServing(db: Database, id: string, published: PublishedReplica): Promise<void> {
+  await change(db, id, { ...published, state: 'warming', reason: 'calibrated, waiting for traffic' });
+}
+
+/** Routes to a replica, with a share of its deployment's traffic. */
+export async function routeReplica(db: Database, id: string, weight: number, reason: string): Promise<void> {
+  await db.transaction(async (tx) => {
+    await tx
+      .update(replicas)
+      .set({ state: 'ready', weight, reason, updatedAt: new Date() })
+      .where(and(eq(replicas.id, id), isNull(replicas.endedAt), inArray(replicas.state, ['warming', 'ready', 'unroutable', 'starting'])));
+    await announce(tx);
+  });
+}
+
+/** Takes a replica out of routing for good. Returns the routing version that says so. */
+export async function unrouteReplica(db: Database, id: string, reason: string): Promise<number> {
+  return db.transaction(async (tx) => {
+    await tx
+      .update(replicas)
+      .set({ state: 'draining', weight: 0, reason, updatedAt: new Date() })
+      .where(and(eq(replicas.id, id), isNull(replicas.endedAt)));
+    return announce(tx);
+  });
+}
+
+/** Ends a replica and frees its accelerators. Ending twice changes nothing. */
+export async function endReplica(db: Database, id: string, state: 'stopped' | 'failed', reason: string): Promise<void> {
+  await db.transaction(async (tx) => {
+    const ended = await tx
+      .update(replicas)
+      .set({ state, reason, weight: 0, endpoint: null, endedAt: new Date(), updatedAt: new Date() })
+      .where(and(eq(replicas.id, id), isNull(replicas.endedAt)))
+      .returning({ id: replicas.id });
+    await tx.delete(acceleratorClaims).where(eq(acceleratorClaims.replicaId, id));
+    if (ended.length > 0) await announce(tx);
+  });
+}
+
+async function change(db: Database, id: string, set: Partial<typeof replicas.$inferInsert>): Promise<void> {
+  await db.transaction(async (tx) => {
+    await tx
+      .update(replicas)
+      .set({ ...set, updatedAt: new Date() })
+      .where(and(eq(replicas.id, id), isNull(replicas.endedAt)));
+    await notifyChange(tx, 'replicas');
+  });
+}
+
+async function announce(tx: Transaction): Promise<number> {
+  await notifyChange(tx, 'replicas');
+  return bumpRoutingVersion(tx);
+}
