@@ -1,0 +1,65 @@
+/** The second look at a plan, in the transaction that applies it: what no longer fits the present is trimmed, with its reason. */
+import { type HostState, isSchedulable } from '../domain/fleet.ts';
+import type { Move, PlaceMove, RetireMove } from '../domain/plan.ts';
+import type { Refusal } from '../domain/refusal.ts';
+import { holdsAccelerators, type Replica } from '../domain/replica.ts';
+import { type Occupancy, occupancyOf } from './occupancy.ts';
+
+export interface Present {
+  hosts: readonly HostState[];
+  replicas: readonly Replica[];
+}
+
+export interface TrimmedMove {
+  move: Move;
+  refusal: Refusal;
+}
+
+/**
+ * Splits moves into those that still hold and those that do not. Moves kept earlier in the list take their accelerators from
+ * later ones. A retirement falls with the placement that was to make it superfluous: nothing is broken before something is made.
+ */
+export function checkMoves(moves: readonly Move[], present: Present): { kept: Move[]; trimmed: TrimmedMove[] } {
+  const occupancy = occupancyOf(present.hosts, present.replicas);
+  const kept: Move[] = [];
+  const trimmed: TrimmedMove[] = [];
+  const orphaned = new Set<string>();
+  for (const move of moves) {
+    const refusal = move.kind === 'place' ? placeRefusal(move, present, occupancy) : retireRefusal(move, present, orphaned);
+    if (refusal) {
+      trimmed.push({ move, refusal });
+      if (move.kind === 'place' && move.replaces) orphaned.add(move.replaces);
+      continue;
+    }
+    kept.push(move);
+    if (move.kind === 'place') occupancy.hold(move.host, move.accelerators);
+  }
+  return { kept, trimmed };
+}
+
+function placeRefusal(move: PlaceMove, { hosts }: Present, occupancy: Occupancy): Refusal | null {
+  const host = hosts.find((h) => h.name === move.host);
+  if (!host) return waiting('placement', move.replicaId, `host ${move.host} is gone`);
+  if (!isSchedulable(host)) {
+    return waiting('drain', move.replicaId, `host ${host.name} takes no new work: it is ${host.liveness} and ${host.service}`);
+  }
+  const missing = move.accelerators.filter((index) => host.accelerators[index] !== move.acceleratorKind);
+  if (missing.length > 0) {
+    return waiting('accelerators', move.replicaId, `host ${host.name} has no ${move.acceleratorKind} at index ${missing.join(', ')}`);
+  }
+  const taken = move.accelerators.filter((index) => !occupancy.isFree(host.name, index));
+  if (taken.length === 0) return null;
+  return waiting('accelerators', move.replicaId, `accelerator ${taken.join(', ')} of host ${host.name} was taken meanwhile`);
+}
+
+function retireRefusal(move: RetireMove, { replicas }: Present, orphaned: ReadonlySet<string>): Refusal | null {
+  if (orphaned.has(move.replicaId)) {
+    return waiting('disruption-budget', move.replicaId, `replica ${move.replicaId} stays: its replacement could not be placed`);
+  }
+  const still = replicas.some((r) => r.id === move.replicaId && r.host === move.host && holdsAccelerators(r.state));
+  return still ? null : waiting('placement', move.replicaId, `replica ${move.replicaId} no longer holds anything on host ${move.host}`);
+}
+
+function waiting(on: Refusal['on'], subject: string, message: string): Refusal {
+  return { kind: 'waiting', on, subject, message };
+}
