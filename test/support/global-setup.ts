@@ -1,0 +1,108 @@
+/**
+ * The servers that tests share: one Postgres, and one Temporal for the projects that need it, both real, both gone afterwards.
+ * Vitest calls a setup for each project it runs, so a run of pure tests starts neither.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestProject } from 'vitest/node';
+import { prepareEmbeddedPostgres } from '../../bin/embedded/postgres.ts';
+import { embeddedTemporal } from '../../bin/embedded/temporal.ts';
+import { defaultCacheDir, findTemporalBinary } from '../../bin/embedded/temporal-binary.ts';
+import { endProcess, type LaunchedProcess, launch, waitUntilReady } from '../../bin/processes/launch.ts';
+import { freePort } from '../../bin/processes/ports.ts';
+import { migrateDatabase } from '../../db/migrate.ts';
+import { execute, TEMPLATE_DATABASE, withDatabase } from './database.ts';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** Of the server's own database; tests take one of their own by `createTestDatabase()`. */
+    postgresUrl: string;
+    /** `127.0.0.1:<port>`, namespace `default`; tests keep apart by task queues and workflow ids of their own. */
+    temporalAddress: string;
+  }
+}
+
+interface SharedServers {
+  users: number;
+  directory: string;
+  processes: LaunchedProcess[];
+  guards: ChildProcess[];
+  postgresUrl: Promise<string>;
+  temporalAddress?: Promise<string>;
+}
+
+// Each project evaluates this module anew; what they share hangs on the process.
+const shared = globalThis as { uellmTestServers?: SharedServers };
+
+export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  shared.uellmTestServers ??= createServers();
+  const servers = shared.uellmTestServers;
+  servers.users += 1;
+  const needsTemporal = project.name === 'system' || project.name === 'engines';
+  if (needsTemporal) servers.temporalAddress ??= startTemporal(servers);
+  try {
+    project.provide('postgresUrl', await servers.postgresUrl);
+    if (servers.temporalAddress) project.provide('temporalAddress', await servers.temporalAddress);
+  } catch (error) {
+    await stopServers(servers);
+    throw error;
+  }
+  return async () => {
+    servers.users -= 1;
+    if (servers.users === 0) await stopServers(servers);
+  };
+}
+
+function createServers(): SharedServers {
+  const directory = mkdtempSync(join(tmpdir(), 'uellm-test-'));
+  const servers: SharedServers = { users: 0, directory, processes: [], guards: [], postgresUrl: Promise.resolve('') };
+  servers.postgresUrl = startPostgres(servers);
+  servers.postgresUrl.catch(() => undefined); // reported by whoever awaits it
+  return servers;
+}
+
+async function startPostgres(servers: SharedServers): Promise<string> {
+  const logFile = join(servers.directory, 'postgres.log');
+  const postgres = await prepareEmbeddedPostgres({ dataDir: servers.directory, logFile, durable: false });
+  await start(servers, await launch(postgres.spec));
+  const template = withDatabase(postgres.url, TEMPLATE_DATABASE);
+  await execute(postgres.url, `create database ${TEMPLATE_DATABASE}`);
+  await migrateDatabase(template);
+  return postgres.url;
+}
+
+async function startTemporal(servers: SharedServers): Promise<string> {
+  const command = await findTemporalBinary({ cacheDir: process.env.UELLM_CACHE_DIR ?? defaultCacheDir() });
+  const [port, uiPort] = [await freePort(), await freePort()];
+  const logFile = join(servers.directory, 'temporal.log');
+  await start(servers, await launch(embeddedTemporal({ command, address: '127.0.0.1', port, uiPort, namespace: 'default', logFile })));
+  return `127.0.0.1:${port}`;
+}
+
+async function start(servers: SharedServers, launched: LaunchedProcess): Promise<void> {
+  servers.processes.push(launched);
+  servers.guards.push(guard(launched, servers.directory));
+  await waitUntilReady(launched);
+}
+
+/** However this run ends (Ctrl-C, a kill), the pipe to the guard closes, and the guard ends the server and removes its files. */
+function guard(launched: LaunchedProcess, directory: string): ChildProcess {
+  const script = 'cat >/dev/null; kill -QUIT "$1"; sleep 1; kill -KILL -- "-$1"; rm -rf "$2"';
+  const child = spawn('/bin/sh', ['-c', script, 'guard', String(launched.pid), directory], {
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  child.unref();
+  (child.stdin as unknown as { unref(): void }).unref();
+  return child;
+}
+
+async function stopServers(servers: SharedServers): Promise<void> {
+  await Promise.allSettled([servers.postgresUrl, servers.temporalAddress]); // whatever is still starting
+  for (const child of servers.guards) child.kill('SIGKILL');
+  await Promise.all(servers.processes.map((p) => endProcess(p, { signal: 'SIGQUIT', graceSeconds: 3 })));
+  rmSync(servers.directory, { recursive: true, force: true });
+  delete shared.uellmTestServers;
+}

@@ -1,0 +1,45 @@
+import { defineConfig } from 'vitest/config';
+
+/** Tests lie beside the code. Which servers a test needs follows from its folder. */
+const inFolders = (folders: string[]) => folders.map((folder) => `${folder}/**/*.test.{ts,tsx}`);
+
+export default defineConfig({
+  test: {
+    reporters: ['default', './test/support/summary-reporter.ts'],
+    maxWorkers: 2,
+    projects: [
+      // Nothing but the code itself: `npm run check` runs these.
+      { test: { name: 'pure', include: inFolders(['core', 'cli', 'web', 'scripts', 'test/support']) } },
+      // Real Postgres.
+      {
+        test: {
+          name: 'services',
+          include: inFolders(['db', 'engines', 'api', 'gateway', 'profiler']),
+          globalSetup: './test/support/global-setup.ts',
+          testTimeout: 20_000,
+          hookTimeout: 30_000,
+        },
+      },
+      // Real Postgres and real Temporal.
+      {
+        test: {
+          name: 'system',
+          include: inFolders(['activities', 'workflows', 'bin', 'test/system', 'test/replay']),
+          globalSetup: './test/support/global-setup.ts',
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      // Real inference engines, gigabytes of them: `npm run test:engines`.
+      {
+        test: {
+          name: 'engines',
+          include: inFolders(['test/engines']),
+          globalSetup: './test/support/global-setup.ts',
+          testTimeout: 300_000,
+          hookTimeout: 600_000,
+        },
+      },
+    ],
+  },
+});
