@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
@@ -28,7 +29,7 @@ interface SharedServers {
   users: number;
   directory: string;
   processes: LaunchedProcess[];
-  guards: ChildProcess[];
+  guard: ChildProcess;
   postgresUrl: Promise<string>;
   temporalAddress?: Promise<string>;
 }
@@ -57,7 +58,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
 
 function createServers(): SharedServers {
   const directory = mkdtempSync(join(tmpdir(), 'uellm-test-'));
-  const servers: SharedServers = { users: 0, directory, processes: [], guards: [], postgresUrl: Promise.resolve('') };
+  const servers: SharedServers = { users: 0, directory, processes: [], guard: startGuard(directory), postgresUrl: Promise.resolve('') };
   servers.postgresUrl = startPostgres(servers);
   servers.postgresUrl.catch(() => undefined); // reported by whoever awaits it
   return servers;
@@ -83,25 +84,24 @@ async function startTemporal(servers: SharedServers): Promise<string> {
 
 async function start(servers: SharedServers, launched: LaunchedProcess): Promise<void> {
   servers.processes.push(launched);
-  servers.guards.push(guard(launched, servers.directory));
+  servers.guard.stdin?.write(`${launched.pid}\n`);
   await waitUntilReady(launched);
 }
 
-/** However this run ends (Ctrl-C, a kill), the pipe to the guard closes, and the guard ends the server and removes its files. */
-function guard(launched: LaunchedProcess, directory: string): ChildProcess {
-  const script = 'cat >/dev/null; kill -QUIT "$1"; sleep 1; kill -KILL -- "-$1"; rm -rf "$2"';
-  const child = spawn('/bin/sh', ['-c', script, 'guard', String(launched.pid), directory], {
-    detached: true,
-    stdio: ['pipe', 'ignore', 'ignore'],
-  });
+/** However this run ends (Ctrl-C, a kill), the pipe to the guard closes, and the guard ends what it was told of and removes the files. */
+function startGuard(directory: string): ChildProcess {
+  const script =
+    'while read -r pid; do pids="$pids $pid"; done; for pid in $pids; do kill -QUIT "$pid"; done; sleep 1; ' +
+    'for pid in $pids; do kill -KILL -- "-$pid"; done; rm -rf "$1"';
+  const child = spawn('/bin/sh', ['-c', script, 'guard', directory], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
   child.unref();
-  (child.stdin as unknown as { unref(): void }).unref();
+  (child.stdin as Socket).unref();
   return child;
 }
 
 async function stopServers(servers: SharedServers): Promise<void> {
   await Promise.allSettled([servers.postgresUrl, servers.temporalAddress]); // whatever is still starting
-  for (const child of servers.guards) child.kill('SIGKILL');
+  servers.guard.kill('SIGKILL');
   await Promise.all(servers.processes.map((p) => endProcess(p, { signal: 'SIGQUIT', graceSeconds: 3 })));
   rmSync(servers.directory, { recursive: true, force: true });
   delete shared.uellmTestServers;
