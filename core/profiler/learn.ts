@@ -1,0 +1,143 @@
+/**
+ * Learning from observations, one at a time and each only after it was predicted: a robust least-squares step for the expectation of
+ * ln(output tokens), and stochastic steps that hold the share of answers below each predicted quantile at that quantile, whatever the
+ * distribution (online conformal calibration: Gibbs and Candès, arXiv 2106.00170).
+ */
+import type { Observation } from '../domain/observation.ts';
+import { encodeFeatures, FEATURE_COUNT } from './features.ts';
+import { MAX_TOKENS, predictAt } from './predict.ts';
+import { dot, updateWeights } from './recursive-least-squares.ts';
+import { updateScore } from './scores.ts';
+import { headFrom, type OutputHead, type ProfilerSnapshot, priorVariance } from './snapshot.ts';
+
+/** An observation with its place in the order of arrival. */
+export type StoredObservation = Observation & { id: number };
+
+/** Why observations of a batch taught nothing. */
+export interface Skipped {
+  /** Seen before: an id at or below `trainedThroughId`, or a request id twice in the batch. */
+  duplicate: number;
+  /** Failed or shed, or the engine did not say how long the answer was. */
+  unmeasured: number;
+  /** Lengths that no engine serves: negative, zero, or beyond a million tokens. */
+  absurd: number;
+  /** Cancelled before it was longer than predicted: the full length would have been anybody's guess. */
+  censored: number;
+}
+
+export interface Learned {
+  snapshot: ProfilerSnapshot;
+  learned: number;
+  skipped: Skipped;
+}
+
+/** Models beyond this many share one head, so that a snapshot stays small. */
+const MAX_MODELS = 200;
+/** A residual counts as no more than this many times the usual one: a few absurd answers must not carry the rest along. */
+const MAX_SURPRISE = 4;
+/** Running means look back over about this many observations. */
+const WINDOW = 1000;
+/** What a head starts with weighs like this many observations in them. */
+const PRIOR_OBSERVATIONS = 20;
+/** Keeps a model whose answers all have one length able to learn that they no longer do. */
+const MIN_RESIDUAL_SCALE = 0.02;
+
+/**
+ * Learns from a batch in the order of its ids. `snapshot` is left as it is; the result keeps its version and shares the heads of models
+ * that the batch does not mention.
+ */
+export function learn(snapshot: ProfilerSnapshot, batch: readonly StoredObservation[]): Learned {
+  const models = new Map(Object.entries(snapshot.models));
+  const shared = structuredClone(snapshot.shared);
+  const copied = new Set<string>();
+  const requestIds = new Set<string>();
+  const skipped: Skipped = { duplicate: 0, unmeasured: 0, absurd: 0, censored: 0 };
+  let trainedThroughId = snapshot.trainedThroughId;
+  let learned = 0;
+
+  const ownHead = (model: string): OutputHead | null => {
+    const known = models.get(model);
+    if (known && copied.has(model)) return known;
+    if (!known && models.size >= MAX_MODELS) return null;
+    const head = known ? structuredClone(known) : headFrom(shared);
+    models.set(model, head);
+    copied.add(model);
+    return head;
+  };
+
+  for (const observation of [...batch].sort((a, b) => a.id - b.id)) {
+    if (observation.id <= trainedThroughId || requestIds.has(observation.requestId)) {
+      skipped.duplicate++;
+      continue;
+    }
+    trainedThroughId = observation.id;
+    requestIds.add(observation.requestId);
+    const verdict = lesson(observation);
+    if (typeof verdict === 'string') {
+      skipped[verdict]++;
+      continue;
+    }
+    const own = ownHead(observation.model);
+    const taughtShared = learnOne(shared, verdict);
+    if (own ? learnOne(own, verdict) : taughtShared) learned++;
+    else skipped.censored++;
+  }
+  return { snapshot: { ...snapshot, trainedThroughId, shared, models: Object.fromEntries(models) }, learned, skipped };
+}
+
+interface Lesson {
+  x: readonly number[];
+  outputTokens: number;
+  maxTokens: number | null;
+  /** The client left before the answer ended: it would have had at least `outputTokens`. */
+  lowerBound: boolean;
+}
+
+const scratch = new Array<number>(FEATURE_COUNT).fill(0);
+
+/** What an observation teaches, or why it teaches nothing. Its `x` is good until the next call. */
+function lesson(o: Observation): Lesson | keyof Skipped {
+  if ((o.outcome !== 'ok' && o.outcome !== 'cancelled') || o.outputTokens === null) return 'unmeasured';
+  const lowerBound = o.outcome === 'cancelled';
+  if (lowerBound && o.outputTokens === 0) return 'censored';
+  if (!isLength(o.inputTokens) || !isLength(o.outputTokens) || (o.maxTokens !== null && o.maxTokens < 1)) return 'absurd';
+  return { x: encodeFeatures(o, scratch), outputTokens: o.outputTokens, maxTokens: o.maxTokens, lowerBound };
+}
+
+function isLength(tokens: number): boolean {
+  return tokens >= 1 && tokens <= MAX_TOKENS;
+}
+
+/** One step of one head, in place. @returns false where a cancelled request tells nothing */
+function learnOne(head: OutputHead, { x, outputTokens, maxTokens, lowerBound }: Lesson): boolean {
+  const predicted = predictAt(head, x, maxTokens);
+  if (lowerBound && outputTokens <= predicted.p50) return false;
+  head.observations++;
+  if (!lowerBound) updateScore(head.score, outputTokens, predicted);
+
+  const step = quantileStep(head);
+  moveQuantile(head.offset50, x, step, outputTokens <= predicted.p50 ? -0.5 : 0.5);
+  if (outputTokens > predicted.p90) moveQuantile(head.offset90, x, step, 0.9);
+  else if (!lowerBound) moveQuantile(head.offset90, x, step, -0.1);
+
+  // An answer that reached the client's limit was predicted right by any expectation beyond that limit.
+  const expectation = Math.min(dot(head.weights, x), Math.log(Math.min(MAX_TOKENS, maxTokens ?? MAX_TOKENS)));
+  const surprise = MAX_SURPRISE * head.residualScale;
+  const residual = Math.max(lowerBound ? 0 : -surprise, Math.min(surprise, Math.log(outputTokens) - expectation));
+  const pace = 1 / Math.min(head.observations + PRIOR_OBSERVATIONS, WINDOW);
+  head.residualScale = Math.max(MIN_RESIDUAL_SCALE, head.residualScale + pace * (Math.abs(residual) - head.residualScale));
+  head.meanFitted += pace * (Math.exp(expectation) - head.meanFitted);
+  head.meanOutput += pace * (Math.exp(expectation + residual) - head.meanOutput);
+  updateWeights(head.weights, head.covariance, x, residual, priorVariance);
+  return true;
+}
+
+/** Large at first, then small but never 0, so that a change of traffic is followed. In units of ln(tokens). */
+function quantileStep(head: OutputHead): number {
+  return head.residualScale * Math.max(0.03, 1 / Math.sqrt(head.observations + 4));
+}
+
+function moveQuantile(offset: number[], x: readonly number[], step: number, direction: number): void {
+  const scale = (step * direction) / dot(x, x);
+  for (let i = 0; i < offset.length; i++) offset[i]! += scale * x[i]!;
+}
