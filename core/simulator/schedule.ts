@@ -1,0 +1,74 @@
+/**
+ * Which tokens the next step works on, as vLLM's V1 scheduler chooses: first the running sequences in order of admission, which
+ * puts decodes before the one that is still prefilling; then, from the token budget left, the head of the waiting queue, in chunks.
+ * Where blocks run out, the lowest running sequence loses its own and is recomputed later, and nobody is admitted in that step.
+ */
+import type { Engine, EngineRequest, Sequence } from './engine-state.ts';
+import { blocksFor, freeBlocks, growTo, release } from './kv-blocks.ts';
+import { dequeue, enqueue, goesBefore } from './waiting-queue.ts';
+
+/** Sets `scheduledTokens` of the sequences that take part in the next step, and allocates their blocks. */
+export function scheduleStep<R extends EngineRequest>(engine: Engine<R>): void {
+  const { running, kv } = engine;
+  let budget = engine.config.maxBatchedTokens;
+  let index = 0;
+  while (index < running.length && budget > 0) {
+    const sequence = running[index] as Sequence<R>;
+    const missing = sequence.prefillTokens - sequence.computedTokens;
+    const tokens = missing <= 0 ? 1 : Math.min(missing, budget);
+    while (!growTo(kv, sequence, sequence.computedTokens + tokens)) {
+      const victimIndex = lowest(engine);
+      const victim = running[victimIndex] as Sequence<R>;
+      budget += victim.scheduledTokens;
+      if (victimIndex < index) index--;
+      preempt(engine, victimIndex);
+      if (victim === sequence) return;
+    }
+    sequence.scheduledTokens = tokens;
+    budget -= tokens;
+    index++;
+  }
+  if (engine.result.preempted.length === 0) admit(engine, budget);
+}
+
+/** A head that does not fit holds up those behind it: order is kept, and long prompts do not starve. */
+function admit<R extends EngineRequest>(engine: Engine<R>, budgetTokens: number): void {
+  const { config, kv, running, waiting } = engine;
+  let budget = budgetTokens;
+  while (budget > 0 && running.length < config.maxSequences) {
+    const head = waiting[0];
+    // The whole prompt must fit now, though it is computed in chunks (vLLM's scheduler_reserve_full_isl).
+    if (head === undefined || blocksFor(head.prefillTokens) > freeBlocks(kv)) return;
+    const tokens = Math.min(head.prefillTokens, budget);
+    dequeue(waiting, head);
+    growTo(kv, head, tokens);
+    head.state = 'running';
+    head.scheduledTokens = tokens;
+    running.push(head);
+    engine.result.admitted.push(head);
+    budget -= tokens;
+  }
+}
+
+/** Index of the running sequence that goes last. Under FCFS order of admission is order of arrival: it is the last one. */
+function lowest<R extends EngineRequest>(engine: Engine<R>): number {
+  const { running } = engine;
+  let last = running.length - 1;
+  if (engine.config.scheduling === 'fcfs') return last;
+  for (let i = last - 1; i >= 0; i--) {
+    if (goesBefore(running[last] as Sequence<R>, running[i] as Sequence<R>)) last = i;
+  }
+  return last;
+}
+
+function preempt<R extends EngineRequest>(engine: Engine<R>, index: number): void {
+  const [victim] = engine.running.splice(index, 1) as [Sequence<R>];
+  release(engine.kv, victim);
+  victim.state = 'waiting';
+  victim.prefillTokens = victim.request.inputTokens + victim.generatedTokens;
+  victim.computedTokens = 0;
+  victim.scheduledTokens = 0;
+  victim.preemptions++;
+  enqueue(engine.waiting, victim);
+  engine.result.preempted.push(victim);
+}
