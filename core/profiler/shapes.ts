@@ -1,0 +1,58 @@
+/** What a model takes and how fast its steps are on each accelerator kind and width: the profile stage of a deployment. */
+import { acceleratorKind } from '../domain/accelerators.ts';
+import { kvCacheTokens } from '../domain/memory.ts';
+import type { ModelShape } from '../domain/model-spec.ts';
+import {
+  decodeStepMs,
+  prefillMs,
+  priorStepTime,
+  type StepTimeCoefficients,
+  type StepTimeProfile,
+  type StepTimeSource,
+} from '../domain/step-time.ts';
+
+export interface ShapeProfile {
+  /** Accelerator kind's id. */
+  accelerator: string;
+  tensorParallel: number;
+  /** Tokens that fit beside the weights; 0 where the weights do not fit. */
+  kvCacheTokens: number;
+  source: StepTimeSource;
+  coefficients: StepTimeCoefficients;
+  /** One decode step at the reference load. */
+  decodeStepMs: number;
+  /** Prefill of a reference prompt alone. */
+  prefillMs: number;
+}
+
+/** For comparing shapes by eye: 32 sequences at the mean context of the Azure 2023 conversation trace (CC-BY-4.0), and its mean prompt. */
+export const REFERENCE_LOAD = { sequences: 32, contextTokens: 32 * 1260, promptTokens: 1155 };
+
+const WIDTHS = [1, 2, 4, 8];
+
+/**
+ * Profiles a model on every width of every given accelerator kind, in that order; widths that do not divide its attention heads are
+ * left out. Calibrated coefficients serve where a replica was measured, the catalog's prior for the rest.
+ * @param kinds ids or aliases
+ * @throws not-found for an accelerator kind that the catalog does not have
+ */
+export function profileShapes(model: ModelShape, kinds: readonly string[], calibrated: readonly StepTimeProfile[]): ShapeProfile[] {
+  return kinds.flatMap((name) => {
+    const accelerator = acceleratorKind(name);
+    return WIDTHS.filter((width) => model.attentionHeads % width === 0).map((tensorParallel): ShapeProfile => {
+      const measured = calibrated.find(
+        (p) => p.model === model.name && p.accelerator === accelerator.id && p.tensorParallel === tensorParallel,
+      );
+      const { source, coefficients } = measured ?? priorStepTime(model, accelerator, tensorParallel);
+      return {
+        accelerator: accelerator.id,
+        tensorParallel,
+        kvCacheTokens: kvCacheTokens(model, accelerator, tensorParallel),
+        source,
+        coefficients,
+        decodeStepMs: decodeStepMs(coefficients, REFERENCE_LOAD.sequences, REFERENCE_LOAD.contextTokens),
+        prefillMs: prefillMs(coefficients, REFERENCE_LOAD.promptTokens),
+      };
+    });
+  });
+}
