@@ -1,0 +1,55 @@
+/** Gateways' leases: which routing version each live gateway routes by, and what it has open on each replica. */
+import { asc, eq, lt, sql } from 'drizzle-orm';
+import type { Executor } from '../client.ts';
+import { gatewayLeases } from '../schema/index.ts';
+
+export interface Lease {
+  gatewayId: string;
+  /** Base URL under which the gateway serves. */
+  address: string;
+  /** A promise: nothing new goes, ever, to a replica that is absent from this version of the routing table. */
+  routingVersion: number;
+  /** replica id → requests open on it, at the moment for which `routingVersion` holds. */
+  inFlight: Record<string, number>;
+  /** replica id → requests that ended on it since this gateway began to route to it. */
+  finished: Record<string, number>;
+}
+
+/** Writes the lease, or renews it. A renewal that was overtaken on its way (an older routing version) changes nothing. */
+export async function renewLease(db: Executor, lease: Lease): Promise<void> {
+  const { gatewayId: _, ...current } = lease;
+  await db
+    .insert(gatewayLeases)
+    .values(lease)
+    .onConflictDoUpdate({
+      target: gatewayLeases.gatewayId,
+      set: { ...current, renewedAt: sql`now()` },
+      setWhere: sql`${gatewayLeases.routingVersion} <= excluded.routing_version`,
+    });
+}
+
+/** Leases renewed within the last `maxAgeMs`, by the database's clock, in the order of their gateways' ids. */
+export async function liveLeases(db: Executor, maxAgeMs: number): Promise<Lease[]> {
+  return db
+    .select({
+      gatewayId: gatewayLeases.gatewayId,
+      address: gatewayLeases.address,
+      routingVersion: gatewayLeases.routingVersion,
+      inFlight: gatewayLeases.inFlight,
+      finished: gatewayLeases.finished,
+    })
+    .from(gatewayLeases)
+    .where(sql`${gatewayLeases.renewedAt} > ${ago(maxAgeMs)}`)
+    .orderBy(asc(gatewayLeases.gatewayId));
+}
+
+export async function removeLease(db: Executor, gatewayId: string): Promise<void> {
+  await db.delete(gatewayLeases).where(eq(gatewayLeases.gatewayId, gatewayId));
+}
+
+/** Removes what gateways that died left behind. */
+export async function pruneLeases(db: Executor, olderThanMs: number): Promise<void> {
+  await db.delete(gatewayLeases).where(lt(gatewayLeases.renewedAt, ago(olderThanMs)));
+}
+
+const ago = (ms: number) => sql`now() - ${ms} * interval '1 millisecond'`;

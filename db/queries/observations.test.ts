@@ -1,0 +1,73 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Observation } from '../../core/domain/observation.ts';
+import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts';
+import type { Database } from '../client.ts';
+import { insertObservations, observationsAfter } from './observations.ts';
+
+let database: TestDatabase;
+let db: Database;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  db = database.connection.db;
+});
+afterAll(() => database.drop());
+
+const observation = (requestId: string): Observation => ({
+  requestId,
+  acceptedAtMs: 1_700_000_000_123,
+  gatewayId: 'gw',
+  model: 'm',
+  deployment: 'd',
+  revision: 2,
+  replicaId: 'r',
+  tenant: 't',
+  class: 'interactive',
+  policy: 'p',
+  outcome: 'ok',
+  streamed: true,
+  inputTokens: 12,
+  outputTokens: null,
+  maxTokens: null,
+  predictedOutputP50: 10.5,
+  predictedOutputP90: 20,
+  predictedTtftMs: 3.25,
+  snapshotVersion: 0,
+  queueMs: 0,
+  ttftMs: 12.5,
+  tpotMs: null,
+  e2eMs: 50,
+  attained: true,
+});
+
+describe('observations', () => {
+  it('are stored once, however often they are delivered', async () => {
+    expect(await insertObservations(db, [observation('a'), observation('b')])).toBe(2);
+    expect(await insertObservations(db, [observation('b'), observation('c')])).toBe(1);
+    expect(await insertObservations(db, [])).toBe(0);
+    const all = await observationsAfter(db, 0, 100);
+    expect(all.map((o) => o.requestId)).toEqual(['a', 'b', 'c']);
+  });
+
+  it('read back as they were, page by page', async () => {
+    const [first] = await observationsAfter(db, 0, 1);
+    const { id, ...read } = first!;
+    expect(read).toEqual(observation('a'));
+    expect((await observationsAfter(db, id, 1))[0]?.requestId).toBe('b');
+  });
+
+  it('become visible in the order of their ids, with several gateways at work', async () => {
+    const batches = Array.from({ length: 8 }, (_, g) => Array.from({ length: 50 }, (_, i) => observation(`g${g}-${i}`)));
+    let last = 0;
+    const seen: number[] = [];
+    const follow = async () => {
+      const next = await observationsAfter(db, last, 1000);
+      seen.push(...next.map((o) => o.id));
+      last = next.at(-1)?.id ?? last;
+    };
+    const delivered = Promise.all(batches.map((b) => insertObservations(db, b)));
+    for (let i = 0; i < 20; i++) await follow();
+    await delivered;
+    await follow();
+    expect(seen).toHaveLength(403);
+  });
+});
