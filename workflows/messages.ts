@@ -2,7 +2,7 @@
  * Every message a workflow takes, and the names and ids by which workflows are found. Callers outside import this file only.
  * An update where the caller needs the answer (its validator is synchronous: the SDK drops a promise), a query to read.
  */
-import { defineQuery, defineUpdate } from '@temporalio/workflow';
+import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { DrainPhase, DrainReceipt } from '../core/domain/drain.ts';
 import type { PlanSummary } from '../core/domain/plan.ts';
 import type { Refusal } from '../core/domain/refusal.ts';
@@ -34,6 +34,14 @@ export const resumeUpdate = defineUpdate<RolloutStatus, [{ by: string }]>('resum
 export const approveUpdate = defineUpdate<RolloutStatus, [{ by: string }]>('approve');
 export const abortUpdate = defineUpdate<RolloutStatus, [{ by: string; reason: string }]>('abort');
 
+/** From a `placeReplica` child to the rollout that waits for it. */
+export interface ReplicaProgress {
+  replicaId: string;
+  stage: 'fetch' | 'start' | 'calibrate' | 'serving';
+  detail: string;
+}
+export const replicaProgressSignal = defineSignal<[ReplicaProgress]>('replicaProgress');
+
 export interface DrainNodeInput {
   host: string;
   requestedBy: string;
@@ -43,8 +51,8 @@ export interface DrainStatus {
   phase: DrainPhase;
   reason: string;
   planId: string | null;
-  /** Replicas still to leave, and requests open on them. */
-  remaining: { replicaId: string; inFlight: number | null }[];
+  /** Replicas still to leave. */
+  remaining: string[];
   waiting: Refusal[];
   receipt: DrainReceipt | null;
 }
@@ -63,3 +71,9 @@ export interface RebalanceResult {
   reason: string;
   summary: PlanSummary | null;
 }
+
+export interface HostPresenceInput {
+  host: string;
+}
+/** A host worker has started: whatever was known of its host is to be looked at anew. `hostPresence`, workflow id `host-<name>`. */
+export const hostWorkerStartedSignal = defineSignal('workerStarted');

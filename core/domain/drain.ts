@@ -16,5 +16,5 @@ export const drainReceiptSchema = z.object({
 });
 export type DrainReceipt = z.infer<typeof drainReceiptSchema>;
 
-export const drainPhaseSchema = z.enum(['cordoned', 'replacing', 'draining', 'stopping', 'drained', 'blocked', 'failed']);
+export const drainPhaseSchema = z.enum(['cordoned', 'replacing', 'draining', 'stopping', 'drained', 'blocked', 'failed', 'cancelled']);
 export type DrainPhase = z.infer<typeof drainPhaseSchema>;

@@ -92,6 +92,17 @@ export async function routeReplica(db: Database, id: string, weight: number, rea
   });
 }
 
+/** Routes to a replica whose engine runs again, as it was routed before. */
+export async function rerouteReplica(db: Database, id: string, generation: number, endpoint: string): Promise<void> {
+  await db.transaction(async (tx) => {
+    await tx
+      .update(replicas)
+      .set({ state: 'ready', endpoint, reason: 'its engine was started again', updatedAt: new Date() })
+      .where(and(eq(replicas.id, id), eq(replicas.generation, generation), eq(replicas.state, 'starting')));
+    await announce(tx);
+  });
+}
+
 /** Takes a replica out of routing for good. Returns the routing version that says so. */
 export async function unrouteReplica(db: Database, id: string, reason: string): Promise<number> {
   return db.transaction(async (tx) => {

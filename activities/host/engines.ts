@@ -1,0 +1,36 @@
+/** Starting and stopping engines: idempotent by (replica, generation), because the host keeps both on its own disk. */
+import { Context } from '@temporalio/activity';
+import { UellmError } from '../../core/domain/errors.ts';
+import type { EngineSpec } from '../../engines/driver.ts';
+import type { HostDeps } from './index.ts';
+
+/** How often a waiting activity looks, and says that it is alive. */
+const LOOK_EVERY_MS = 250;
+
+export function createEngineActivities({ engines }: Pick<HostDeps, 'engines'>) {
+  return {
+    /** Starts the engine, or finds it running. Returns its base URL at once: `awaitEngineReady` waits for it. */
+    async startEngine(spec: EngineSpec): Promise<string> {
+      const { endpoint } = await engines.start(spec);
+      return endpoint;
+    },
+
+    /** Waits until the engine serves, with its own words as heartbeats. @throws engine-failed when it exits instead */
+    async awaitEngineReady(replicaId: string): Promise<void> {
+      const context = Context.current();
+      for (;;) {
+        const health = await engines.health(replicaId);
+        if (health.state === 'ready') return;
+        if (health.state === 'exited') throw new UellmError({ kind: 'engine-failed', replicaId, reason: health.detail });
+        context.heartbeat(health.detail);
+        await context.sleep(LOOK_EVERY_MS);
+      }
+    },
+
+    /** Ends the engine politely: it finishes what it streams, within its driver's grace. Stopping what is stopped does nothing. */
+    async stopEngine(replicaId: string, generation: number): Promise<{ requestsDropped: number }> {
+      const context = Context.current();
+      return engines.stop(replicaId, generation, { signal: context.cancellationSignal, onWait: (detail) => context.heartbeat(detail) });
+    },
+  };
+}

@@ -1,0 +1,24 @@
+/**
+ * Effects that workflows ask for, made by factories so that tests pass their own parts. Two sets: the control plane's, served on the
+ * control task queue beside the database, and a host's (`host/`), served on that host. Every activity may run twice and ends the same.
+ */
+import type { ControlDeps } from './deps.ts';
+import { withFailures } from './failures.ts';
+import { createHostRecordActivities } from './hosts.ts';
+import { createPlanningActivities } from './planning.ts';
+import { createReplicaActivities } from './replicas.ts';
+import { createRolloutActivities } from './rollouts.ts';
+
+export type { ControlDeps } from './deps.ts';
+export { createHostActivities, type HostActivities, type HostDeps } from './host/index.ts';
+
+export function createControlActivities(deps: ControlDeps) {
+  return withFailures({
+    ...createRolloutActivities(deps),
+    ...createPlanningActivities(deps),
+    ...createReplicaActivities(deps),
+    ...createHostRecordActivities(deps),
+  });
+}
+
+export type ControlActivities = ReturnType<typeof createControlActivities>;

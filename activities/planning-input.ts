@@ -1,0 +1,110 @@
+/** The one picture of the fleet that a plan is made from. */
+import { ACCELERATOR_KINDS } from '../core/domain/accelerators.ts';
+import { DEFAULT_DEMAND, type Demand, type DeploymentSpec } from '../core/domain/deployment.ts';
+import { KNOWN_CONFIGS, type ModelShape, shapeOf } from '../core/domain/model-spec.ts';
+import { ANY } from '../core/domain/names.ts';
+import type { SloPolicy, SloTargets } from '../core/domain/slo-policy.ts';
+import { forecastDemand } from '../core/placement/forecast.ts';
+import type { DeploymentDemand, PlanInput } from '../core/placement/types.ts';
+import type { Executor } from '../db/client.ts';
+import {
+  type ArrivalBucket,
+  allModels,
+  allPolicies,
+  arrivalsByDeployment,
+  declaredPrices,
+  servingDeployments,
+} from '../db/queries/planning-reads.ts';
+import { hostStates } from '../db/queries/plans.ts';
+import { stepTimeProfiles } from '../db/queries/profiler.ts';
+import { livingReplicas } from '../db/queries/replicas.ts';
+import { deploymentsInRollout, loadRollout } from '../db/queries/rollouts.ts';
+import { readModelConfig } from './model-config.ts';
+import type { PlanRequest } from './planning.ts';
+
+/** Arrivals of the last ten minutes decide what is forecast. */
+const DEMAND_WINDOW_MS = 10 * 60_000;
+const DEMAND_BUCKET_SECONDS = 30;
+
+/** At most one replica of a deployment below its need, two replicas on the move at once. */
+const BUDGET = { maxUnavailable: 0, maxMoving: 2 };
+
+export interface Surroundings {
+  now: () => number;
+  newId: () => string;
+}
+
+export async function loadPlanInput(db: Executor, { now, newId }: Surroundings, request: PlanRequest): Promise<PlanInput> {
+  const policies = await allPolicies(db);
+  const arrivals = await arrivalsByDeployment(db, new Date(now() - DEMAND_WINDOW_MS), DEMAND_BUCKET_SECONDS);
+  const toDemand = ({ spec, revision }: { spec: DeploymentSpec; revision: number }): DeploymentDemand => ({
+    spec,
+    revision,
+    demand: demandOf(spec, arrivals, now()),
+    targets: planningTargets(policies, spec.model),
+  });
+  return {
+    purpose: request.purpose,
+    subject: request.subject,
+    hosts: await hostStates(db),
+    prices: {
+      byKind: Object.fromEntries(ACCELERATOR_KINDS.flatMap((k) => (k.usdPerHour === null ? [] : [[k.id, k.usdPerHour]]))),
+      byHost: await declaredPrices(db),
+    },
+    models: await modelShapes(db),
+    deployments: (await plannedDeployments(db, request)).map(toDemand),
+    replicas: await livingReplicas(db),
+    stepTimes: await stepTimeProfiles(db),
+    budget: BUDGET,
+    idPrefix: `r${newId().replaceAll('-', '').slice(0, 8)}`,
+    ...(request.purpose === 'drain' ? { drainHost: request.subject } : {}),
+  };
+}
+
+/** A rollout plans its own revision; everything else plans what serves and is not being rolled out. */
+async function plannedDeployments(db: Executor, request: PlanRequest): Promise<{ spec: DeploymentSpec; revision: number }[]> {
+  if (request.rolloutId) {
+    const { spec, revision } = await loadRollout(db, request.rolloutId);
+    return [{ spec, revision }];
+  }
+  const serving = await servingDeployments(db);
+  if (request.purpose === 'drain') return serving;
+  const held = await deploymentsInRollout(db);
+  return serving.filter((d) => !held.has(d.spec.name));
+}
+
+async function modelShapes(db: Executor): Promise<Record<string, ModelShape>> {
+  const shapes: Record<string, ModelShape> = {};
+  for (const declared of await allModels(db)) {
+    const config = declared.config ?? (await readModelConfig(declared.source)) ?? KNOWN_CONFIGS[declared.name];
+    if (config) shapes[declared.name] = shapeOf({ ...declared, config });
+  }
+  return shapes;
+}
+
+/** The forecast from observed arrivals; before there are any, what was declared. */
+function demandOf(spec: DeploymentSpec, arrivals: readonly ArrivalBucket[], nowMs: number): Demand {
+  const declared = spec.demand ?? DEFAULT_DEMAND;
+  return forecastDemand({
+    declared,
+    buckets: arrivals.filter((a) => a.deployment === spec.name),
+    bucketSeconds: DEMAND_BUCKET_SECONDS,
+    nowMs,
+  });
+}
+
+/** The tightest of every latency that a policy of this model promises to requests that may not be shed; null where none promises any. */
+export function planningTargets(policies: readonly SloPolicy[], model: string): SloTargets | null {
+  const relevant = policies.filter((p) => p.priority >= 0 && (p.match.model === model || p.match.model === ANY));
+  if (relevant.length === 0) return null;
+  const tightest = (of: (t: SloTargets) => number | undefined) => {
+    const values = relevant.flatMap((p) => of(p.targets) ?? []);
+    return values.length > 0 ? Math.min(...values) : undefined;
+  };
+  return {
+    ttftMs: tightest((t) => t.ttftMs),
+    tpotMs: tightest((t) => t.tpotMs),
+    e2eMs: tightest((t) => t.e2eMs),
+    attainment: Math.max(...relevant.map((p) => p.targets.attainment)),
+  };
+}

@@ -1,0 +1,67 @@
+/** Planning: load, plan, verify, save. Workflows carry the plan's id and its moves, never the fleet. */
+import type { ModelShape } from '../core/domain/model-spec.ts';
+import type { Plan, PlanPurpose, PlanSummary } from '../core/domain/plan.ts';
+import { plan } from '../core/placement/planner.ts';
+import { type AppliedPlan, applyPlan, latestAppliedPlan, loadPlan, lockPlanning, savePlan } from '../db/queries/plans.ts';
+import type { ControlDeps } from './deps.ts';
+import { loadPlanInput } from './planning-input.ts';
+
+export interface PlanRequest {
+  /** Given by the workflow: a second run of the activity finds the plan of the first. */
+  planId: string;
+  purpose: PlanPurpose;
+  /** A deployment, a host, or `cluster`. */
+  subject: string;
+  rolloutId?: string;
+  dryRun?: boolean;
+}
+
+export function createPlanningActivities(deps: ControlDeps) {
+  const { db, profileShapes } = deps;
+  return {
+    /** Asks the profiler which shapes of the model fit which accelerators of the fleet, and how fast their steps are. */
+    async profileModel(shape: ModelShape): Promise<string> {
+      const input = await loadPlanInput(db, deps, { planId: '', purpose: 'rebalance', subject: 'cluster' });
+      const kinds = [...new Set(input.hosts.flatMap((h) => h.accelerators))].sort();
+      const fitting = (await profileShapes(shape, kinds)).filter((p) => p.kvCacheTokens > 0);
+      if (fitting.length === 0) return `fits no shape of ${kinds.join(', ') || 'an empty fleet'}`;
+      return fitting
+        .map(
+          (p) =>
+            `${p.accelerator} x${p.tensorParallel}: ${Math.round(p.kvCacheTokens / 1000)}k tokens of KV, ${p.decodeStepMs.toFixed(1)} ms a step (${p.source})`,
+        )
+        .join('; ');
+    },
+
+    async planPlacement(request: PlanRequest): Promise<PlanSummary> {
+      const saved = await loadPlan(db, request.planId).catch(() => undefined);
+      if (saved) return summarise(saved);
+      return db.transaction(async (tx) => {
+        await lockPlanning(tx);
+        const input = await loadPlanInput(tx, deps, request);
+        const { moves, report } = plan(input);
+        const basedOn = await latestAppliedPlan(tx);
+        const state = request.dryRun ? 'dry-run' : moves.length === 0 && report.waiting.length > 0 ? 'refused' : 'proposed';
+        const made = { id: request.planId, purpose: request.purpose, subject: request.subject, basedOn, moves, report };
+        // A rebalance that finds nothing to do leaves no row behind: there is one every few minutes.
+        if (request.purpose !== 'rebalance' || request.dryRun || moves.length + report.waiting.length > 0) await savePlan(tx, made, state);
+        return summarise(made);
+      });
+    },
+
+    /** Verifies a plan again against the present and reserves what still fits. */
+    async applyPlan(planId: string): Promise<AppliedPlan> {
+      return applyPlan(db, planId);
+    },
+  };
+}
+
+function summarise({ id, moves, report }: Pick<Plan, 'id' | 'moves' | 'report'>): PlanSummary {
+  return {
+    planId: id,
+    places: moves.filter((m) => m.kind === 'place'),
+    retires: moves.filter((m) => m.kind === 'retire'),
+    waiting: report.waiting,
+    summary: report.summary,
+  };
+}

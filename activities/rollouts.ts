@@ -1,0 +1,49 @@
+/** What `deployModel` reads and records of its rollout. */
+import type { ModelShape } from '../core/domain/model-spec.ts';
+import { shapeOf } from '../core/domain/model-spec.ts';
+import type { RolloutStatus } from '../core/domain/rollout.ts';
+import { GIGA } from '../core/domain/units.ts';
+import { compareRevisions } from '../db/queries/canary.ts';
+import { loadModel } from '../db/queries/planning-reads.ts';
+import { endRollout, loadRollout, type RolloutRecord, recordRolloutStatus } from '../db/queries/rollouts.ts';
+import type { ControlDeps } from './deps.ts';
+import { readModelConfig } from './model-config.ts';
+
+export function createRolloutActivities({ db, now }: ControlDeps) {
+  return {
+    /** The API starts the workflow inside the transaction that inserts the row: it may not be visible for a moment, and `not-found` is tried again. */
+    async loadRollout(rolloutId: string): Promise<RolloutRecord> {
+      return loadRollout(db, rolloutId);
+    },
+
+    async recordRolloutStatus(rolloutId: string, status: RolloutStatus): Promise<void> {
+      await recordRolloutStatus(db, rolloutId, status);
+    },
+
+    async endRollout(rolloutId: string, status: RolloutStatus): Promise<void> {
+      await endRollout(db, rolloutId, status);
+    },
+
+    /** Reads the model's config: its own, the one beside its weights, or a known one. */
+    async resolveModel(modelName: string): Promise<{ shape: ModelShape; detail: string }> {
+      const model = await loadModel(db, modelName);
+      const config = model.config ?? (await readModelConfig(model.source));
+      const shape = shapeOf(config ? { ...model, config } : model);
+      const billions = (shape.parameters / 1e9).toFixed(1);
+      return {
+        shape,
+        detail: `${billions} B parameters, ${(shape.weightsBytes / GIGA).toFixed(1)} GB of weights, ${shape.kvBytesPerToken} KV bytes a token`,
+      };
+    },
+
+    /** Requests of the new revision beside those of all others since `sinceMs`, from live observations. */
+    async compareRevisions(deployment: string, revision: number, sinceMs: number) {
+      return compareRevisions(db, deployment, revision, new Date(sinceMs));
+    },
+
+    /** Unix time, ms: where a comparison begins. */
+    async currentTimeMs(): Promise<number> {
+      return now();
+    },
+  };
+}

@@ -1,0 +1,292 @@
+/**
+ * A rollout: one revision of a deployment, from its config to full traffic. Keyed by the rollout (`deploy-<rolloutId>`); a unique index lets
+ * one rollout of a deployment run at a time. Before every stage it waits while paused; an abort, or any failure before promotion, unwinds
+ * to where it was: the old revision gets all traffic back, and what was placed is drained and stopped.
+ */
+import {
+  ApplicationFailure,
+  CancellationScope,
+  type ChildWorkflowHandle,
+  condition,
+  isCancellation,
+  ParentClosePolicy,
+  setHandler,
+  sleep,
+  startChild,
+  upsertSearchAttributes,
+  uuid4,
+} from '@temporalio/workflow';
+import { isTerminalPhase, type RolloutStage, type RolloutStatus } from '../core/domain/rollout.ts';
+import type { RolloutRecord } from '../db/queries/rollouts.ts';
+import { canaryVerdict, canaryWeights, FULL_WEIGHT } from './canary.ts';
+import { Compensations, reasonOf } from './compensation.ts';
+import {
+  abortUpdate,
+  approveUpdate,
+  type DeployModelInput,
+  pauseUpdate,
+  type ReplicaProgress,
+  replicaProgressSignal,
+  resumeUpdate,
+  rolloutStatusQuery,
+  workflowIds,
+} from './messages.ts';
+import { placeReplica } from './place-replica.ts';
+import { control, controlBriefly } from './proxies.ts';
+import { retire } from './retire-replica.ts';
+import { searchAttributes } from './search-attributes.ts';
+import { StageBoard } from './stage-board.ts';
+
+/** How long a rollout waits for room in the fleet, looking again every few seconds. */
+const CAPACITY_WAIT_MS = 10 * 60_000;
+const LOOK_AGAIN = '5s';
+
+export async function deployModel({ rolloutId }: DeployModelInput): Promise<RolloutStatus> {
+  const board = new StageBoard(rolloutId);
+  const undo = new Compensations();
+  const work = new CancellationScope();
+  const progress = new Map<string, ReplicaProgress>();
+  let pausedBy: string | null = null;
+  let approvedBy: string | null = null;
+  let abortedBy: string | null = null;
+  let promoted = false;
+
+  const refuseWhenOver = (_: { by: string }) => {
+    if (isTerminalPhase(board.phase) || promoted) throw new Error(`the rollout has ${promoted ? 'been promoted' : board.phase}`);
+    if (abortedBy) throw new Error(`the rollout is being rolled back: ${abortedBy}`);
+  };
+  setHandler(rolloutStatusQuery, () => board.status);
+  setHandler(replicaProgressSignal, (p) => {
+    progress.set(p.replicaId, p);
+    if (p.stage !== 'serving') board.note(p.stage, p.detail);
+  });
+  setHandler(
+    pauseUpdate,
+    async ({ by, reason }) => {
+      pausedBy = `${by}: ${reason}`;
+      await board.show(`paused by ${pausedBy}; the stage under way ends first`, 'paused');
+      return board.status;
+    },
+    { validator: refuseWhenOver },
+  );
+  setHandler(
+    resumeUpdate,
+    async ({ by }) => {
+      pausedBy = null;
+      await board.show(`resumed by ${by}`, 'running');
+      return board.status;
+    },
+    {
+      validator: (request: { by: string }) => {
+        refuseWhenOver(request);
+        if (!pausedBy) throw new Error('the rollout is not paused');
+      },
+    },
+  );
+  setHandler(
+    approveUpdate,
+    ({ by }) => {
+      approvedBy = by;
+      return board.status;
+    },
+    {
+      validator: (request: { by: string }) => {
+        refuseWhenOver(request);
+        if (board.phase !== 'awaiting-approval') throw new Error('the rollout does not wait for approval');
+      },
+    },
+  );
+  setHandler(
+    abortUpdate,
+    ({ by, reason }) => {
+      abortedBy = `${by}: ${reason}`;
+      work.cancel();
+      return board.status;
+    },
+    { validator: refuseWhenOver },
+  );
+  board.beforeEachStage(() => condition(() => pausedBy === null));
+
+  try {
+    return await work.run(async () => {
+      const rollout = await controlBriefly.loadRollout(rolloutId);
+      const { spec, deployment, revision } = rollout;
+      upsertSearchAttributes([
+        { key: searchAttributes.model, value: spec.model },
+        { key: searchAttributes.deployment, value: deployment },
+      ]);
+
+      const { shape } = await board.run(
+        'resolve',
+        () => control.resolveModel(spec.model),
+        (r) => r.detail,
+      );
+      await board.run(
+        'profile',
+        () => control.profileModel(shape),
+        (detail) => detail,
+      );
+      const placed = await planAndReserve(board, undo, rollout);
+      await placeAll(board, placed, progress);
+
+      undo.register('give the old revision its traffic back', () => restoreTraffic(rollout));
+      await shiftTraffic(board, rollout, placed);
+      await awaitApproval(board, rollout, () => approvedBy);
+      await board.run(
+        'promote',
+        () => promote(rollout, placed),
+        () => `revision ${revision} takes all traffic`,
+      );
+      promoted = true;
+      undo.commit();
+
+      await CancellationScope.nonCancellable(async () => {
+        await board.run(
+          'retire',
+          () => retireOthers(rollout),
+          (n) => (n === 0 ? 'nothing to retire' : `${n} replicas of earlier revisions drained and stopped`),
+        );
+        await board.run(
+          'record',
+          async () => {},
+          () => `revision ${revision} is current`,
+        );
+      });
+      return board.end('succeeded', `revision ${revision} serves on ${placed.length} replicas`);
+    });
+  } catch (error) {
+    if (promoted) return board.end('succeeded', `promoted; afterwards: ${reasonOf(error)}`);
+    const reason = abortedBy ? `aborted by ${abortedBy}` : isCancellation(error) ? 'the workflow was cancelled' : reasonOf(error);
+    return CancellationScope.nonCancellable(async () => {
+      await board.show(reason, 'rolling-back');
+      const failures = await undo.unwind();
+      const message = [reason, ...failures.map((f) => `not undone: ${f}`)].join('; ');
+      return board.end(failures.length === 0 ? 'rolled-back' : 'failed', message);
+    });
+  }
+}
+
+/** Plans until something fits, and reserves it. A plan that no longer fits when it is applied is given back and made anew. */
+async function planAndReserve(board: StageBoard, undo: Compensations, { id, deployment }: RolloutRecord): Promise<string[]> {
+  const deadline = Date.now() + CAPACITY_WAIT_MS;
+  for (;;) {
+    const planId = uuid4();
+    board.planId = planId;
+    const plan = await board.run(
+      'plan',
+      () => control.planPlacement({ planId, purpose: 'deploy', subject: deployment, rolloutId: id }),
+      (p) => p.summary,
+    );
+    if (plan.places.length > 0) {
+      undo.register('retire what was placed', () =>
+        retireAll(
+          plan.places.map((p) => p.replicaId),
+          'the rollout was rolled back',
+        ),
+      );
+      const applied = await board.run(
+        'reserve',
+        () => control.applyPlan(planId),
+        (a) => `${a.reserved.length} replicas hold their accelerators`,
+      );
+      if (applied.reserved.length === plan.places.length) return applied.reserved;
+      await retireAll(applied.reserved, 'its plan no longer fitted');
+    }
+    const [waiting] = plan.waiting;
+    const why = waiting ? [waiting.message, waiting.nearest].filter(Boolean).join('; ') : 'the fleet changed while planning';
+    if (Date.now() >= deadline) throw ApplicationFailure.nonRetryable(why, 'refused', waiting);
+    await board.show(`waiting: ${why}`);
+    await sleep(LOOK_AGAIN);
+  }
+}
+
+/** Starts every replica at once; the stages are over when the slowest has passed them. */
+async function placeAll(board: StageBoard, replicaIds: string[], progress: ReadonlyMap<string, ReplicaProgress>): Promise<void> {
+  const order: ReplicaProgress['stage'][] = ['fetch', 'start', 'calibrate', 'serving'];
+  const passed = (stage: ReplicaProgress['stage']) =>
+    replicaIds.every((id) => order.indexOf(progress.get(id)?.stage ?? 'fetch') > order.indexOf(stage));
+  const children: ChildWorkflowHandle<typeof placeReplica>[] = [];
+  for (const id of replicaIds) {
+    children.push(
+      await startChild(placeReplica, {
+        workflowId: workflowIds.place(id),
+        args: [id],
+        parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+      }),
+    );
+  }
+  const all = Promise.all(children.map((c) => c.result()));
+  all.catch(() => {}); // a failure surfaces at the stage that waits for it
+  for (const stage of ['fetch', 'start', 'calibrate'] as const satisfies RolloutStage[]) {
+    await board.run(stage, () => Promise.race([all, condition(() => passed(stage))]));
+  }
+  await all;
+}
+
+/** The canary: a rising share of the traffic for the new revision, each step held for its pause and judged on live observations. */
+async function shiftTraffic(board: StageBoard, { deployment, revision, spec }: RolloutRecord, placed: string[]): Promise<void> {
+  const others = await control.servingReplicas(deployment, revision, 'others');
+  const steps = spec.rollout.strategy === 'canary' ? spec.rollout.steps : [];
+  if (others.length === 0) return board.skip('canary', 'no earlier revision serves: there is nothing to compare with');
+  if (steps.length === 0)
+    return board.skip(
+      'canary',
+      spec.rollout.strategy === 'canary' ? 'the deployment has no canary steps' : `strategy ${spec.rollout.strategy} has none`,
+    );
+  await board.run(
+    'canary',
+    async () => {
+      const lines: string[] = [];
+      for (const step of steps) {
+        const since = await control.currentTimeMs();
+        await control.routeReplicas(canaryWeights(step.weight, placed, others), `canary at ${step.weight} %`);
+        await board.show(`${step.weight} % of the traffic for ${step.pauseSeconds} s`);
+        await sleep(step.pauseSeconds * 1000);
+        const verdict = canaryVerdict(await control.compareRevisions(deployment, revision, since));
+        if (!verdict.good) throw ApplicationFailure.nonRetryable(`canary at ${step.weight} %: ${verdict.why}`, 'refused');
+        lines.push(`${step.weight} %: ${verdict.why}`);
+      }
+      return lines.join('; ');
+    },
+    (detail) => detail,
+  );
+}
+
+async function awaitApproval(board: StageBoard, { spec }: RolloutRecord, approvedBy: () => string | null): Promise<void> {
+  if (spec.rollout.approval === 'auto') return board.skip('approve', 'approval is automatic');
+  await board.run(
+    'approve',
+    async () => {
+      await board.show('waits for approval', 'awaiting-approval');
+      await condition(() => approvedBy() !== null);
+      await board.show(`approved by ${approvedBy()}`, 'running');
+    },
+    () => `approved by ${approvedBy()}`,
+  );
+}
+
+/** All traffic to the new revision: what was placed, and what a drain has meanwhile put in the place of one of them. */
+async function promote({ deployment, revision }: RolloutRecord, placed: string[]): Promise<void> {
+  const moved = await control.servingReplicas(deployment, revision, 'this');
+  const others = await control.servingReplicas(deployment, revision, 'others');
+  const weights = Object.fromEntries([...[...placed, ...moved].map((id) => [id, FULL_WEIGHT]), ...others.map((id) => [id, 0])]);
+  await control.routeReplicas(weights, `revision ${revision} promoted`);
+}
+
+async function restoreTraffic({ deployment, revision }: RolloutRecord): Promise<void> {
+  const others = await control.servingReplicas(deployment, revision, 'others');
+  await control.routeReplicas(Object.fromEntries(others.map((id) => [id, FULL_WEIGHT])), 'the rollout was rolled back');
+}
+
+async function retireOthers({ deployment, revision }: RolloutRecord): Promise<number> {
+  const others = await control.livingReplicas(deployment, revision, 'others');
+  await retireAll(
+    others.map((r) => r.id),
+    `revision ${revision} took over`,
+  );
+  return others.length;
+}
+
+async function retireAll(replicaIds: string[], reason: string): Promise<void> {
+  await Promise.all(replicaIds.map((id) => retire(id, reason)));
+}

@@ -1,0 +1,80 @@
+/**
+ * One reserved replica, from nothing to serving: fetch weights, start the engine, wait, calibrate. It ends with the replica warm and not yet
+ * routed; whoever started it decides what traffic it gets. On failure or cancellation the engine is stopped and the accelerators are freed.
+ */
+import { getExternalWorkflowHandle, setCurrentDetails, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
+import type { EngineSpec } from '../engines/driver.ts';
+import { Compensations, isFailureOfKind, reasonOf } from './compensation.ts';
+import { type ReplicaProgress, replicaProgressSignal } from './messages.ts';
+import { control, onHost, onHostBounded } from './proxies.ts';
+import { searchAttributes } from './search-attributes.ts';
+
+/** An engine that exits while it loads is started so often before its replica is given up. */
+const START_ATTEMPTS = 3;
+
+export async function placeReplica(replicaId: string): Promise<{ replicaId: string; host: string; endpoint: string }> {
+  const undo = new Compensations();
+  undo.register('free the accelerators', () => control.endReplica(replicaId, 'failed', 'it could not be started'));
+  try {
+    const reserved = await control.engineSpec(replicaId);
+    upsertSearchAttributes([
+      { key: searchAttributes.model, value: reserved.model },
+      { key: searchAttributes.host, value: reserved.host },
+      { key: searchAttributes.deployment, value: reserved.deployment },
+    ]);
+    const host = onHost(reserved.host);
+    const report = (stage: ReplicaProgress['stage'], detail: string) =>
+      tellParent({ replicaId, stage, detail: `${replicaId} on ${reserved.host}: ${detail}` });
+
+    await report('fetch', 'weights');
+    const weights = await host.fetchWeights.executeWithOptions({ summary: `${reserved.source} to ${reserved.host}` }, [reserved]);
+
+    await report('start', weights);
+    undo.register('stop the engine', () => onHostBounded(reserved.host).stopEngine(replicaId, reserved.generation + START_ATTEMPTS));
+    const { spec, endpoint } = await startEngine(reserved);
+
+    await report('calibrate', `serves at ${endpoint}`);
+    await control.setReplicaState(replicaId, 'warming', 'warming up and calibrating');
+    const calibration = await host.calibrateEngine.executeWithOptions({ summary: `step time of ${replicaId}` }, [spec, endpoint]);
+    await control.recordServing(spec, endpoint, calibration);
+
+    const found = `step time fitted within ${calibration.errorPercent.toFixed(1)} %`;
+    setCurrentDetails(`Replica \`${replicaId}\` serves \`${spec.model}\` on **${spec.host}** at ${endpoint}; ${found}.`);
+    await report('serving', found);
+    return { replicaId, host: spec.host, endpoint };
+  } catch (error) {
+    setCurrentDetails(`Replica \`${replicaId}\`: ${reasonOf(error)}`);
+    await undo.unwind();
+    throw error;
+  }
+}
+
+/** Starts the engine and waits for it; one that exits is started again as the next generation. */
+export async function startEngine(reserved: EngineSpec): Promise<{ spec: EngineSpec; endpoint: string }> {
+  const host = onHost(reserved.host);
+  for (let attempt = 1; ; attempt++) {
+    const spec = { ...reserved, generation: reserved.generation + attempt - 1 };
+    const reason = attempt === 1 ? 'the engine is starting' : `the engine exited and is started again (${attempt} of ${START_ATTEMPTS})`;
+    await control.beginGeneration(spec.replicaId, spec.generation, reason);
+    try {
+      const endpoint = await host.startEngine.executeWithOptions(
+        { summary: `${spec.engine} for ${spec.model}, generation ${spec.generation}` },
+        [spec],
+      );
+      await host.awaitEngineReady.executeWithOptions({ summary: `${spec.replicaId} at ${endpoint}` }, [spec.replicaId]);
+      return { spec, endpoint };
+    } catch (error) {
+      if (!isFailureOfKind(error, 'engine-failed') || attempt >= START_ATTEMPTS) throw error;
+    }
+  }
+}
+
+/** Progress for the rollout that waits; a parent that has ended needs none. */
+async function tellParent(progress: ReplicaProgress): Promise<void> {
+  setCurrentDetails(progress.detail);
+  const parent = workflowInfo().parent;
+  if (!parent) return;
+  await getExternalWorkflowHandle(parent.workflowId)
+    .signal(replicaProgressSignal, progress)
+    .catch(() => {});
+}

@@ -1,0 +1,52 @@
+/** The activities as workflows call them, with the timeouts and retries that fit each sort. Types only: the code runs elsewhere. */
+import { ActivityCancellationType, type ActivityInterfaceFor, proxyActivities } from '@temporalio/workflow';
+import type { ControlActivities, HostActivities } from '../activities/index.ts';
+import { CONTROL_TASK_QUEUE, hostTaskQueue } from './messages.ts';
+
+const RETRY = { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '10s' } as const;
+
+/** Short work beside the database: a killed worker costs at most ten seconds. Tried until it succeeds, unless the error is final. */
+export const control: ActivityInterfaceFor<ControlActivities> = proxyActivities<ControlActivities>({
+  taskQueue: CONTROL_TASK_QUEUE,
+  startToCloseTimeout: '10s',
+  retry: RETRY,
+});
+
+/** The same, for what may be missing for a moment and is given up then. */
+export const controlBriefly: ActivityInterfaceFor<ControlActivities> = proxyActivities<ControlActivities>({
+  taskQueue: CONTROL_TASK_QUEUE,
+  startToCloseTimeout: '10s',
+  retry: { ...RETRY, maximumInterval: '2s', maximumAttempts: 8 },
+});
+
+/** Waiting for requests to end: as long as the longest stream takes, with heartbeats, so that a dead worker is noticed. */
+export const controlWaiting: ActivityInterfaceFor<ControlActivities> = proxyActivities<ControlActivities>({
+  taskQueue: CONTROL_TASK_QUEUE,
+  startToCloseTimeout: '2h',
+  heartbeatTimeout: '5s',
+  retry: RETRY,
+  cancellationType: ActivityCancellationType.TRY_CANCEL,
+});
+
+/** Work on a host: waits for a host worker that is away, notices one that dies, gives up after three failures of its own. */
+export function onHost(host: string): ActivityInterfaceFor<HostActivities> {
+  return proxyActivities<HostActivities>({
+    taskQueue: hostTaskQueue(host),
+    startToCloseTimeout: '30m',
+    heartbeatTimeout: '15s',
+    retry: { ...RETRY, maximumAttempts: 3, nonRetryableErrorTypes: ['engine-failed'] },
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  });
+}
+
+/** Clean-up on a host that may be gone for good: bounded, so that whoever waits goes on. What is left running there is ended when it returns. */
+export function onHostBounded(host: string): ActivityInterfaceFor<HostActivities> {
+  return proxyActivities<HostActivities>({
+    taskQueue: hostTaskQueue(host),
+    scheduleToStartTimeout: '60s',
+    startToCloseTimeout: '10m',
+    heartbeatTimeout: '15s',
+    retry: { ...RETRY, maximumAttempts: 3 },
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  });
+}
