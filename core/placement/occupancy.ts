@@ -1,4 +1,4 @@
-/** Which accelerators are held. A plan only ever adds to it: what it retires keeps its accelerators until it has really gone. */
+/** Which accelerators are held. What a plan retires keeps its accelerators until it has really gone. */
 import type { HostState } from '../domain/fleet.ts';
 import { holdsAccelerators, type Replica } from '../domain/replica.ts';
 
@@ -7,6 +7,8 @@ export interface Occupancy {
   /** Indexes of the free accelerators of one kind, lowest first. */
   free(host: HostState, kind: string): number[];
   hold(host: string, accelerators: readonly number[]): void;
+  /** Takes a placement back that was not to be. */
+  release(host: string, accelerators: readonly number[]): void;
 }
 
 export function occupancyOf(hosts: readonly HostState[], replicas: readonly Replica[]): Occupancy {
@@ -16,6 +18,9 @@ export function occupancyOf(hosts: readonly HostState[], replicas: readonly Repl
     free: (host, kind) => host.accelerators.flatMap((k, index) => (k === kind && occupancy.isFree(host.name, index) ? [index] : [])),
     hold: (host, accelerators) => {
       for (const index of accelerators) held.get(host)?.add(index);
+    },
+    release: (host, accelerators) => {
+      for (const index of accelerators) held.get(host)?.delete(index);
     },
   };
   for (const replica of replicas) {

@@ -1,0 +1,92 @@
+/** Where one more replica goes: of all free shapes on all hosts, the first by a list of keys. */
+import { type HostState, isSchedulable } from '../domain/fleet.ts';
+import { holdsAccelerators } from '../domain/replica.ts';
+import type { SloTargets } from '../domain/slo-policy.ts';
+import type { PredictedLatency } from './capacity.ts';
+import { pricePerHour } from './cost.ts';
+import type { Draft, Unit } from './draft.ts';
+import { ranked } from './rank.ts';
+import type { Shape } from './shapes.ts';
+import type { DeploymentDemand } from './types.ts';
+
+export interface Candidate {
+  host: HostState;
+  shape: Shape;
+  accelerators: number[];
+  /** null where the kind has no price. */
+  usdPerHour: number | null;
+}
+
+/**
+ * The best place for one more replica beside `siblings`, or undefined where none is free.
+ * @param neededPerSecond requests a second that siblings do not cover yet; at most 0 where only their number is short
+ */
+export function bestCandidate(
+  draft: Draft,
+  deployment: DeploymentDemand,
+  siblings: readonly Unit[],
+  neededPerSecond: number,
+): Candidate | undefined {
+  const group = largestGroup(draft);
+  const whole = hostsWithGroup(draft, group);
+  const spread = deployment.spec.placement.spread === 'host';
+  const keysOf = ({ host, shape, accelerators, usdPerHour }: Candidate): number[] => {
+    const served = neededPerSecond > 0 ? Math.min(neededPerSecond, shape.capacity.requestsPerSecond) : 1;
+    const free = draft.occupancy.free(host, shape.acceleratorKind).length;
+    const siblingsHere = siblings.filter((s) => s.host === host.name).length;
+    const breaksLastWhole = whole.length === 1 && whole[0] === host.name && accelerators.length < group;
+    return [
+      shape.capacity.meetsSlo ? 0 : missFactor(shape.capacity.unloaded, deployment.targets),
+      // All of a deployment on one host would be lost with it.
+      spread && siblingsHere > 0 && siblingsHere === siblings.length ? 1 : 0,
+      // The last host that could take the largest replica of the fleet stays whole: otherwise nobody could drain that one's host.
+      breaksLastWhole ? 1 : 0,
+      (usdPerHour ?? Number.POSITIVE_INFINITY) / served,
+      accelerators.length / served,
+      spread ? siblingsHere : 0,
+      free - accelerators.length,
+    ];
+  };
+  return ranked(candidates(draft, deployment), keysOf, (c) => c.host.name)[0];
+}
+
+/** Hosts that the deployment's own lists allow. */
+export function isAllowed({ spec }: DeploymentDemand, host: HostState, kind: string): boolean {
+  const { hosts, accelerators } = spec.placement;
+  return (hosts.length === 0 || hosts.includes(host.name)) && (accelerators.length === 0 || accelerators.includes(kind));
+}
+
+function candidates({ input, occupancy, shapes }: Draft, deployment: DeploymentDemand): Candidate[] {
+  return input.hosts
+    .filter((host) => isSchedulable(host) && host.name !== input.drainHost)
+    .flatMap((host) =>
+      shapes.shapesOn(deployment, host).flatMap((shape) => {
+        if (!isAllowed(deployment, host, shape.acceleratorKind)) return [];
+        const free = occupancy.free(host, shape.acceleratorKind);
+        if (free.length < shape.tensorParallel) return [];
+        const price = pricePerHour(input.prices, host.name, shape.acceleratorKind);
+        const usdPerHour = price === null ? null : price * shape.tensorParallel;
+        return [{ host, shape, accelerators: free.slice(0, shape.tensorParallel), usdPerHour }];
+      }),
+    );
+}
+
+/** Accelerators of the widest replica of the fleet. */
+function largestGroup({ input, moves }: Draft): number {
+  const present = input.replicas.filter((r) => holdsAccelerators(r.state)).map((r) => r.tensorParallel);
+  const placed = moves.map((m) => (m.kind === 'place' ? m.tensorParallel : 0));
+  return Math.max(1, ...present, ...placed);
+}
+
+function hostsWithGroup({ input, occupancy }: Draft, group: number): string[] {
+  return input.hosts
+    .filter((host) => isSchedulable(host) && host.name !== input.drainHost)
+    .filter((host) => [...new Set(host.accelerators)].some((kind) => occupancy.free(host, kind).length >= group))
+    .map((host) => host.name);
+}
+
+/** By how much an idle replica misses its worst target: 1.2 is 20 % over. */
+function missFactor(latency: PredictedLatency, targets: SloTargets | null): number {
+  const over = (value: number, target: number | undefined) => (target === undefined ? 1 : value / target);
+  return Math.max(1, over(latency.ttftMs, targets?.ttftMs), over(latency.tpotMs, targets?.tpotMs), over(latency.e2eMs, targets?.e2eMs));
+}

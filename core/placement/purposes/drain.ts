@@ -1,0 +1,102 @@
+/** Empties a host: each replica on it finds a place elsewhere, unless those that stay suffice. Nothing leaves below `replicas.min`. */
+import { mayLeave } from '../budget.ts';
+import {
+  type Draft,
+  type Goal,
+  type PresentReplicas,
+  presentReplicas,
+  reaches,
+  retire,
+  totalCapacity,
+  type Unit,
+  unitOf,
+} from '../draft.ts';
+import { leastGoal } from '../goals.ts';
+import { placeTowards } from '../place.ts';
+import { whyNotPlaced } from '../refuse.ts';
+import type { DeploymentDemand } from '../types.ts';
+
+export function planDrain(draft: Draft, deployment: DeploymentDemand): void {
+  const { spec } = deployment;
+  const present = presentReplicas(draft, deployment);
+  const here = (replica: { host: string }) => replica.host === draft.input.drainHost;
+  retireSuperseded(draft, spec.name, present);
+  const units = present.current.map((r) => unitOf(draft, deployment, r));
+  const leaving = [...units.filter(here), ...present.lost.filter(here).map((r) => unitOf(draft, deployment, r))];
+  if (leaving.length === 0) return;
+  const staying = units.filter((u) => !here(u));
+
+  // A drain makes nothing worse; making it better is for a rebalance.
+  const least = leastGoal(deployment);
+  const goal: Goal = { ...least, requestsPerSecond: Math.min(least.requestsPerSecond, totalCapacity(units)) };
+  const placed = placeTowards(draft, deployment, staying, goal, { most: leaving.length, replacing: leaving });
+  for (const [i, unit] of placed.entries()) retire(draft, spec.name, leaving[i]!, `host ${unit.host} takes its work over as ${unit.id}`);
+
+  const after = [...staying, ...placed];
+  const unreplaced = leaving.slice(placed.length);
+  draft.reasons.push(
+    `${spec.name}: ${leaving.length} replicas leave, ${placed.length} are placed elsewhere; ${after.length} then serve ${totalCapacity(after).toFixed(1)} req/s`,
+  );
+  leaveUnreplaced(draft, deployment, goal, after, unreplaced);
+}
+
+/** Replicas without a successor go as far as the budget lets them; the others wait. */
+function leaveUnreplaced(
+  draft: Draft,
+  deployment: DeploymentDemand,
+  goal: Goal,
+  after: readonly Unit[],
+  unreplaced: readonly Unit[],
+): void {
+  const { spec } = deployment;
+  const idle = unreplaced.filter((u) => !u.serving);
+  const serving = unreplaced.filter((u) => u.serving);
+  const replacements = after.filter((u) => u.serving || u.id.startsWith(`${draft.input.idPrefix}-`));
+  const free = mayLeave({
+    serving: replacements.length + serving.length,
+    needed: neededOf([...replacements, ...serving], goal),
+    min: spec.replicas.min,
+    maxUnavailable: draft.input.budget.maxUnavailable,
+  });
+  const go = [...idle, ...serving.slice(0, free)];
+  for (const unit of go) retire(draft, spec.name, unit, `${after.length} other replicas suffice`);
+  const stuck = serving.slice(free);
+  if (stuck.length === 0) return;
+  const why = reaches(after, goal)
+    ? {
+        kind: 'waiting' as const,
+        on: 'disruption-budget' as const,
+        subject: spec.name,
+        message: `${replacements.length} of ${after.length} replicas that stay serve yet`,
+        nearest: 'goes on once they serve',
+      }
+    : whyNotPlaced(draft, deployment);
+  draft.waiting.push({
+    ...why,
+    message: `${stuck.map((u) => u.id).join(', ')} cannot leave host ${draft.input.drainHost}: ${why.message}`,
+  });
+}
+
+/** How many of these, in this order, the goal needs. */
+function neededOf(units: readonly Unit[], goal: Goal): number {
+  const enough = units.findIndex((_, i) => reaches(units.slice(0, i + 1), goal));
+  return enough < 0 ? units.length : enough + 1;
+}
+
+/** What another plan or rollout has given up already goes without a successor; what a rollout is bringing in is not ours to move. */
+function retireSuperseded(draft: Draft, deployment: string, { older, draining, newer }: PresentReplicas): void {
+  const { drainHost } = draft.input;
+  for (const replica of [...older, ...draining]) {
+    if (replica.host === drainHost) retire(draft, deployment, replica, 'it was on its way out already');
+  }
+  for (const replica of newer) {
+    if (replica.host !== drainHost) continue;
+    draft.waiting.push({
+      kind: 'waiting',
+      on: 'rollout',
+      subject: deployment,
+      message: `${replica.id} cannot leave host ${drainHost}: a rollout of ${deployment} is bringing revision ${replica.revision} in`,
+      nearest: 'goes on once the rollout has ended',
+    });
+  }
+}

@@ -1,0 +1,27 @@
+/** After a loss: replicas of lost hosts, and those that failed, are made good as far as they are missed. */
+import { type Draft, presentReplicas, reaches, retire, totalCapacity, unitOf } from '../draft.ts';
+import { leastGoal } from '../goals.ts';
+import { placeTowards } from '../place.ts';
+import { overBudget, whyNotPlaced } from '../refuse.ts';
+import type { DeploymentDemand } from '../types.ts';
+
+export function planReplace(draft: Draft, deployment: DeploymentDemand): void {
+  const { spec } = deployment;
+  const present = presentReplicas(draft, deployment);
+  const staying = present.current.map((r) => unitOf(draft, deployment, r));
+  const lost = present.lost.map((r) => unitOf(draft, deployment, r));
+  const goal = leastGoal(deployment);
+  const most = Math.min(draft.movesLeft, spec.replicas.max - staying.length);
+  const placed = placeTowards(draft, deployment, staying, goal, { most, replacing: lost });
+  draft.movesLeft -= placed.length;
+  for (const unit of lost) retire(draft, spec.name, unit, `host ${unit.host} is lost`);
+
+  const after = [...staying, ...placed];
+  if (placed.length + lost.length > 0) {
+    draft.reasons.push(
+      `${spec.name}: ${lost.length} replicas lost, ${placed.length} placed; ${after.length} then serve ${totalCapacity(after).toFixed(1)} req/s`,
+    );
+  }
+  if (reaches(after, goal) || after.length >= spec.replicas.max) return;
+  draft.waiting.push(draft.movesLeft === 0 ? overBudget(draft, spec.name) : whyNotPlaced(draft, deployment));
+}

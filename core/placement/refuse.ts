@@ -1,0 +1,120 @@
+/** Why a replica cannot be placed: the constraint that binds, its figures, and the nearest thing that would do. */
+import { findAcceleratorKind } from '../domain/accelerators.ts';
+import { type HostState, isSchedulable } from '../domain/fleet.ts';
+import { kvCacheTokens } from '../domain/memory.ts';
+import type { ModelShape } from '../domain/model-spec.ts';
+import type { Refusal } from '../domain/refusal.ts';
+import { GIB } from '../domain/units.ts';
+import { isAllowed } from './choose.ts';
+import type { Draft } from './draft.ts';
+import { describeTargets } from './place.ts';
+import { compareText } from './rank.ts';
+import { leastKvCacheTokens, type Shape, widthsOf } from './shapes.ts';
+import type { DeploymentDemand } from './types.ts';
+
+/** One shape on one host, were the host empty. */
+interface Option {
+  host: HostState;
+  shape: Shape;
+}
+
+/** To be asked when nothing could be placed. Looks for the first constraint whose removal would leave a place. */
+export function whyNotPlaced(draft: Draft, deployment: DeploymentDemand): Refusal {
+  const { input, shapes } = draft;
+  const owned = input.hosts.filter((h) => !h.external && h.name !== input.drainHost);
+  const options = owned.flatMap((host) => shapes.shapesOn(deployment, host).map((shape) => ({ host, shape })));
+  if (options.length === 0) return memoryRefusal(deployment, owned, input.models[deployment.spec.model]);
+  const allowed = options.filter(({ host, shape }) => isAllowed(deployment, host, shape.acceleratorKind));
+  if (allowed.length === 0) return placementRefusal(deployment, options);
+  return acceleratorsRefusal(draft, deployment, allowed);
+}
+
+/** To be told when replicas are placed, but on shapes that miss the targets even when idle. */
+export function sloRefusal(deployment: DeploymentDemand, best: Pick<Shape, 'capacity' | 'acceleratorKind' | 'tensorParallel'>): Refusal {
+  const { ttftMs, tpotMs, e2eMs } = best.capacity.unloaded;
+  const over = (name: string, value: number, target: number | undefined) =>
+    target !== undefined && value > target ? [`${name} ${Math.ceil(value)} ms`] : [];
+  const reached = [
+    ...over('TTFT', ttftMs, deployment.targets?.ttftMs),
+    ...over('TPOT', tpotMs, deployment.targets?.tpotMs),
+    ...over('end to end', e2eMs, deployment.targets?.e2eMs),
+  ].join(', ');
+  return {
+    kind: 'refused',
+    on: 'slo',
+    subject: deployment.spec.name,
+    message: `no free shape attains ${describeTargets(deployment.targets)}; ${best.tensorParallel} ${best.acceleratorKind} come nearest`,
+    nearest: `fits at ${reached}`,
+  };
+}
+
+/** To be told when more should move than may move at once. */
+export function overBudget({ input }: Draft, deployment: string): Refusal {
+  return {
+    kind: 'waiting',
+    on: 'disruption-budget',
+    subject: deployment,
+    message: `more replicas of ${deployment} should move; ${input.budget.maxMoving} may move at once, and as many do`,
+    nearest: 'goes on with the next plan',
+  };
+}
+
+function memoryRefusal(deployment: DeploymentDemand, hosts: readonly HostState[], model: ModelShape | undefined): Refusal {
+  const { spec } = deployment;
+  const refused = (message: string, nearest?: string): Refusal => ({
+    kind: 'refused',
+    on: 'memory',
+    subject: spec.name,
+    message,
+    ...(nearest === undefined ? {} : { nearest }),
+  });
+  if (!model) return refused(`the size of model ${spec.model} is unknown: it has no config`);
+  const tokens = Math.ceil(leastKvCacheTokens(deployment, model));
+  const weights = (model.weightsBytes / GIB).toFixed(0);
+  const kinds = [...new Set(hosts.flatMap((h) => h.accelerators))].sort(compareText);
+  const nearest = kinds.flatMap((kind) => {
+    const accelerator = findAcceleratorKind(kind);
+    const width = accelerator && widthsOf(deployment).find((w) => kvCacheTokens(model, accelerator, w) >= tokens);
+    return width ? [`fits on ${width} ${kind} in one host`] : [];
+  })[0];
+  return refused(`${weights} GiB of weights and a KV cache of ${tokens} tokens fit the accelerators of no host`, nearest);
+}
+
+function placementRefusal({ spec }: DeploymentDemand, options: readonly Option[]): Refusal {
+  const { hosts, accelerators } = spec.placement;
+  const lists = [
+    ...(hosts.length > 0 ? [`hosts ${hosts.join(', ')}`] : []),
+    ...(accelerators.length > 0 ? [`accelerators ${accelerators.join(', ')}`] : []),
+  ].join(' and ');
+  const [nearest] = options;
+  return {
+    kind: 'refused',
+    on: 'placement',
+    subject: spec.name,
+    message: `it fits none of what its placement allows: ${lists}`,
+    ...(nearest
+      ? { nearest: `fits on ${nearest.shape.tensorParallel} ${nearest.shape.acceleratorKind} of host ${nearest.host.name}` }
+      : {}),
+  };
+}
+
+function acceleratorsRefusal(draft: Draft, { spec }: DeploymentDemand, options: readonly Option[]): Refusal {
+  const missingOf = ({ host, shape }: Option) =>
+    Math.max(0, shape.tensorParallel - draft.occupancy.free(host, shape.acceleratorKind).length);
+  const byMissing = (a: Option, b: Option) => missingOf(a) - missingOf(b) || compareText(a.host.name, b.host.name);
+  const open = options.filter(({ host }) => isSchedulable(host)).sort(byMissing);
+  const closed = options.filter((o) => !isSchedulable(o.host) && missingOf(o) === 0).sort(byMissing);
+  const widths = [...new Set(options.map(({ shape }) => `${shape.tensorParallel} ${shape.acceleratorKind}`))].join(' or ');
+  const [least] = open;
+  const [shut] = closed;
+  const nearest = least
+    ? `fits with ${missingOf(least)} more ${least.shape.acceleratorKind} on host ${least.host.name}`
+    : shut && `fits once host ${shut.host.name} takes new work: it is ${shut.host.liveness} and ${shut.host.service}`;
+  return {
+    kind: 'waiting',
+    on: 'accelerators',
+    subject: spec.name,
+    message: `needs ${widths} free on one host that takes new work; none has them`,
+    ...(nearest ? { nearest } : {}),
+  };
+}
