@@ -17,22 +17,19 @@ export interface TrimmedMove {
 
 /**
  * Splits moves into those that still hold and those that do not. Moves kept earlier in the list take their accelerators from
- * later ones. A retirement falls with the placement that was to make it superfluous: nothing is broken before something is made.
+ * later ones.
  */
 export function checkMoves(moves: readonly Move[], present: Present): { kept: Move[]; trimmed: TrimmedMove[] } {
   const occupancy = occupancyOf(present.hosts, present.replicas);
   const kept: Move[] = [];
   const trimmed: TrimmedMove[] = [];
-  const orphaned = new Set<string>();
   for (const move of moves) {
-    const refusal = move.kind === 'place' ? placeRefusal(move, present, occupancy) : retireRefusal(move, present, orphaned);
-    if (refusal) {
-      trimmed.push({ move, refusal });
-      if (move.kind === 'place' && move.replaces) orphaned.add(move.replaces);
-      continue;
+    const refusal = move.kind === 'place' ? placeRefusal(move, present, occupancy) : retireRefusal(move, present);
+    if (refusal) trimmed.push({ move, refusal });
+    else {
+      kept.push(move);
+      if (move.kind === 'place') occupancy.hold(move.host, move.accelerators);
     }
-    kept.push(move);
-    if (move.kind === 'place') occupancy.hold(move.host, move.accelerators);
   }
   return { kept, trimmed };
 }
@@ -52,10 +49,7 @@ function placeRefusal(move: PlaceMove, { hosts }: Present, occupancy: Occupancy)
   return waiting('accelerators', move.replicaId, `accelerator ${taken.join(', ')} of host ${host.name} was taken meanwhile`);
 }
 
-function retireRefusal(move: RetireMove, { replicas }: Present, orphaned: ReadonlySet<string>): Refusal | null {
-  if (orphaned.has(move.replicaId)) {
-    return waiting('disruption-budget', move.replicaId, `replica ${move.replicaId} stays: its replacement could not be placed`);
-  }
+function retireRefusal(move: RetireMove, { replicas }: Present): Refusal | null {
   const still = replicas.some((r) => r.id === move.replicaId && r.host === move.host && holdsAccelerators(r.state));
   return still ? null : waiting('placement', move.replicaId, `replica ${move.replicaId} no longer holds anything on host ${move.host}`);
 }

@@ -105,6 +105,7 @@ export function reaches(units: readonly Unit[], goal: Goal): boolean {
   return units.length >= goal.replicas && totalCapacity(units) >= goal.requestsPerSecond - 1e-9;
 }
 
+/** Retires a replica that nothing replaces; one that is replaced leaves by the `replaces` of its successor. */
 export function retire(draft: Draft, deployment: string, unit: Pick<Unit, 'id' | 'host'>, reason: string): void {
   draft.moves.push({ kind: 'retire', replicaId: unit.id, deployment, host: unit.host, reason });
 }

@@ -7,7 +7,7 @@ import type { Draft } from './draft.ts';
 export function reportOf(draft: Draft): PlanReport {
   const { input, moves, waiting } = draft;
   const holding = input.replicas.filter((r) => holdsAccelerators(r.state));
-  const retired = new Set(moves.flatMap((m) => (m.kind === 'retire' ? [m.replicaId] : [])));
+  const retired = new Set(moves.flatMap((m) => (m.kind === 'retire' ? [m.replicaId] : (m.replaces ?? []))));
   const placed = moves.filter((m) => m.kind === 'place');
   const before = costPerHour(holding, input.prices);
   const after = costPerHour([...holding.filter((r) => !retired.has(r.id)), ...placed], input.prices);

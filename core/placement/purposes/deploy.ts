@@ -25,7 +25,7 @@ export function planDeploy(draft: Draft, deployment: DeploymentDemand): void {
   }
   const missing = serving.find((u) => !u.capacity.meetsSlo);
   if (missing) draft.waiting.push(sloRefusal(deployment, missing));
-  for (const unit of others) retire(draft, spec.name, unit, `revision ${revision} takes its place`);
+  for (const unit of others.slice(placed.length)) retire(draft, spec.name, unit, `revision ${revision} takes its place`);
   draft.reasons.push(
     `${spec.name}: ${demand.requestsPerSecond.toFixed(1)} req/s wanted; revision ${revision} serves ${totalCapacity(serving).toFixed(1)} req/s on ${serving.length}`,
   );

@@ -30,7 +30,6 @@ export function planDrain(draft: Draft, deployment: DeploymentDemand): void {
   const least = leastGoal(deployment);
   const goal: Goal = { ...least, requestsPerSecond: Math.min(least.requestsPerSecond, totalCapacity(units)) };
   const placed = placeTowards(draft, deployment, staying, goal, { most: leaving.length, replacing: leaving });
-  for (const [i, unit] of placed.entries()) retire(draft, spec.name, leaving[i]!, `host ${unit.host} takes its work over as ${unit.id}`);
 
   const after = [...staying, ...placed];
   const unreplaced = leaving.slice(placed.length);

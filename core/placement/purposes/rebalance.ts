@@ -67,11 +67,8 @@ function moveOffMisfits(draft: Draft, deployment: DeploymentDemand, present: rea
       return;
     }
     draft.movesLeft--;
-    const successor = record(draft, deployment, candidate, unit.id);
-    units = [...others, successor];
-    const reason = `${describeShape(unit)} of host ${unit.host} cannot attain ${describeTargets(targets)}`;
-    retire(draft, spec.name, unit, `${reason}; ${successor.id} takes its work over`);
-    draft.reasons.push(`${spec.name}: ${reason}`);
+    units = [...others, record(draft, deployment, candidate, unit.id)];
+    draft.reasons.push(`${spec.name}: ${describeShape(unit)} of host ${unit.host} cannot attain ${describeTargets(targets)}`);
   }
 }
 

@@ -14,7 +14,7 @@ export function planReplace(draft: Draft, deployment: DeploymentDemand): void {
   const most = Math.min(draft.movesLeft, spec.replicas.max - staying.length);
   const placed = placeTowards(draft, deployment, staying, goal, { most, replacing: lost });
   draft.movesLeft -= placed.length;
-  for (const unit of lost) retire(draft, spec.name, unit, `host ${unit.host} is lost`);
+  for (const unit of lost.slice(placed.length)) retire(draft, spec.name, unit, `host ${unit.host} is lost`);
 
   const after = [...staying, ...placed];
   if (placed.length + lost.length > 0) {
