@@ -1,0 +1,17 @@
+/** Mooncake's traces (kvcache-ai/Mooncake): milliseconds, lengths, and ids of the prompt's 512-token blocks. */
+import { z } from 'zod';
+import { arrivalMsSchema, jsonLines, tokensSchema } from './rows.ts';
+
+const rowSchema = z.object({
+  timestamp: arrivalMsSchema,
+  input_length: tokensSchema,
+  output_length: tokensSchema,
+  hash_ids: z.array(z.number().int()).optional(),
+});
+
+export const mooncakeLine = jsonLines(rowSchema, (row) => ({
+  arrivalMs: row.timestamp,
+  inputTokens: row.input_length,
+  outputTokens: row.output_length,
+  prefixBlocks: row.hash_ids,
+}));

@@ -1,0 +1,133 @@
+import { existsSync, readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { detectTraceFormat, TRACE_FORMATS, type Trace, type TraceFormat, traceParser } from './trace.ts';
+
+function parse(format: TraceFormat, text: string): Trace {
+  const parser = traceParser(format, 'trace');
+  for (const line of text.split('\n')) parser.line(line);
+  return parser.end();
+}
+
+describe('azure', () => {
+  it('reads times to the fraction of a millisecond, from the first row on', () => {
+    const { requests, rejected } = parse(
+      'azure',
+      '\uFEFFTIMESTAMP,ContextTokens,GeneratedTokens\r\n2023-11-16 18:15:46.6805900,374,44\r\n2023-11-16 18:15:50.9951690,396,109\r\n\r\n',
+    );
+    expect(requests).toHaveLength(2);
+    expect(requests[0]).toEqual({ arrivalMs: 0, inputTokens: 374, outputTokens: 44 });
+    expect(requests[1]!.arrivalMs).toBeCloseTo(4314.579, 2);
+    expect(rejected).toEqual({ count: 0, examples: [] });
+  });
+
+  it('takes zones, other orders of columns, and rows out of order', () => {
+    const { requests } = parse(
+      'azure',
+      'GeneratedTokens,TIMESTAMP,ContextTokens\n5,2024-05-10 00:00:01+00:00,20\n7,2024-05-10T02:00:00.5+0200,30\n6,2024-05-10 00:00:02Z,10',
+    );
+    expect(requests.map((r) => r.outputTokens)).toEqual([7, 5, 6]);
+    expect(requests.map((r) => r.arrivalMs)).toEqual([0, 500, 1500]);
+  });
+
+  it('counts what it rejects, and says why', () => {
+    const rows = [
+      '2023-11-16 18:15:46,374,44',
+      '2023-13-16 18:15:46,1,1',
+      'soon,1,1',
+      '2023-11-16 18:15:47,0,4',
+      '2023-11-16 18:15:48,4,1e3',
+      'x',
+    ];
+    const { requests, rejected } = parse('azure', ['TIMESTAMP,ContextTokens,GeneratedTokens', ...rows].join('\n'));
+    expect(requests).toHaveLength(1);
+    expect(rejected.count).toBe(5);
+    expect(rejected.examples.map((e) => e.line)).toEqual([3, 4, 5, 6, 7]);
+    expect(rejected.examples[2]!.reason).toBe('ContextTokens: got 0, allowed is a whole number from 1 to 10000000');
+  });
+
+  it('refuses a file without a header', () => {
+    expect(() => parse('azure', '2023-11-16 18:15:46,374,44')).toThrow('no header TIMESTAMP,ContextTokens,GeneratedTokens');
+  });
+});
+
+describe('mooncake', () => {
+  it('reads lengths and prefix blocks', () => {
+    const { requests } = parse('mooncake', '{"timestamp": 27000, "input_length": 6758, "output_length": 500, "hash_ids": [0, 1]}');
+    expect(requests).toEqual([{ arrivalMs: 27_000, inputTokens: 6758, outputTokens: 500, prefixBlocks: [0, 1] }]);
+  });
+});
+
+describe('jsonl', () => {
+  it('reads what the contract names and passes other fields', () => {
+    const { requests, rejected } = parse(
+      'jsonl',
+      '{"arrivalMs":10,"inputTokens":5,"outputTokens":6,"class":"batch","note":1}\n{"arrivalMs":0,"inputTokens":1,"outputTokens":2}\nnope\n{"arrivalMs":-1,"inputTokens":1.5,"outputTokens":2}',
+    );
+    expect(requests).toEqual([
+      { arrivalMs: 0, inputTokens: 1, outputTokens: 2 },
+      { arrivalMs: 10, inputTokens: 5, outputTokens: 6, class: 'batch' },
+    ]);
+    expect(rejected.examples).toEqual([
+      { line: 3, reason: 'not a JSON object' },
+      { line: 4, reason: 'arrivalMs: got -1, allowed is a number of at least 0; inputTokens: got 1.5, allowed is a whole number' },
+    ]);
+  });
+
+  it('keeps ten examples of many', () => {
+    const { rejected } = parse('jsonl', `${'nope\n'.repeat(40)}{"arrivalMs":0,"inputTokens":1,"outputTokens":2}`);
+    expect(rejected.count).toBe(40);
+    expect(rejected.examples).toHaveLength(10);
+  });
+});
+
+describe('any format', () => {
+  it.each(TRACE_FORMATS)('%s refuses an empty file', (format) => {
+    expect(() => parse(format, '\n\n')).toThrow(
+      `trace is not valid: the input: got 3 lines without a request, allowed is rows of the ${format}`,
+    );
+  });
+
+  it.each(TRACE_FORMATS)('%s never throws on a line, and accounts for each', (format) => {
+    fc.assert(
+      fc.property(
+        fc.array(
+          fc.string().filter((s) => s.trim() !== '' && s.trim() !== '\uFEFF'),
+          { minLength: 1 },
+        ),
+        (lines) => {
+          const parser = traceParser(format, 'trace');
+          for (const line of lines) parser.line(line);
+          expect(() => parser.end()).toThrow('without a request');
+        },
+      ),
+    );
+  });
+});
+
+describe('detectTraceFormat', () => {
+  it.each([
+    ['TIMESTAMP,ContextTokens,GeneratedTokens', 'azure'],
+    ['{"timestamp": 0, "input_length": 6758, "output_length": 500}', 'mooncake'],
+    ['{"arrivalMs":0,"inputTokens":1,"outputTokens":2}', 'jsonl'],
+    ['num_prefill_tokens,num_decode_tokens', null],
+    ['[1]', null],
+    ['', null],
+  ])('%s is %s', (line, format) => {
+    expect(detectTraceFormat(line)).toBe(format);
+  });
+});
+
+const traces = new URL('../../../../shared/data/traces/', import.meta.url);
+
+describe.skipIf(!existsSync(traces))('real traces (skipped where ../shared/data is absent)', () => {
+  it.each([
+    ['azure', 'azure2023_conv.csv', 19_366, 1155],
+    ['mooncake', 'mooncake_conversation.jsonl', 12_031, 12_035],
+  ] as const)('%s: every row of %s', (format, file, rows, meanInput) => {
+    const { requests, rejected } = parse(format, readFileSync(new URL(file, traces), 'utf8'));
+    expect(requests).toHaveLength(rows);
+    expect(rejected.count).toBe(0);
+    expect(Math.round(requests.reduce((sum, r) => sum + r.inputTokens, 0) / rows)).toBe(meanInput);
+  });
+});
