@@ -34,7 +34,7 @@ export interface EmbeddedPostgresOptions {
   onNotice?: (message: string) => void;
 }
 
-/** Makes everything ready to start: initialises the data folder once, ends a server that a crash left behind on it, picks a port. */
+/** Makes everything ready to start: initialises the data folder once, picks a port. */
 export async function prepareEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   mkdirSync(options.dataDir, { recursive: true });
   const account = postgresAccount();
@@ -46,7 +46,6 @@ export async function prepareEmbeddedPostgres(options: EmbeddedPostgresOptions):
   }
   const password = ensurePassword(join(options.dataDir, 'postgres.password'));
   if (!existsSync(join(directory, 'PG_VERSION'))) initialise(native, directory, password, account, options.durable);
-  await endLeftover(directory);
   const port = await freePort();
   const url = `postgres://${USER}:${password}@127.0.0.1:${port}/${DATABASE}`;
   return {
@@ -61,6 +60,7 @@ export async function prepareEmbeddedPostgres(options: EmbeddedPostgresOptions):
       logFile: options.logFile,
       stopSignal: 'SIGINT', // "fast": disconnects clients, writes a checkpoint
       stopGraceSeconds: 10,
+      prepare: () => endLeftover(directory),
       ready: () => serves(url),
       readyWithinSeconds: 30,
     },

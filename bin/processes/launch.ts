@@ -21,8 +21,10 @@ export interface ProcessSpec {
   stopSignal: NodeJS.Signals;
   /** Seconds between the polite signal and SIGKILL. */
   stopGraceSeconds: number;
-  /** One look at whether it serves. A rejection means not yet. */
-  ready(): Promise<boolean>;
+  /** Clears the way before each start, e.g. of what a crash left behind. */
+  prepare?(): Promise<void>;
+  /** One look at whether it serves; a rejection means not yet. Absent for our own roles, which say so themselves. */
+  ready?(): Promise<boolean>;
   /** Longest time from its start until it serves, seconds. */
   readyWithinSeconds: number;
 }
@@ -32,20 +34,29 @@ export interface LaunchedProcess extends ProcessIdentity {
   /** Resolves when it has ended, however that came about: `exit code 1`, `SIGKILL`. */
   exited: Promise<string>;
   hasExited(): boolean;
+  isReady(): Promise<boolean>;
 }
+
+/** What a role sends its supervisor once it serves. */
+export const READY_MESSAGE = 'ready';
 
 /** Starts the process; it need not serve yet. @throws when the command cannot be run at all */
 export async function launch(spec: ProcessSpec): Promise<LaunchedProcess> {
+  await spec.prepare?.();
   mkdirSync(dirname(spec.logFile), { recursive: true });
   const log = openSync(spec.logFile, 'a');
   try {
     const child = spawn(spec.command, spec.args, {
       detached: true,
-      stdio: ['ignore', log, log],
+      stdio: ['ignore', log, log, ...(spec.ready ? [] : (['ipc'] as const))],
       env: spec.env,
       ...spec.account,
     });
     let ended = false;
+    let announced = false;
+    child.on('message', (message) => {
+      announced ||= message === READY_MESSAGE;
+    });
     const exited = new Promise<string>((resolve) => {
       child.once('exit', (code, signal) => {
         ended = true;
@@ -56,23 +67,31 @@ export async function launch(spec: ProcessSpec): Promise<LaunchedProcess> {
       child.once('spawn', () => resolve(child.pid!));
       child.once('error', (cause) => reject(new Error(`${spec.name} cannot be started: ${spec.command}: ${cause.message}`, { cause })));
     });
-    return { spec, pid, startTime: processStartTime(pid) ?? 'ended at once', exited, hasExited: () => ended };
+    return {
+      spec,
+      pid,
+      startTime: processStartTime(pid) ?? 'ended at once',
+      exited,
+      hasExited: () => ended,
+      isReady: spec.ready ?? (async () => announced),
+    };
   } finally {
     closeSync(log);
   }
 }
 
-/** Waits until a launched process serves. @throws when it ends or takes too long, with the end of its log */
-export async function waitUntilReady(launched: LaunchedProcess): Promise<void> {
+/** Waits until a launched process serves. @throws when it ends, takes too long (with the end of its log), or `signal` says so */
+export async function waitUntilReady(launched: LaunchedProcess, signal?: AbortSignal): Promise<void> {
   const { spec } = launched;
   const deadline = Date.now() + spec.readyWithinSeconds * 1000;
   let reason = 'it does not answer';
   while (Date.now() < deadline) {
+    signal?.throwIfAborted();
     if (launched.hasExited()) {
       throw new Error(`${spec.name} ended while it started (${await launched.exited}); ${logTail(spec.logFile)}`);
     }
     try {
-      if (await spec.ready()) return;
+      if (await launched.isReady()) return;
     } catch (error) {
       reason = error instanceof Error ? error.message : String(error);
     }

@@ -1,0 +1,27 @@
+import { describe, expect, it } from 'vitest';
+import { readEnvironment } from './environment.ts';
+
+describe('the environment', () => {
+  it('has defaults for everything that one machine needs', () => {
+    const environment = readEnvironment({});
+    expect(environment).toMatchObject({ bind: '127.0.0.1', apiKey: undefined, apiUrl: 'http://127.0.0.1:8080' });
+    expect(environment.ports).toEqual({ api: 8080, gateway: 8000, profiler: 8090, temporal: 7233, temporalUi: 8233 });
+  });
+
+  it('takes an empty variable for an absent one', () => {
+    expect(readEnvironment({ UELLM_API_KEY: '', UELLM_API_PORT: '' }).apiKey).toBeUndefined();
+  });
+
+  it.each([
+    [{ UELLM_API_PORT: 'eighty' }, 'UELLM_API_PORT: got "eighty", allowed is a port number from 1 to 65535'],
+    [{ UELLM_GATEWAY_PORT: '70000' }, 'UELLM_GATEWAY_PORT: got "70000", allowed is a port number from 1 to 65535'],
+    [{ UELLM_GATEWAY_PORT: '8080' }, 'UELLM_GATEWAY_PORT: got "8080", allowed is a port other than that of UELLM_API_PORT'],
+    [{ DATABASE_URL: 'mysql://x' }, 'DATABASE_URL: got something else, allowed is a URL that begins with postgres://'],
+    [{ TEMPORAL_ADDRESS: 'temporal' }, 'TEMPORAL_ADDRESS: got "temporal", allowed is HOST:PORT'],
+    [{ UELLM_BIND: '0.0.0.0' }, 'UELLM_BIND: got "0.0.0.0", allowed is a loopback address unless UELLM_API_KEY is set'],
+    [{ UELLM_API_KEY: 'not secret' }, 'UELLM_API_KEY: got something else, allowed is a key of printable ASCII characters without blanks'],
+    [{ UELLM_LOG_LEVEL: 'loud' }, 'UELLM_LOG_LEVEL: got "loud", allowed is one of "debug", "info", "warn", "error"'],
+  ])('refuses %j', (variables, message) => {
+    expect(() => readEnvironment(variables)).toThrow(message);
+  });
+});

@@ -1,0 +1,134 @@
+/**
+ * The environment: the only place that reads `process.env`. Everything else gets plain values. An empty variable counts as absent,
+ * as compose files pass it.
+ */
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+import { UellmError } from '../core/domain/errors.ts';
+import { parseInput } from '../core/domain/validate.ts';
+
+const portSchema = z
+  .string()
+  .regex(/^\d{1,5}$/, 'a port number from 1 to 65535')
+  .transform(Number)
+  .refine((port) => port >= 1 && port <= 65_535, 'a port number from 1 to 65535');
+
+const addressSchema = z.string().regex(/^[\w.:-]+$/, 'an IP address or a host name');
+
+const environmentSchema = z.object({
+  /** An existing Postgres; `uellm up` starts one of its own without it. */
+  DATABASE_URL: z
+    .string()
+    .regex(/^postgres(ql)?:\/\//, 'a URL that begins with postgres://')
+    .optional(),
+  /** An existing Temporal server; `uellm up` starts one of its own without it. */
+  TEMPORAL_ADDRESS: z
+    .string()
+    .regex(/^[^/\s]+:\d+$/, 'HOST:PORT')
+    .optional(),
+  TEMPORAL_NAMESPACE: z.string().default('default'),
+  /** Admin key of API and gateway; without it both answer on loopback only. */
+  UELLM_API_KEY: z
+    .string()
+    .regex(/^[\x21-\x7e]+$/, 'a key of printable ASCII characters without blanks')
+    .optional(),
+  /** Where the command line finds the API; the local one without it. */
+  UELLM_API_URL: z.url({ protocol: /^https?$/, error: 'an http(s) URL' }).optional(),
+  UELLM_API_PORT: portSchema.default(8080),
+  UELLM_GATEWAY_PORT: portSchema.default(8000),
+  UELLM_PROFILER_PORT: portSchema.default(8090),
+  UELLM_TEMPORAL_PORT: portSchema.default(7233),
+  UELLM_TEMPORAL_UI_PORT: portSchema.default(8233),
+  /** Where API, gateway and profiler listen. */
+  UELLM_BIND: addressSchema.default('127.0.0.1'),
+  /** Where control worker and gateway find the profiler; the local one without it. */
+  UELLM_PROFILER_URL: z.url({ protocol: /^https?$/, error: 'an http(s) URL' }).optional(),
+  /** Where engines listen and are reached on this host. */
+  UELLM_ENGINE_ADDRESS: addressSchema.default('127.0.0.1'),
+  UELLM_DATA_DIR: z.string().default('.uellm'),
+  /** Downloads that several installations share. */
+  UELLM_CACHE_DIR: z.string().default(join(homedir(), '.cache', 'uellm')),
+  UELLM_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+});
+
+export interface Environment {
+  databaseUrl: string | undefined;
+  temporal: { address: string | undefined; namespace: string };
+  apiKey: string | undefined;
+  apiUrl: string;
+  profilerUrl: string;
+  ports: { api: number; gateway: number; profiler: number; temporal: number; temporalUi: number };
+  bind: string;
+  engineAddress: string;
+  /** Absolute. */
+  dataDir: string;
+  cacheDir: string;
+  logLevel: 'debug' | 'info' | 'warn' | 'error';
+}
+
+/** The variable behind each port, for errors about a taken one. */
+export const PORT_VARIABLES: Readonly<Record<keyof Environment['ports'], string>> = {
+  api: 'UELLM_API_PORT',
+  gateway: 'UELLM_GATEWAY_PORT',
+  profiler: 'UELLM_PROFILER_PORT',
+  temporal: 'UELLM_TEMPORAL_PORT',
+  temporalUi: 'UELLM_TEMPORAL_UI_PORT',
+};
+
+export const isLoopback = (address: string) => address === 'localhost' || address === '::1' || /^127\.\d+\.\d+\.\d+$/.test(address);
+
+/** Never repeated in an error: one is a key, the other holds a password. */
+const SECRETS: ReadonlySet<string> = new Set(['UELLM_API_KEY', 'DATABASE_URL']);
+
+const checkedSchema = environmentSchema
+  .refine((e) => isLoopback(e.UELLM_BIND) || e.UELLM_API_KEY !== undefined, {
+    path: ['UELLM_BIND'],
+    message: 'a loopback address unless UELLM_API_KEY is set: nobody else may get in without a key',
+  })
+  .superRefine((e, ctx) => {
+    const seen = new Map<number, string>();
+    for (const name of Object.values(PORT_VARIABLES) as (keyof typeof e)[]) {
+      const other = seen.get(e[name] as number);
+      if (other) ctx.addIssue({ code: 'custom', path: [name], message: `a port other than that of ${other}` });
+      seen.set(e[name] as number, name);
+    }
+  });
+
+/** @throws invalid-input that names the variable, what it holds and what it may hold */
+export function readEnvironment(variables: NodeJS.ProcessEnv = process.env): Environment {
+  const present = Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== ''));
+  const e = parseHidingSecrets(present);
+  return {
+    databaseUrl: e.DATABASE_URL,
+    temporal: { address: e.TEMPORAL_ADDRESS, namespace: e.TEMPORAL_NAMESPACE },
+    apiKey: e.UELLM_API_KEY,
+    apiUrl: e.UELLM_API_URL ?? `http://127.0.0.1:${e.UELLM_API_PORT}`,
+    profilerUrl: e.UELLM_PROFILER_URL ?? `http://127.0.0.1:${e.UELLM_PROFILER_PORT}`,
+    ports: {
+      api: e.UELLM_API_PORT,
+      gateway: e.UELLM_GATEWAY_PORT,
+      profiler: e.UELLM_PROFILER_PORT,
+      temporal: e.UELLM_TEMPORAL_PORT,
+      temporalUi: e.UELLM_TEMPORAL_UI_PORT,
+    },
+    bind: e.UELLM_BIND,
+    engineAddress: e.UELLM_ENGINE_ADDRESS,
+    dataDir: resolve(e.UELLM_DATA_DIR),
+    cacheDir: resolve(e.UELLM_CACHE_DIR),
+    logLevel: e.UELLM_LOG_LEVEL,
+  };
+}
+
+function parseHidingSecrets(present: Record<string, string | undefined>): z.output<typeof checkedSchema> {
+  try {
+    return parseInput(checkedSchema, present, 'the environment');
+  } catch (error) {
+    if (!(error instanceof UellmError) || error.detail.kind !== 'invalid-input') throw error;
+    const issues = error.detail.issues.map((issue) => (SECRETS.has(issue.field) ? { ...issue, given: 'something else' } : issue));
+    throw new UellmError({ ...error.detail, issues });
+  }
+}
+
+/** Every variable that `readEnvironment` knows, for the compose file's check. */
+export const ENVIRONMENT_VARIABLES: readonly string[] = Object.keys(environmentSchema.shape);
