@@ -156,11 +156,11 @@ function marginalPrefillMs(c: StepTimeCoefficients, inputTokens: number, batch: 
   return total;
 }
 
-/** The largest rate (per ms) up to `limit` that holds, by bisection to 1e-4 of the limit. */
+/** The largest rate (per ms) up to `limit` that holds, by bisection to a thousandth of itself. */
 function largestRate(holds: (ratePerMs: number) => boolean, limit: number): number {
   let low = 0;
   let high = limit;
-  while (high - low > 1e-4 * limit) {
+  while (high - low > 1e-3 * high && high > NEARLY_IDLE_PER_MS) {
     const middle = (low + high) / 2;
     if (holds(middle)) low = middle;
     else high = middle;

@@ -17,21 +17,23 @@ export interface Candidate {
   usdPerHour: number | null;
 }
 
+export interface Need {
+  requestsPerSecond: number;
+  replicas: number;
+}
+
 /**
  * The best place for one more replica beside `siblings`, or undefined where none is free.
- * @param neededPerSecond requests a second that siblings do not cover yet; at most 0 where only their number is short
+ * @param need.requestsPerSecond what siblings do not cover yet; at most 0 where only their number is short
+ * @param need.replicas how many may still be placed, this one among them: with few left, small ones do not do
  */
-export function bestCandidate(
-  draft: Draft,
-  deployment: DeploymentDemand,
-  siblings: readonly Unit[],
-  neededPerSecond: number,
-): Candidate | undefined {
+export function bestCandidate(draft: Draft, deployment: DeploymentDemand, siblings: readonly Unit[], need: Need): Candidate | undefined {
   const group = largestGroup(draft);
   const whole = hostsWithGroup(draft, group);
   const spread = deployment.spec.placement.spread === 'host';
   const keysOf = ({ host, shape, accelerators, usdPerHour }: Candidate): number[] => {
-    const served = neededPerSecond > 0 ? Math.min(neededPerSecond, shape.capacity.requestsPerSecond) : 1;
+    const { requestsPerSecond } = shape.capacity;
+    const served = need.requestsPerSecond > 0 ? Math.min(need.requestsPerSecond, requestsPerSecond) : 1;
     const free = draft.occupancy.free(host, shape.acceleratorKind).length;
     const siblingsHere = siblings.filter((s) => s.host === host.name).length;
     const breaksLastWhole = whole.length === 1 && whole[0] === host.name && accelerators.length < group;
@@ -41,6 +43,7 @@ export function bestCandidate(
       spread && siblingsHere > 0 && siblingsHere === siblings.length ? 1 : 0,
       // The last host that could take the largest replica of the fleet stays whole: otherwise nobody could drain that one's host.
       breaksLastWhole ? 1 : 0,
+      requestsPerSecond * need.replicas < need.requestsPerSecond ? 1 : 0,
       (usdPerHour ?? Number.POSITIVE_INFINITY) / served,
       accelerators.length / served,
       spread ? siblingsHere : 0,

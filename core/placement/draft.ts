@@ -5,7 +5,7 @@ import { holdsAccelerators, type Replica } from '../domain/replica.ts';
 import type { Capacity } from './capacity.ts';
 import { type Occupancy, occupancyOf } from './occupancy.ts';
 import { compareText } from './rank.ts';
-import { openShapeBook, type Shape, type ShapeBook } from './shapes.ts';
+import { openShapeBook, type ShapeBook } from './shapes.ts';
 import type { DeploymentDemand, PlanInput } from './types.ts';
 
 /** A replica as planning counts it: one that is there, or one that this plan places. */
@@ -108,8 +108,4 @@ export function reaches(units: readonly Unit[], goal: Goal): boolean {
 /** Retires a replica that nothing replaces; one that is replaced leaves by the `replaces` of its successor. */
 export function retire(draft: Draft, deployment: string, unit: Pick<Unit, 'id' | 'host'>, reason: string): void {
   draft.moves.push({ kind: 'retire', replicaId: unit.id, deployment, host: unit.host, reason });
-}
-
-export function describeShape({ acceleratorKind, tensorParallel }: Pick<Shape, 'acceleratorKind' | 'tensorParallel'>): string {
-  return `${tensorParallel} ${acceleratorKind}`;
 }

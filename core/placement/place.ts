@@ -1,21 +1,9 @@
 /** Places replicas, one after the other, each where it is best beside those before it. */
 import type { SloTargets } from '../domain/slo-policy.ts';
 import { bestCandidate, type Candidate } from './choose.ts';
-import { type Draft, describeShape, type Goal, reaches, totalCapacity, type Unit } from './draft.ts';
+import { type Draft, type Goal, reaches, totalCapacity, type Unit } from './draft.ts';
 import type { DeploymentDemand } from './types.ts';
-
-/** Places one replica beside `siblings`, or gives undefined where nothing is free. */
-export function placeOne(
-  draft: Draft,
-  deployment: DeploymentDemand,
-  siblings: readonly Unit[],
-  goal: Goal,
-  replaces?: string,
-): Unit | undefined {
-  const needed = goal.requestsPerSecond - totalCapacity(siblings);
-  const candidate = bestCandidate(draft, deployment, siblings, needed);
-  return candidate && record(draft, deployment, candidate, replaces);
-}
+import { describeShape, describeTargets, perSecond } from './wording.ts';
 
 /** Places up to `most` replicas until the goal is reached or nothing more fits. */
 export function placeTowards(
@@ -27,9 +15,11 @@ export function placeTowards(
 ): Unit[] {
   const placed: Unit[] = [];
   while (placed.length < most && !reaches([...siblings, ...placed], goal)) {
-    const unit = placeOne(draft, deployment, [...siblings, ...placed], goal, replacing[placed.length]?.id);
-    if (!unit) break;
-    placed.push(unit);
+    const beside = [...siblings, ...placed];
+    const need = { requestsPerSecond: goal.requestsPerSecond - totalCapacity(beside), replicas: most - placed.length };
+    const candidate = bestCandidate(draft, deployment, beside, need);
+    if (!candidate) break;
+    placed.push(record(draft, deployment, candidate, replacing[placed.length]?.id));
   }
   return placed;
 }
@@ -63,17 +53,7 @@ function describeChoice({ shape, usdPerHour }: Candidate, targets: SloTargets | 
   const money = usdPerHour === null ? 'at an unknown price' : `for ${usdPerHour.toFixed(2)} USD/h`;
   const { requestsPerSecond, meetsSlo, unloaded } = shape.capacity;
   const serves = meetsSlo
-    ? `serves ${requestsPerSecond.toFixed(1)} req/s within ${describeTargets(targets)}`
+    ? `serves ${perSecond(requestsPerSecond)} within ${describeTargets(targets)}`
     : `misses ${describeTargets(targets)} (an idle one reaches TTFT ${Math.ceil(unloaded.ttftMs)} ms, TPOT ${Math.ceil(unloaded.tpotMs)} ms): no free shape attains it`;
   return `${describeShape(shape)} ${money} ${serves}; step times ${shape.stepTimeSource}`;
-}
-
-export function describeTargets(targets: SloTargets | null): string {
-  if (!targets) return 'short queues (no SLO names targets)';
-  const parts = [
-    targets.ttftMs === undefined ? [] : [`TTFT ${targets.ttftMs} ms`],
-    targets.tpotMs === undefined ? [] : [`TPOT ${targets.tpotMs} ms`],
-    targets.e2eMs === undefined ? [] : [`${targets.e2eMs} ms end to end`],
-  ].flat();
-  return `${parts.join(', ')} for ${Number((targets.attainment * 100).toFixed(2))} %`;
 }

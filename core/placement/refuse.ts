@@ -7,10 +7,10 @@ import type { Refusal } from '../domain/refusal.ts';
 import { GIB } from '../domain/units.ts';
 import { isAllowed } from './choose.ts';
 import type { Draft } from './draft.ts';
-import { describeTargets } from './place.ts';
 import { compareText } from './rank.ts';
 import { leastKvCacheTokens, type Shape, widthsOf } from './shapes.ts';
 import type { DeploymentDemand } from './types.ts';
+import { describeShape, describeTargets } from './wording.ts';
 
 /** One shape on one host, were the host empty. */
 interface Option {
@@ -43,7 +43,7 @@ export function sloRefusal(deployment: DeploymentDemand, best: Pick<Shape, 'capa
     kind: 'refused',
     on: 'slo',
     subject: deployment.spec.name,
-    message: `no free shape attains ${describeTargets(deployment.targets)}; ${best.tensorParallel} ${best.acceleratorKind} come nearest`,
+    message: `no free shape attains ${describeTargets(deployment.targets)}; ${describeShape(best)} come nearest`,
     nearest: `fits at ${reached}`,
   };
 }
@@ -92,9 +92,7 @@ function placementRefusal({ spec }: DeploymentDemand, options: readonly Option[]
     on: 'placement',
     subject: spec.name,
     message: `it fits none of what its placement allows: ${lists}`,
-    ...(nearest
-      ? { nearest: `fits on ${nearest.shape.tensorParallel} ${nearest.shape.acceleratorKind} of host ${nearest.host.name}` }
-      : {}),
+    ...(nearest ? { nearest: `fits on ${describeShape(nearest.shape)} of host ${nearest.host.name}` } : {}),
   };
 }
 
@@ -104,7 +102,7 @@ function acceleratorsRefusal(draft: Draft, { spec }: DeploymentDemand, options: 
   const byMissing = (a: Option, b: Option) => missingOf(a) - missingOf(b) || compareText(a.host.name, b.host.name);
   const open = options.filter(({ host }) => isSchedulable(host)).sort(byMissing);
   const closed = options.filter((o) => !isSchedulable(o.host) && missingOf(o) === 0).sort(byMissing);
-  const widths = [...new Set(options.map(({ shape }) => `${shape.tensorParallel} ${shape.acceleratorKind}`))].join(' or ');
+  const widths = [...new Set(options.map(({ shape }) => describeShape(shape)))].join(' or ');
   const [least] = open;
   const [shut] = closed;
   const nearest = least

@@ -4,6 +4,7 @@ import { wantedGoal } from '../goals.ts';
 import { placeTowards } from '../place.ts';
 import { sloRefusal, whyNotPlaced } from '../refuse.ts';
 import type { DeploymentDemand } from '../types.ts';
+import { countOf, perSecond } from '../wording.ts';
 
 export function planDeploy(draft: Draft, deployment: DeploymentDemand): void {
   const { spec, revision, demand } = deployment;
@@ -18,8 +19,8 @@ export function planDeploy(draft: Draft, deployment: DeploymentDemand): void {
 
   if (serving.length < least) {
     const { message, ...refusal } = whyNotPlaced(draft, deployment);
-    const beside = others.length > 0 ? ` beside the ${others.length} of the revision that serves` : '';
-    draft.waiting.push({ ...refusal, message: `${serving.length} of ${least} replicas fit${beside}: ${message}` });
+    const beside = others.length > 0 ? ` beside the ${others.length} that serve` : '';
+    draft.waiting.push({ ...refusal, message: `${serving.length} of ${countOf(least)} can be placed${beside}: ${message}` });
     withdraw(draft, placed);
     return;
   }
@@ -27,7 +28,7 @@ export function planDeploy(draft: Draft, deployment: DeploymentDemand): void {
   if (missing) draft.waiting.push(sloRefusal(deployment, missing));
   for (const unit of others.slice(placed.length)) retire(draft, spec.name, unit, `revision ${revision} takes its place`);
   draft.reasons.push(
-    `${spec.name}: ${demand.requestsPerSecond.toFixed(1)} req/s wanted; revision ${revision} serves ${totalCapacity(serving).toFixed(1)} req/s on ${serving.length}`,
+    `${spec.name}: ${perSecond(demand.requestsPerSecond)} wanted; ${countOf(serving.length)} of revision ${revision} can serve ${perSecond(totalCapacity(serving))}`,
   );
 }
 

@@ -15,6 +15,7 @@ import { leastGoal } from '../goals.ts';
 import { placeTowards } from '../place.ts';
 import { whyNotPlaced } from '../refuse.ts';
 import type { DeploymentDemand } from '../types.ts';
+import { countOf, perSecond } from '../wording.ts';
 
 export function planDrain(draft: Draft, deployment: DeploymentDemand): void {
   const { spec } = deployment;
@@ -34,7 +35,7 @@ export function planDrain(draft: Draft, deployment: DeploymentDemand): void {
   const after = [...staying, ...placed];
   const unreplaced = leaving.slice(placed.length);
   draft.reasons.push(
-    `${spec.name}: ${leaving.length} replicas leave, ${placed.length} are placed elsewhere; ${after.length} then serve ${totalCapacity(after).toFixed(1)} req/s`,
+    `${spec.name}: ${countOf(leaving.length)} to leave, ${placed.length} placed elsewhere; ${countOf(after.length)} can then serve ${perSecond(totalCapacity(after))}`,
   );
   leaveUnreplaced(draft, deployment, goal, after, unreplaced);
 }
@@ -58,7 +59,7 @@ function leaveUnreplaced(
     maxUnavailable: draft.input.budget.maxUnavailable,
   });
   const go = [...idle, ...serving.slice(0, free)];
-  for (const unit of go) retire(draft, spec.name, unit, `${after.length} other replicas suffice`);
+  for (const unit of go) retire(draft, spec.name, unit, `${countOf(after.length)} elsewhere suffice`);
   const stuck = serving.slice(free);
   if (stuck.length === 0) return;
   const why = reaches(after, goal)
@@ -66,7 +67,7 @@ function leaveUnreplaced(
         kind: 'waiting' as const,
         on: 'disruption-budget' as const,
         subject: spec.name,
-        message: `${replacements.length} of ${after.length} replicas that stay serve yet`,
+        message: `${replacements.length} of ${countOf(after.length)} elsewhere serve yet`,
         nearest: 'goes on once they serve',
       }
     : whyNotPlaced(draft, deployment);

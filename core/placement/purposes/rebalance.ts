@@ -4,12 +4,13 @@
  */
 import { bestCandidate } from '../choose.ts';
 import { pricePerHour } from '../cost.ts';
-import { type Draft, describeShape, presentReplicas, reaches, retire, totalCapacity, type Unit, unitOf } from '../draft.ts';
+import { type Draft, presentReplicas, reaches, retire, totalCapacity, type Unit, unitOf } from '../draft.ts';
 import { ampleGoal, leastGoal, wantedGoal } from '../goals.ts';
-import { describeTargets, placeTowards, record } from '../place.ts';
+import { placeTowards, record } from '../place.ts';
 import { ranked } from '../rank.ts';
 import { overBudget, sloRefusal, whyNotPlaced } from '../refuse.ts';
 import type { DeploymentDemand } from '../types.ts';
+import { countOf, describeShape, describeTargets, perSecond } from '../wording.ts';
 
 export function planRebalance(draft: Draft, deployment: DeploymentDemand): void {
   const units = presentReplicas(draft, deployment).current.map((r) => unitOf(draft, deployment, r));
@@ -23,10 +24,10 @@ function scaleOut(draft: Draft, deployment: DeploymentDemand, units: readonly Un
   const placed = placeTowards(draft, deployment, units, wantedGoal(deployment), { most: Math.min(draft.movesLeft, room) });
   draft.movesLeft -= placed.length;
   const after = [...units, ...placed];
-  const outgrown = `${demand.requestsPerSecond.toFixed(1)} req/s forecast, ${units.length} replicas serve ${totalCapacity(units).toFixed(1)}`;
+  const outgrown = `${perSecond(demand.requestsPerSecond)} forecast, ${countOf(units.length)} can serve ${perSecond(totalCapacity(units))}`;
   draft.reasons.push(
     placed.length > 0
-      ? `${spec.name}: ${outgrown}; ${after.length} then serve ${totalCapacity(after).toFixed(1)}`
+      ? `${spec.name}: ${outgrown}; ${countOf(after.length)} can then serve ${perSecond(totalCapacity(after))}`
       : `${spec.name}: ${outgrown}; none can be added${room === 0 ? `, ${spec.replicas.max} are its maximum` : ''}`,
   );
   if (!reaches(after, leastGoal(deployment)) && placed.length < room) {
@@ -48,7 +49,7 @@ function scaleIn(draft: Draft, deployment: DeploymentDemand, present: readonly U
     if (!dispensable) break;
     units = units.filter((u) => u !== dispensable);
     draft.movesLeft--;
-    const reason = `${units.length} replicas serve ${totalCapacity(units).toFixed(1)} req/s, ${demand.requestsPerSecond.toFixed(1)} are forecast`;
+    const reason = `${countOf(units.length)} can serve ${perSecond(totalCapacity(units))}, ${perSecond(demand.requestsPerSecond)} are forecast`;
     retire(draft, spec.name, dispensable, reason);
     draft.reasons.push(`${spec.name}: ${dispensable.id} is not needed: ${reason}`);
   }
@@ -61,7 +62,8 @@ function moveOffMisfits(draft: Draft, deployment: DeploymentDemand, present: rea
   let units = [...present];
   for (const unit of present.filter((u) => !u.capacity.meetsSlo)) {
     const others = units.filter((u) => u !== unit);
-    const candidate = bestCandidate(draft, deployment, others, wantedGoal(deployment).requestsPerSecond - totalCapacity(others));
+    const need = { requestsPerSecond: wantedGoal(deployment).requestsPerSecond - totalCapacity(others), replicas: 1 };
+    const candidate = bestCandidate(draft, deployment, others, need);
     if (!candidate?.shape.capacity.meetsSlo || draft.movesLeft === 0) {
       draft.waiting.push(candidate?.shape.capacity.meetsSlo ? overBudget(draft, spec.name) : sloRefusal(deployment, unit));
       return;

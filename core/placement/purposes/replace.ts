@@ -4,6 +4,7 @@ import { leastGoal } from '../goals.ts';
 import { placeTowards } from '../place.ts';
 import { overBudget, whyNotPlaced } from '../refuse.ts';
 import type { DeploymentDemand } from '../types.ts';
+import { countOf, perSecond } from '../wording.ts';
 
 export function planReplace(draft: Draft, deployment: DeploymentDemand): void {
   const { spec } = deployment;
@@ -19,7 +20,7 @@ export function planReplace(draft: Draft, deployment: DeploymentDemand): void {
   const after = [...staying, ...placed];
   if (placed.length + lost.length > 0) {
     draft.reasons.push(
-      `${spec.name}: ${lost.length} replicas lost, ${placed.length} placed; ${after.length} then serve ${totalCapacity(after).toFixed(1)} req/s`,
+      `${spec.name}: ${countOf(lost.length)} lost, ${placed.length} placed; ${countOf(after.length)} can then serve ${perSecond(totalCapacity(after))}`,
     );
   }
   if (reaches(after, goal) || after.length >= spec.replicas.max) return;

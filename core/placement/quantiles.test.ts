@@ -1,0 +1,29 @@
+import { describe, expect, it } from 'vitest';
+import { logNormalQuantile, normalQuantile } from './quantiles.ts';
+
+describe('normalQuantile', () => {
+  it.each([
+    [0.5, 0],
+    [0.9, 1.2816],
+    [0.99, 2.3263],
+    [0.1, -1.2816],
+  ])('of %f is %f', (p, z) => {
+    expect(normalQuantile(p)).toBeCloseTo(z, 3);
+  });
+
+  it('stays finite for certainty', () => {
+    expect(normalQuantile(1)).toBeGreaterThan(4);
+    expect(Number.isFinite(normalQuantile(1))).toBe(true);
+  });
+});
+
+describe('logNormalQuantile', () => {
+  it('is the mean itself without any spread', () => {
+    expect(logNormalQuantile(0.9, 100, 0)).toBeCloseTo(100, 6);
+  });
+
+  it('agrees with a worked case', () => {
+    // sigma^2 = ln 2, exp(0.8326 * 1.2816 - 0.3466) = 2.0555
+    expect(logNormalQuantile(0.9, 100, 100 ** 2)).toBeCloseTo(205.5, 0);
+  });
+});
