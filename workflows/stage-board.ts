@@ -65,6 +65,7 @@ export class StageBoard {
   }
 
   async skip(stage: RolloutStage, why: string): Promise<void> {
+    await this.#before();
     Object.assign(this.#record(stage), { state: 'skipped', detail: why, startedAtMs: Date.now(), endedAtMs: Date.now() });
     this.#stage = stage;
     await this.show(why);

@@ -1,0 +1,176 @@
+/**
+ * Typed stand-ins for every activity, for tests of workflows alone. They keep the little state that the workflows read back, record their
+ * calls in order, and fail or hold where a test says so.
+ */
+
+import { toFailure } from '../../activities/failures.ts';
+import type { ControlActivities, HostActivities } from '../../activities/index.ts';
+import { type DeploymentSpec, deploymentSpecSchema } from '../../core/domain/deployment.ts';
+import { UellmError } from '../../core/domain/errors.ts';
+import { KNOWN_CONFIGS, modelShape } from '../../core/domain/model-spec.ts';
+import type { PlaceMove, PlanSummary } from '../../core/domain/plan.ts';
+import type { RolloutStatus } from '../../core/domain/rollout.ts';
+
+type Name = keyof ControlActivities | keyof HostActivities;
+
+export interface MockWorld {
+  calls: { name: Name; args: unknown[] }[];
+  /** Living replicas by id, in the order of their placing. */
+  replicas: Map<string, { revision: number; host: string; state: string; weight: number; engine: boolean }>;
+  rollout: { spec: DeploymentSpec; revision: number; ended: RolloutStatus | null };
+  /** Throw this from the activity, so many times. */
+  fail: Partial<Record<Name, { error: Error; times: number }>>;
+  plans: PlanSummary[];
+  hostService: string;
+  activities: ControlActivities & HostActivities;
+}
+
+const STEP = { d0: 1, d1: 0, d2: 0, ra: 0, rc: 0, rb: 0, o: 1 };
+const shape = modelShape('llama-3.1-8b', KNOWN_CONFIGS['llama-3.1-8b']!, 'bf16');
+
+export function engineFailed(reason: string): UellmError {
+  return new UellmError({ kind: 'engine-failed', replicaId: 'r', reason });
+}
+
+/** @param rollout what the deployment says of its rollout, e.g. `{ approval: 'manual' }` */
+export function createMockWorld(rollout: Record<string, unknown> = {}): MockWorld {
+  const spec = deploymentSpecSchema.parse({ name: 'chat', model: 'llama-3.1-8b', engine: { kind: 'simulated' }, rollout });
+  const world: MockWorld = {
+    calls: [],
+    replicas: new Map(),
+    rollout: { spec, revision: 2, ended: null },
+    fail: {},
+    plans: [],
+    hostService: 'schedulable',
+    activities: undefined as never,
+  };
+  const idsOf = (revision: number, which: 'this' | 'others', state?: string) =>
+    [...world.replicas]
+      .filter(([, r]) => (r.revision === revision) === (which === 'this') && (!state || r.state === state))
+      .map(([id, r]) => ({ id, host: r.host }));
+  const update = (id: string, change: Partial<{ state: string; weight: number; engine: boolean }>) => {
+    const replica = world.replicas.get(id);
+    if (replica) Object.assign(replica, change);
+  };
+  const activities: ControlActivities & HostActivities = {
+    loadRollout: async (id) => ({
+      id,
+      deployment: 'chat',
+      revision: world.rollout.revision,
+      fromRevision: 1,
+      spec,
+      status: {} as RolloutStatus,
+    }),
+    recordRolloutStatus: async () => {},
+    endRollout: async (_, status) => {
+      world.rollout.ended ??= status;
+    },
+    resolveModel: async () => ({ shape, detail: '8.0 B parameters' }),
+    compareRevisions: async () => ({ canary: { requests: 0, failed: 0, attained: 0 }, stable: { requests: 0, failed: 0, attained: 0 } }),
+    currentTimeMs: async () => 0,
+    profileModel: async () => 'L4 x1',
+    planPlacement: async (request) => {
+      const plan = world.plans.shift() ?? {
+        planId: request.planId,
+        places: [place('new-1', 'h2')],
+        retires: [],
+        waiting: [],
+        summary: 'places new-1 on h2',
+      };
+      return { ...plan, planId: request.planId };
+    },
+    applyPlan: async () => {
+      world.replicas.set('new-1', { revision: world.rollout.revision, host: 'h2', state: 'reserved', weight: 0, engine: false });
+      return { reserved: ['new-1'], retiring: [], trimmed: [] };
+    },
+    engineSpec: async (replicaId) => ({
+      ...{
+        replicaId,
+        generation: 1,
+        host: world.replicas.get(replicaId)?.host ?? 'h2',
+        engine: 'simulated',
+        deployment: 'chat',
+        model: 'llama-3.1-8b',
+      },
+      ...{ source: 'hf://a/b', dtype: 'bf16', shape, accelerators: [0], acceleratorKind: 'L4', tensorParallel: 1, args: {} },
+      ...{ stepTime: STEP, kvCacheTokens: 1000, maxSequences: 8 },
+    }),
+    setReplicaState: async (id, state) => update(id, { state }),
+    beginGeneration: async (id) => update(id, { state: 'starting' }),
+    recordServing: async (engine) => update(engine.replicaId, { state: 'warming' }),
+    rerouteReplica: async (id) => update(id, { state: 'ready' }),
+    routeReplicas: async (weights) => {
+      for (const [id, weight] of Object.entries(weights)) update(id, { state: 'ready', weight });
+    },
+    servingReplicas: async (_, revision, which) => idsOf(revision, which, 'ready').map((r) => r.id),
+    livingReplicas: async (_, revision, which) => idsOf(revision, which),
+    unrouteReplica: async (id) => {
+      update(id, { state: 'draining', weight: 0 });
+      return { routingVersion: 1, finishedBefore: 0, host: world.replicas.get(id)?.host ?? 'h2', generation: 1 };
+    },
+    awaitRequestsFinished: async () => 3,
+    endReplica: async (id) => {
+      world.replicas.delete(id);
+    },
+    recordAlive: async () => true,
+    reconcileHost: async () => ({ restore: [], orphans: [] }),
+    recordSilence: async () => true,
+    setHostService: async (_, service) => {
+      world.hostService = service;
+    },
+    replicasOnHost: async (host) =>
+      [...world.replicas].filter(([, r]) => r.host === host).map(([id, r]) => ({ id, state: r.state, deployment: 'chat' })),
+    recordDrained: async () => {
+      world.hostService = 'drained';
+    },
+    fetchWeights: async () => 'no weights',
+    startEngine: async (engine) => {
+      update(engine.replicaId, { engine: true });
+      return 'http://127.0.0.1:1';
+    },
+    awaitEngineReady: async () => {},
+    stopEngine: async (id) => {
+      update(id, { engine: false });
+      return { requestsDropped: 0 };
+    },
+    calibrateEngine: async () => ({ stepTime: STEP, errorPercent: 1, kvCacheTokens: 1000 }),
+    reportPresence: async () => ({ engines: [], digest: '' }),
+  };
+  world.activities = recorded(world, activities);
+  return world;
+}
+
+/** Activities of whichever world is the current one, so that one worker serves every test of a suite. */
+export function delegating(current: () => MockWorld): ControlActivities & HostActivities {
+  const names = Object.keys(createMockWorld().activities) as Name[];
+  const call =
+    (name: Name) =>
+    (...args: unknown[]) =>
+      (current().activities[name] as (...args: unknown[]) => Promise<unknown>)(...args);
+  return Object.fromEntries(names.map((name) => [name, call(name)])) as unknown as ControlActivities & HostActivities;
+}
+
+export function place(replicaId: string, host: string, replaces?: string): PlaceMove {
+  return {
+    ...{ kind: 'place', replicaId, deployment: 'chat', revision: 2, model: 'llama-3.1-8b', engine: 'simulated', host, accelerators: [0] },
+    ...{ acceleratorKind: 'L4', tensorParallel: 1, simulated: true, capacityRequestsPerSecond: 1, reason: 'a test' },
+    ...(replaces ? { replaces } : {}),
+  } as PlaceMove;
+}
+
+function recorded<A extends object>(world: MockWorld, activities: A): A {
+  return Object.fromEntries(
+    Object.entries(activities).map(([name, run]) => [
+      name,
+      async (...args: unknown[]) => {
+        world.calls.push({ name: name as Name, args });
+        const failure = world.fail[name as Name];
+        if (failure && failure.times > 0) {
+          failure.times -= 1;
+          throw toFailure(failure.error);
+        }
+        return run(...args);
+      },
+    ]),
+  ) as A;
+}

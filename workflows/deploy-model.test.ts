@@ -1,0 +1,159 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { UellmError } from '../core/domain/errors.ts';
+import { createMockWorld, delegating, engineFailed, type MockWorld, place } from '../test/support/mock-activities.ts';
+import { createTestNamespace, type TestNamespace } from '../test/support/temporal.ts';
+import type { deployModel } from './deploy-model.ts';
+import {
+  abortUpdate,
+  approveUpdate,
+  CONTROL_TASK_QUEUE,
+  hostTaskQueue,
+  pauseUpdate,
+  resumeUpdate,
+  rolloutStatusQuery,
+  workflowIds,
+} from './messages.ts';
+
+let temporal: TestNamespace;
+let current: MockWorld;
+let runs = 0;
+
+beforeAll(async () => {
+  temporal = await createTestNamespace();
+  const activities = delegating(() => current);
+  await Promise.all([CONTROL_TASK_QUEUE, hostTaskQueue('h1'), hostTaskQueue('h2')].map((queue) => temporal.startWorker(queue, activities)));
+});
+afterAll(() => temporal.close());
+
+/** One old replica serves before; the rollout brings revision 2. */
+function withOldRevision(world: MockWorld): MockWorld {
+  world.replicas.set('old-1', { revision: 1, host: 'h1', state: 'ready', weight: 100, engine: true });
+  return world;
+}
+
+async function start(world: MockWorld) {
+  current = world;
+  const rolloutId = `chat-r2-${++runs}`;
+  return temporal.client.workflow.start<typeof deployModel>('deployModel', {
+    taskQueue: CONTROL_TASK_QUEUE,
+    workflowId: workflowIds.deploy(rolloutId),
+    args: [{ rolloutId }],
+  });
+}
+
+const final = (error: Error) => ({ error, times: Number.POSITIVE_INFINITY });
+const refusal = new UellmError({ kind: 'conflict', what: 'stage', name: 'chat', reason: 'made to fail' });
+
+describe('deployModel', () => {
+  it('takes a revision through every stage and retires the old one after the new one serves', async () => {
+    const world = withOldRevision(createMockWorld({ steps: [{ weight: 20, pauseSeconds: 0 }] }));
+    const status = await (await start(world)).result();
+    expect(status).toMatchObject({ phase: 'succeeded', stage: 'record' });
+    expect(status.stages.map((s) => [s.stage, s.state])).toEqual([
+      ...['resolve', 'profile', 'plan', 'reserve', 'fetch', 'start', 'calibrate', 'canary'].map((stage) => [stage, 'done']),
+      ['approve', 'skipped'],
+      ...['promote', 'retire', 'record'].map((stage) => [stage, 'done']),
+    ]);
+    expect([...world.replicas]).toEqual([['new-1', { revision: 2, host: 'h2', state: 'ready', weight: 100, engine: true }]]);
+    const names = world.calls.map((c) => c.name);
+    expect(names.indexOf('routeReplicas')).toBeLessThan(names.indexOf('unrouteReplica'));
+    expect(world.calls.filter((c) => c.name === 'routeReplicas').map((c) => c.args[0])).toEqual([
+      { 'new-1': 25, 'old-1': 100 },
+      { 'new-1': 100, 'old-1': 0 },
+    ]);
+    expect(world.rollout.ended).toEqual(status);
+  });
+
+  const breaking = [
+    'resolveModel',
+    'profileModel',
+    'planPlacement',
+    'applyPlan',
+    'fetchWeights',
+    'startEngine',
+    'calibrateEngine',
+    'recordServing',
+    'compareRevisions',
+  ] as const;
+  it.each(breaking)('unwinds fully when %s fails', async (name) => {
+    const world = withOldRevision(createMockWorld({ steps: [{ weight: 20, pauseSeconds: 0 }] }));
+    world.fail[name] = final(refusal);
+    const status = await (await start(world)).result();
+    expect(status.phase).toBe('rolled-back');
+    expect(status.reason).toContain('made to fail');
+    expect([...world.replicas]).toEqual([['old-1', { revision: 1, host: 'h1', state: 'ready', weight: 100, engine: true }]]);
+    expect(world.rollout.ended?.phase).toBe('rolled-back');
+  });
+
+  it('starts an engine that exits while loading again, as the next generation', async () => {
+    const world = createMockWorld();
+    world.fail.awaitEngineReady = { error: engineFailed('CUDA out of memory'), times: 2 };
+    expect((await (await start(world)).result()).phase).toBe('succeeded');
+    expect(world.calls.filter((c) => c.name === 'beginGeneration').map((c) => c.args[1])).toEqual([1, 2, 3]);
+  });
+
+  it('gives up on an engine that never loads, with the engine’s own words', async () => {
+    const world = createMockWorld();
+    world.fail.awaitEngineReady = final(engineFailed('CUDA out of memory'));
+    const status = await (await start(world)).result();
+    expect(status).toMatchObject({ phase: 'rolled-back', stage: 'start' });
+    expect(status.reason).toContain('CUDA out of memory');
+    expect(world.replicas.size).toBe(0);
+  });
+
+  it('waits for room with the reason in sight, and goes on when there is some', async () => {
+    const world = createMockWorld();
+    const waiting = {
+      kind: 'waiting',
+      on: 'accelerators',
+      subject: 'chat',
+      message: 'no free L4',
+      nearest: 'fits with 1 more L4',
+    } as const;
+    world.plans.push({ planId: '', places: [], retires: [], waiting: [waiting], summary: 'waits' });
+    const handle = await start(world);
+    await expect.poll(async () => (await handle.query(rolloutStatusQuery)).reason, { timeout: 10_000 }).toContain('fits with 1 more L4');
+    expect((await handle.result()).phase).toBe('succeeded');
+  });
+
+  it('pauses before the next stage and resumes', async () => {
+    const world = withOldRevision(createMockWorld({ steps: [{ weight: 20, pauseSeconds: 2 }] }));
+    const handle = await start(world);
+    await expect.poll(async () => (await handle.query(rolloutStatusQuery)).stage, { timeout: 10_000 }).toBe('canary');
+    expect((await handle.executeUpdate(pauseUpdate, { args: [{ by: 'ann', reason: 'lunch' }] })).phase).toBe('paused');
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    expect(await handle.query(rolloutStatusQuery)).toMatchObject({ phase: 'paused', stage: 'canary' });
+    await handle.executeUpdate(resumeUpdate, { args: [{ by: 'ann' }] });
+    expect((await handle.result()).phase).toBe('succeeded');
+  });
+
+  it('waits for approval where asked, refusing what makes no sense', async () => {
+    const handle = await start(createMockWorld({ approval: 'manual' }));
+    await expect.poll(async () => (await handle.query(rolloutStatusQuery)).phase, { timeout: 10_000 }).toBe('awaiting-approval');
+    await expect(handle.executeUpdate(resumeUpdate, { args: [{ by: 'ann' }] })).rejects.toMatchObject({
+      cause: { message: 'the rollout is not paused' },
+    });
+    await handle.executeUpdate(approveUpdate, { args: [{ by: 'ann' }] });
+    const status = await handle.result();
+    expect(status.phase).toBe('succeeded');
+    expect(status.stages.find((s) => s.stage === 'approve')?.detail).toBe('approved by ann');
+  });
+
+  it('aborts at once and gives the old revision its traffic back', async () => {
+    const world = withOldRevision(createMockWorld({ steps: [{ weight: 20, pauseSeconds: 600 }] }));
+    const handle = await start(world);
+    await expect.poll(() => world.replicas.get('new-1')?.weight, { timeout: 10_000 }).toBe(25);
+    await handle.executeUpdate(abortUpdate, { args: [{ by: 'ann', reason: 'wrong model' }] });
+    const status = await handle.result();
+    expect(status).toMatchObject({ phase: 'rolled-back', reason: 'aborted by ann: wrong model' });
+    expect([...world.replicas.keys()]).toEqual(['old-1']);
+    expect(world.replicas.get('old-1')?.weight).toBe(100);
+  });
+
+  it('makes a plan anew when it no longer fits as it is applied', async () => {
+    const world = createMockWorld();
+    world.plans.push({ planId: '', places: [place('new-1', 'h2'), place('new-2', 'h1')], retires: [], waiting: [], summary: 'two' });
+    expect((await (await start(world)).result()).phase).toBe('succeeded');
+    expect(world.calls.filter((c) => c.name === 'planPlacement')).toHaveLength(2);
+  });
+});
