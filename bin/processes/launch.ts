@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { isRunning, type ProcessIdentity, processStartTime } from './identity.ts';
+import { isRunning, type ProcessIdentity, processStartTime } from '../../engines/process-identity.ts';
 
 export interface ProcessSpec {
   /** What people call it: `postgres`, `gateway`. */
@@ -52,6 +52,8 @@ export async function launch(spec: ProcessSpec): Promise<LaunchedProcess> {
       env: spec.env,
       ...spec.account,
     });
+    // Read in the same tick: a process that ends at once cannot be reaped before.
+    const startTime = (child.pid && processStartTime(child.pid)) || 'ended at once';
     let ended = false;
     let announced = false;
     child.on('message', (message) => {
@@ -70,7 +72,7 @@ export async function launch(spec: ProcessSpec): Promise<LaunchedProcess> {
     return {
       spec,
       pid,
-      startTime: processStartTime(pid) ?? 'ended at once',
+      startTime,
       exited,
       hasExited: () => ended,
       isReady: spec.ready ?? (async () => announced),

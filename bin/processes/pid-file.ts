@@ -1,7 +1,7 @@
 /** Pid files: which process holds a place. They name a process by pid and start time, so a stale one is told from a live one. */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { isRunning, type ProcessIdentity } from './identity.ts';
+import { isRunning, type ProcessIdentity } from '../../engines/process-identity.ts';
 
 export interface RecordedProcess extends ProcessIdentity {
   /** What ends it politely. */

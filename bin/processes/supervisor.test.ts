@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { isRunning, processStartTime } from './identity.ts';
+import { isRunning, processStartTime } from '../../engines/process-identity.ts';
 import { endProcess, launch, type ProcessSpec, waitUntilReady } from './launch.ts';
 import { claimPidFile, readPidFile } from './pid-file.ts';
 import { createSupervisor, endLeftovers } from './supervisor.ts';

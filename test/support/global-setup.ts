@@ -10,7 +10,8 @@ import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { prepareEmbeddedPostgres } from '../../bin/embedded/postgres.ts';
 import { embeddedTemporal } from '../../bin/embedded/temporal.ts';
-import { defaultCacheDir, findTemporalBinary } from '../../bin/embedded/temporal-binary.ts';
+import { findTemporalBinary } from '../../bin/embedded/temporal-binary.ts';
+import { readEnvironment } from '../../bin/environment.ts';
 import { endProcess, type LaunchedProcess, launch, waitUntilReady } from '../../bin/processes/launch.ts';
 import { freePort } from '../../bin/processes/ports.ts';
 import { migrateDatabase } from '../../db/migrate.ts';
@@ -75,7 +76,7 @@ async function startPostgres(servers: SharedServers): Promise<string> {
 }
 
 async function startTemporal(servers: SharedServers): Promise<string> {
-  const command = await findTemporalBinary({ cacheDir: process.env.UELLM_CACHE_DIR ?? defaultCacheDir() });
+  const command = await findTemporalBinary({ cacheDir: readEnvironment().cacheDir });
   const [port, uiPort] = [await freePort(), await freePort()];
   const logFile = join(servers.directory, 'temporal.log');
   await start(servers, await launch(embeddedTemporal({ command, address: '127.0.0.1', port, uiPort, namespace: 'default', logFile })));

@@ -1,0 +1,25 @@
+/** Where `uellm up` keeps things in its data folder. */
+import { join } from 'node:path';
+
+export interface Layout {
+  dataDir: string;
+  /** Pid files of what runs. */
+  runDir: string;
+  /** Held by the supervisor that runs on this folder. */
+  lockFile: string;
+  temporalDatabase: string;
+  logOf(process: string): string;
+  /** State of the engines of one host. */
+  hostDir(host: string): string;
+}
+
+export function layoutOf(dataDir: string): Layout {
+  return {
+    dataDir,
+    runDir: join(dataDir, 'run'),
+    lockFile: join(dataDir, 'run', 'up.lock'),
+    temporalDatabase: join(dataDir, 'temporal.db'),
+    logOf: (process) => join(dataDir, 'logs', `${process}.log`),
+    hostDir: (host) => join(dataDir, 'hosts', host),
+  };
+}
