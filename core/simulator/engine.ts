@@ -3,8 +3,8 @@
  * clock: `step` does the next step at once and says how long it would have taken. The discrete-event simulator adds that to its
  * time, the simulated engine server waits for it.
  *
- * State is mutable and reused, since this runs millions of times a second: a step costs time in proportion to its batch and
- * allocates nothing. State and rules are in `engine-state.ts`, `schedule.ts`, `kv-blocks.ts` and `waiting-queue.ts`.
+ * State is mutable and reused, since this runs millions of times a second: a step costs time in proportion to its batch and, where
+ * nothing is preempted, allocates nothing. State and rules are in `engine-state.ts`, `schedule.ts`, `kv-blocks.ts` and `waiting-queue.ts`.
  */
 import { type StepLoad, stepTimeMs } from '../domain/step-time.ts';
 import type { Engine, EngineConfig, EngineRequest, Sequence, StepResult, SubmitRejection, SubmitResult } from './engine-state.ts';

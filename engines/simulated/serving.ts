@@ -1,0 +1,101 @@
+/** The simulated engine at work on requests: takes them in, paces their tokens, keeps its metrics. It knows replies, not HTTP. */
+import { abort, createEngine, submit } from '../../core/simulator/engine.ts';
+import { DEFAULT_STEP_NOISE, type StepResult } from '../../core/simulator/engine-state.ts';
+import { createRandom } from '../../core/simulator/random.ts';
+import { planAnswer } from './answer.ts';
+import { type ApiError, badRequest } from './errors.ts';
+import type { Faults } from './faults.ts';
+import type { Generation, GenerationSequence } from './generation.ts';
+import { createMetrics, type EngineMetrics } from './metrics.ts';
+import { createPace } from './pace.ts';
+import type { Ending, Reply } from './reply.ts';
+import type { GenerationRequest } from './request.ts';
+import type { Settings } from './settings.ts';
+
+export type Started = { ok: true; sequence: GenerationSequence } | { ok: false; error: ApiError };
+
+export interface Serving {
+  readonly metrics: EngineMetrics;
+  /** Puts a request into the engine and begins its reply, or says why it never fits. */
+  start(request: GenerationRequest, reply: Reply): Started;
+  /** Frees what an unfinished request holds. Harmless after its end. */
+  cancel(sequence: GenerationSequence): void;
+}
+
+/** @param faults read at every step and request: change it in place */
+export function createServing(settings: Settings, faults: Readonly<Faults>): Serving {
+  const noise = { share: DEFAULT_STEP_NOISE, random: createRandom(`${settings.seed}:${settings.replicaId}`) };
+  const engine = createEngine<Generation>({ ...settings.engine, noise });
+  const metrics = createMetrics(engine, settings.deployment);
+  const wake = createPace(engine, { slowdown: () => faults.slowdown, onStep });
+  // All replicas of a model answer a prompt alike.
+  const answerSeed = `${settings.seed}:${settings.model}`;
+
+  function onStep(result: StepResult<Generation>, startedAtMs: number): void {
+    // Everyone left before it began.
+    if (result.durationMs === 0) return;
+    const nowMs = performance.now();
+    for (const { request } of result.admitted) request.scheduledAtMs ??= startedAtMs;
+    metrics.step(result, nowMs);
+    for (const sequence of result.emitted) {
+      // Otherwise its client left while the step was running.
+      if (sequence.state !== 'aborted') emit(sequence, nowMs);
+    }
+  }
+
+  function emit(sequence: GenerationSequence, nowMs: number): void {
+    const { request } = sequence;
+    const { answer } = request;
+    request.firstTokenAtMs ??= nowMs;
+    request.lastTokenAtMs = nowMs;
+    let ending: Ending | null = null;
+    if (sequence.state === 'finished') {
+      metrics.ended(sequence, answer.finishReason, nowMs);
+      const { finishReason, stopReason } = answer;
+      ending = { finishReason, stopReason, promptTokens: request.inputTokens, completionTokens: sequence.generatedTokens };
+    }
+    request.reply.token(answer.nextPiece(), ending);
+  }
+
+  return {
+    metrics,
+    start(request, reply) {
+      const roomTokens = settings.engine.maxContextTokens - request.inputTokens;
+      const limitTokens = request.maxTokens ?? roomTokens;
+      if (roomTokens < Math.max(1, limitTokens)) return { ok: false, error: contextTooLong(request, settings.engine.maxContextTokens) };
+      if (request.minTokens > limitTokens) {
+        const message = `min_tokens must be less than or equal to max_tokens=${limitTokens}, got ${request.minTokens}.`;
+        return { ok: false, error: badRequest(message, 'min_tokens') };
+      }
+      const answer = planAnswer(request, answerSeed, limitTokens, faults.outputFactor);
+      const result = submit(engine, {
+        inputTokens: request.inputTokens,
+        outputTokens: answer.outputTokens,
+        priority: request.priority,
+        answer,
+        reply,
+        arrivedAtMs: performance.now(),
+        scheduledAtMs: null,
+        firstTokenAtMs: null,
+        lastTokenAtMs: 0,
+      });
+      if (!result.accepted) return { ok: false, error: contextTooLong(request, result.rejection.limitTokens) };
+      reply.begin();
+      wake();
+      return { ok: true, sequence: result.sequence };
+    },
+    cancel(sequence) {
+      if (abort(engine, sequence)) metrics.ended(sequence, 'abort', performance.now());
+    },
+  };
+}
+
+function contextTooLong(request: GenerationRequest, limitTokens: number): ApiError {
+  const outputTokens = request.maxTokens ?? 1;
+  return badRequest(
+    `This model's maximum context length is ${limitTokens} tokens. However, you requested ${outputTokens} output tokens and your prompt ` +
+      `contains ${request.inputTokens} input tokens, for a total of ${request.inputTokens + outputTokens} tokens. ` +
+      'Please reduce the length of the input prompt or the number of requested output tokens.',
+    request.maxTokens === null || request.inputTokens >= limitTokens ? 'input_tokens' : 'max_tokens',
+  );
+}
