@@ -9,6 +9,8 @@ import { createPlanningActivities } from './planning.ts';
 import { createReplicaActivities } from './replicas.ts';
 import { createRolloutActivities } from './rollouts.ts';
 
+export type { RolloutRecord } from '../db/queries/rollouts.ts';
+export type { EngineSpec } from '../engines/driver.ts';
 export type { ControlDeps } from './deps.ts';
 export { createHostActivities, type HostActivities, type HostDeps } from './host/index.ts';
 

@@ -16,8 +16,8 @@ import {
   upsertSearchAttributes,
   uuid4,
 } from '@temporalio/workflow';
+import type { RolloutRecord } from '../activities/index.ts';
 import { isTerminalPhase, type RolloutStage, type RolloutStatus } from '../core/domain/rollout.ts';
-import type { RolloutRecord } from '../db/queries/rollouts.ts';
 import { canaryVerdict, canaryWeights, FULL_WEIGHT } from './canary.ts';
 import { Compensations, reasonOf } from './compensation.ts';
 import {

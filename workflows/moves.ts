@@ -23,7 +23,7 @@ export interface MovesResult {
 
 /**
  * @param reserved ids of the replicas that the applier let through; other places of the plan are left out
- * @param retiring ids of the replicas to retire; one that a place replaces goes when its replacement serves
+ * @param retiring ids of the replicas to retire without a replacement
  */
 export async function executeMoves(
   plan: PlanSummary,
@@ -32,9 +32,7 @@ export async function executeMoves(
   reason: string,
 ): Promise<MovesResult> {
   const places = plan.places.filter((p) => reserved.includes(p.replicaId));
-  const replaced = new Set(places.map((p) => p.replaces));
-  const leaving = retiring.filter((id) => !replaced.has(id));
-  const work = [...places.map((move) => () => replace(move, reason)), ...leaving.map((id) => () => leave(id, reason))];
+  const work = [...places.map((move) => () => replace(move, reason)), ...retiring.map((id) => () => leave(id, reason))];
   const result: MovesResult = { done: [], failed: [] };
   const next = async () => {
     for (let job = work.shift(); job; job = work.shift()) {

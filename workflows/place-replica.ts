@@ -3,7 +3,7 @@
  * routed; whoever started it decides what traffic it gets. On failure or cancellation the engine is stopped and the accelerators are freed.
  */
 import { getExternalWorkflowHandle, setCurrentDetails, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
-import type { EngineSpec } from '../engines/driver.ts';
+import type { EngineSpec } from '../activities/index.ts';
 import { Compensations, isFailureOfKind, reasonOf } from './compensation.ts';
 import { type ReplicaProgress, replicaProgressSignal } from './messages.ts';
 import { control, onHost, onHostBounded } from './proxies.ts';

@@ -1,0 +1,72 @@
+/** The calibration run on a fresh replica: a few prompts and batches are timed, and the step-time model is fitted to them. */
+import { Context } from '@temporalio/activity';
+import { UellmError } from '../../core/domain/errors.ts';
+import { type CalibrationSample, fitStepTime } from '../../core/profiler/calibrate.ts';
+import type { EngineDriver, EngineSpec } from '../../engines/driver.ts';
+import { streamCompletion } from '../../engines/openai.ts';
+import type { CalibrationResult } from '../replicas.ts';
+import type { HostDeps } from './index.ts';
+
+/** Prompt lengths to time alone, and batch sizes to time decoding with. */
+const PROMPT_WORDS = [50, 200, 800];
+const BATCHES = [1, 8];
+const DECODE_TOKENS = 12;
+/** The first steps of a batch still hold its prefills. */
+const SETTLING_STEPS = 3;
+
+export function createCalibrationActivities({ drivers }: Pick<HostDeps, 'drivers'>) {
+  return {
+    /** Warms a ready engine up, times it, and fits. The replica must not be routed yet: other requests would be timed with it. */
+    async calibrateEngine(spec: EngineSpec, endpoint: string): Promise<CalibrationResult> {
+      const driver = drivers.find((d) => d.kind === spec.engine);
+      if (!driver)
+        throw new UellmError({ kind: 'engine-failed', replicaId: spec.replicaId, reason: `this host has no driver for ${spec.engine}` });
+      const samples = await takeSamples(spec, endpoint, Context.current().cancellationSignal);
+      const { coefficients, errorPercent } = fitStepTime(spec.stepTime, samples);
+      return { stepTime: coefficients, errorPercent, kvCacheTokens: await reportedKvCacheTokens(driver, endpoint) };
+    },
+  };
+}
+
+async function takeSamples(spec: EngineSpec, endpoint: string, signal: AbortSignal): Promise<CalibrationSample[]> {
+  const context = Context.current();
+  const limit = contextLimit(spec) - 2 * DECODE_TOKENS;
+  const stream = (words: number, maxTokens: number) =>
+    streamCompletion(endpoint, { model: spec.model, prompt: randomWords(words), maxTokens, ignoreEos: true, signal });
+
+  await stream(8, 4);
+  const samples: CalibrationSample[] = [];
+  // A word of the prompt is at most a few tokens: a tokenizer that knows none of them still stays within the limit.
+  for (const words of PROMPT_WORDS.filter((w) => w * 8 <= limit)) {
+    const { inputTokens, ttftMs } = await stream(words, 1);
+    samples.push({ kind: 'prefill', inputTokens, ms: ttftMs });
+    context.heartbeat(`prefill of ${inputTokens} tokens: ${ttftMs.toFixed(0)} ms`);
+  }
+  for (const sequences of BATCHES.filter((b) => b <= spec.maxSequences)) {
+    const streams = await Promise.all(Array.from({ length: sequences }, () => stream(8, DECODE_TOKENS)));
+    const gaps = streams.flatMap(({ tokenTimesMs }) =>
+      tokenTimesMs.slice(SETTLING_STEPS).map((at, i) => at - tokenTimesMs[SETTLING_STEPS + i - 1]!),
+    );
+    if (gaps.length === 0) continue;
+    const contextTokens = streams.reduce((sum, s) => sum + s.inputTokens + DECODE_TOKENS / 2, 0);
+    samples.push({ kind: 'decode', sequences, contextTokens, msPerStep: gaps.reduce((sum, gap) => sum + gap, 0) / gaps.length });
+    context.heartbeat(`decoding ${sequences} sequences`);
+  }
+  return samples;
+}
+
+/** Tokens that a request may hold: the deployment's own limit, else the model's. */
+function contextLimit({ args, shape }: EngineSpec): number {
+  const own = Number(args['max-model-len']);
+  return Number.isFinite(own) && own > 0 ? own : shape.maxContextTokens;
+}
+
+/** Different each time, so that no prefix cache answers for the engine. */
+function randomWords(count: number): string {
+  return Array.from({ length: count }, () => Math.floor(Math.random() * 36 ** 4).toString(36)).join(' ');
+}
+
+async function reportedKvCacheTokens(driver: EngineDriver, endpoint: string): Promise<number | null> {
+  const metrics = await driver.metrics(endpoint).catch(() => null);
+  return metrics?.kvCacheTokens ?? null;
+}
