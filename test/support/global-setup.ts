@@ -3,10 +3,10 @@
  * Vitest calls a setup for each project it runs, so a run of pure tests starts neither.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { prepareEmbeddedPostgres } from '../../bin/embedded/postgres.ts';
 import { embeddedTemporal } from '../../bin/embedded/temporal.ts';
@@ -29,6 +29,8 @@ declare module 'vitest' {
 interface SharedServers {
   users: number;
   directory: string;
+  /** All that is to be removed. */
+  directories: string[];
   processes: LaunchedProcess[];
   guard: ChildProcess;
   postgresUrl: Promise<string>;
@@ -59,7 +61,15 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
 
 function createServers(): SharedServers {
   const directory = mkdtempSync(join(tmpdir(), 'uellm-test-'));
-  const servers: SharedServers = { users: 0, directory, processes: [], guard: startGuard(directory), postgresUrl: Promise.resolve('') };
+  chmodSync(directory, 0o755); // where we are root, Postgres runs as somebody else
+  const servers: SharedServers = {
+    users: 0,
+    directory,
+    directories: [directory],
+    processes: [],
+    guard: startGuard(directory),
+    postgresUrl: Promise.resolve(''),
+  };
   servers.postgresUrl = startPostgres(servers);
   servers.postgresUrl.catch(() => undefined); // reported by whoever awaits it
   return servers;
@@ -68,6 +78,10 @@ function createServers(): SharedServers {
 async function startPostgres(servers: SharedServers): Promise<string> {
   const logFile = join(servers.directory, 'postgres.log');
   const postgres = await prepareEmbeddedPostgres({ dataDir: servers.directory, logFile, durable: false });
+  if (!postgres.directory.startsWith(servers.directory)) {
+    servers.directories.push(dirname(postgres.directory));
+    servers.guard.stdin?.write(`${dirname(postgres.directory)}\n`);
+  }
   await start(servers, await launch(postgres.spec));
   const template = withDatabase(postgres.url, TEMPLATE_DATABASE);
   await execute(postgres.url, `create database ${TEMPLATE_DATABASE}`);
@@ -89,11 +103,11 @@ async function start(servers: SharedServers, launched: LaunchedProcess): Promise
   await waitUntilReady(launched);
 }
 
-/** However this run ends (Ctrl-C, a kill), the pipe to the guard closes, and the guard ends what it was told of and removes the files. */
+/** However this run ends (Ctrl-C, a kill), the pipe to the guard closes, and the guard ends the pids and removes the folders it was told of. */
 function startGuard(directory: string): ChildProcess {
   const script =
-    'while read -r pid; do pids="$pids $pid"; done; for pid in $pids; do kill -QUIT "$pid"; done; sleep 1; ' +
-    'for pid in $pids; do kill -KILL -- "-$pid"; done; rm -rf "$1"';
+    'while read -r line; do case "$line" in /*) set -- "$@" "$line";; *) pids="$pids $line";; esac; done; ' +
+    'for pid in $pids; do kill -QUIT "$pid"; done; sleep 1; for pid in $pids; do kill -KILL -- "-$pid"; done; rm -rf "$@"';
   const child = spawn('/bin/sh', ['-c', script, 'guard', directory], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
   child.unref();
   (child.stdin as Socket).unref();
@@ -104,6 +118,6 @@ async function stopServers(servers: SharedServers): Promise<void> {
   await Promise.allSettled([servers.postgresUrl, servers.temporalAddress]); // whatever is still starting
   servers.guard.kill('SIGKILL');
   await Promise.all(servers.processes.map((p) => endProcess(p, { signal: 'SIGQUIT', graceSeconds: 3 })));
-  rmSync(servers.directory, { recursive: true, force: true });
+  for (const directory of servers.directories) rmSync(directory, { recursive: true, force: true });
   delete shared.uellmTestServers;
 }
