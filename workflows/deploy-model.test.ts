@@ -42,7 +42,7 @@ async function start(world: MockWorld) {
 }
 
 const final = (error: Error) => ({ error, times: Number.POSITIVE_INFINITY });
-const refusal = new UellmError({ kind: 'conflict', what: 'stage', name: 'chat', reason: 'made to fail' });
+const stageFailure = new UellmError({ kind: 'forbidden', reason: 'made to fail' });
 
 describe('deployModel', () => {
   it('takes a revision through every stage and retires the old one after the new one serves', async () => {
@@ -77,7 +77,7 @@ describe('deployModel', () => {
   ] as const;
   it.each(breaking)('unwinds fully when %s fails', async (name) => {
     const world = withOldRevision(createMockWorld({ steps: [{ weight: 20, pauseSeconds: 0 }] }));
-    world.fail[name] = final(refusal);
+    world.fail[name] = final(stageFailure);
     const status = await (await start(world)).result();
     expect(status.phase).toBe('rolled-back');
     expect(status.reason).toContain('made to fail');

@@ -10,7 +10,7 @@ import { control, onHost, onHostBounded } from './proxies.ts';
 import { searchAttributes } from './search-attributes.ts';
 
 /** An engine that exits while it loads is started so often before its replica is given up. */
-const START_ATTEMPTS = 3;
+export const START_ATTEMPTS = 3;
 
 export async function placeReplica(replicaId: string): Promise<{ replicaId: string; host: string; endpoint: string }> {
   const undo = new Compensations();
@@ -31,11 +31,15 @@ export async function placeReplica(replicaId: string): Promise<{ replicaId: stri
 
     await report('start', weights);
     undo.register('stop the engine', () => onHostBounded(reserved.host).stopEngine(replicaId, reserved.generation + START_ATTEMPTS));
-    const { spec, endpoint } = await startEngine(reserved);
-
-    await report('calibrate', `serves at ${endpoint}`);
-    await control.setReplicaState(replicaId, 'warming', 'warming up and calibrating');
-    const calibration = await host.calibrateEngine.executeWithOptions({ summary: `step time of ${replicaId}` }, [spec, endpoint]);
+    const {
+      spec,
+      endpoint,
+      result: calibration,
+    } = await startEngine(reserved, async (spec, endpoint) => {
+      await report('calibrate', `serves at ${endpoint}`);
+      await control.setReplicaState(replicaId, 'warming', 'warming up and calibrating');
+      return host.calibrateEngine.executeWithOptions({ summary: `step time of ${replicaId}` }, [spec, endpoint]);
+    });
     await control.recordServing(spec, endpoint, calibration);
 
     const found = `step time fitted within ${calibration.errorPercent.toFixed(1)} %`;
@@ -49,12 +53,21 @@ export async function placeReplica(replicaId: string): Promise<{ replicaId: stri
   }
 }
 
-/** Starts the engine and waits for it; one that exits is started again as the next generation. */
-export async function startEngine(reserved: EngineSpec): Promise<{ spec: EngineSpec; endpoint: string }> {
+/** What another start may mend: the engine exited, was stopped with its host, or went away under our hands. */
+const MENDABLE = ['engine-failed', 'conflict', 'not-found', 'unavailable'] as const;
+
+/**
+ * Starts the engine, waits until it serves, and does with it what `whenReady` says. An engine that ends on the way is started again as the
+ * next generation.
+ */
+export async function startEngine<T>(
+  reserved: EngineSpec,
+  whenReady: (spec: EngineSpec, endpoint: string) => Promise<T>,
+): Promise<{ spec: EngineSpec; endpoint: string; result: T }> {
   const host = onHost(reserved.host);
   for (let attempt = 1; ; attempt++) {
     const spec = { ...reserved, generation: reserved.generation + attempt - 1 };
-    const reason = attempt === 1 ? 'the engine is starting' : `the engine exited and is started again (${attempt} of ${START_ATTEMPTS})`;
+    const reason = attempt === 1 ? 'the engine is starting' : `the engine ended and is started again (${attempt} of ${START_ATTEMPTS})`;
     await control.beginGeneration(spec.replicaId, spec.generation, reason);
     try {
       const endpoint = await host.startEngine.executeWithOptions(
@@ -62,9 +75,9 @@ export async function startEngine(reserved: EngineSpec): Promise<{ spec: EngineS
         [spec],
       );
       await host.awaitEngineReady.executeWithOptions({ summary: `${spec.replicaId} at ${endpoint}` }, [spec.replicaId]);
-      return { spec, endpoint };
+      return { spec, endpoint, result: await whenReady(spec, endpoint) };
     } catch (error) {
-      if (!isFailureOfKind(error, 'engine-failed') || attempt >= START_ATTEMPTS) throw error;
+      if (attempt >= START_ATTEMPTS || !MENDABLE.some((kind) => isFailureOfKind(error, kind))) throw error;
     }
   }
 }

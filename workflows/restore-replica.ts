@@ -1,7 +1,7 @@
 /** A replica whose engine ended without being asked to: started again on its own accelerators as the next generation, and routed as before. */
 import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
 import { Compensations, reasonOf } from './compensation.ts';
-import { startEngine } from './place-replica.ts';
+import { START_ATTEMPTS, startEngine } from './place-replica.ts';
 import { control, onHostBounded } from './proxies.ts';
 import { searchAttributes } from './search-attributes.ts';
 
@@ -11,9 +11,8 @@ export async function restoreReplica(replicaId: string, generation: number): Pro
     const spec = { ...(await control.engineSpec(replicaId)), generation };
     upsertSearchAttributes([{ key: searchAttributes.host, value: spec.host }]);
     undo.register('free the accelerators', () => control.endReplica(replicaId, 'failed', 'its engine could not be started again'));
-    undo.register('stop the engine', () => onHostBounded(spec.host).stopEngine(replicaId, generation + 1));
-    const started = await startEngine(spec);
-    await control.rerouteReplica(replicaId, started.spec.generation, started.endpoint);
+    undo.register('stop the engine', () => onHostBounded(spec.host).stopEngine(replicaId, generation + START_ATTEMPTS));
+    const started = await startEngine(spec, (engine, endpoint) => control.rerouteReplica(replicaId, engine.generation, endpoint));
     setCurrentDetails(`Replica \`${replicaId}\` serves again on **${spec.host}** as generation ${started.spec.generation}.`);
   } catch (error) {
     setCurrentDetails(`Replica \`${replicaId}\` could not be restored: ${reasonOf(error)}`);
