@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { anObservation } from '../../test/support/observations.ts';
 import { learn, type StoredObservation } from './learn.ts';
 import { MAX_TOKENS, predictOutput } from './predict.ts';
 import { reportScores } from './scores.ts';
@@ -8,34 +9,7 @@ import { COLD_START_SNAPSHOT, type ProfilerSnapshot, profilerSnapshotSchema } fr
 const MODEL = 'llama-3.1-8b';
 
 function observation(id: number, fields: Partial<StoredObservation> = {}): StoredObservation {
-  return {
-    id,
-    requestId: `r${id}`,
-    acceptedAtMs: id,
-    gatewayId: 'g1',
-    model: MODEL,
-    deployment: 'chat',
-    revision: 1,
-    replicaId: 'chat-1',
-    tenant: 'default',
-    class: 'standard',
-    policy: 'fallback',
-    outcome: 'ok',
-    streamed: true,
-    inputTokens: 500,
-    outputTokens: 100,
-    maxTokens: null,
-    predictedOutputP50: null,
-    predictedOutputP90: null,
-    predictedTtftMs: null,
-    snapshotVersion: null,
-    queueMs: null,
-    ttftMs: null,
-    tpotMs: null,
-    e2eMs: null,
-    attained: null,
-    ...fields,
-  };
+  return { id, ...anObservation(`r${id}`, { model: MODEL }), ...fields };
 }
 
 /** Park and Miller's generator, and normal deviates by Box and Muller. */

@@ -1,0 +1,107 @@
+/** The routes of the profiler service. */
+import { Hono } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import type { Logger } from 'pino';
+import type { z } from 'zod';
+import { UellmError } from '../core/domain/errors.ts';
+import { parseInput } from '../core/domain/validate.ts';
+import { predictOutput } from '../core/profiler/predict.ts';
+import { reportScores } from '../core/profiler/scores.ts';
+import { profileShapes } from '../core/profiler/shapes.ts';
+import type { Database } from '../db/client.ts';
+import { insertObservations } from '../db/queries/observations.ts';
+import { stepTimeProfiles } from '../db/queries/profiler.ts';
+import { requireAccess } from './access.ts';
+import type { ProfilerMetrics } from './metrics.ts';
+import { problem, problemOf } from './problems.ts';
+import { observeBodySchema, predictBodySchema, profileBodySchema } from './schemas.ts';
+import type { Trainer } from './trainer.ts';
+
+const MAX_BODY_BYTES = 8 * 1024 * 1024;
+
+export interface AppParts {
+  db: Database;
+  trainer: Trainer;
+  metrics: ProfilerMetrics;
+  logger: Logger;
+  apiKeys: readonly string[];
+}
+
+export function createApp({ db, trainer, metrics, logger, apiKeys }: AppParts): Hono {
+  const app = new Hono();
+  app.notFound((c) => problem(c, 404, 'not-found', `there is no ${c.req.method} ${c.req.path}`));
+  app.onError((error, c) => {
+    const answer = problemOf(error, c);
+    if (answer.status >= 500) logger.error({ err: error, path: c.req.path }, 'request failed');
+    return answer;
+  });
+
+  app.get('/healthz', (c) => c.json({ status: 'ok' }));
+  app.get('/readyz', (c) =>
+    trainer.databaseIsUp()
+      ? c.json({ status: 'ready' })
+      : problem(c, 503, 'unavailable', 'Postgres does not answer; predictions go on by the last snapshot'),
+  );
+  app.get('/metrics', async (c) => c.body(await metrics.registry.metrics(), 200, { 'content-type': metrics.registry.contentType }));
+
+  app.use('/v1/*', requireAccess(apiKeys));
+  app.use(
+    '/v1/*',
+    bodyLimit({ maxSize: MAX_BODY_BYTES, onError: (c) => problem(c, 413, 'too-large', `a body of at most ${MAX_BODY_BYTES} bytes`) }),
+  );
+
+  app.post('/v1/predict', async (c) => {
+    const features = await bodyOf(c.req.raw, predictBodySchema, 'prediction request');
+    const snapshot = trainer.snapshot();
+    metrics.predictions.inc();
+    return c.json({ ...predictOutput(snapshot, features), snapshotVersion: snapshot.version });
+  });
+
+  app.post('/v1/observe', async (c) => {
+    const { observations } = await bodyOf(c.req.raw, observeBodySchema, 'observations');
+    const inserted = await whileAvailable(() => insertObservations(db, observations));
+    return c.json({ inserted, duplicates: observations.length - inserted }, 202);
+  });
+
+  app.post('/v1/profile', async (c) => {
+    const { shape, accelerators } = await bodyOf(c.req.raw, profileBodySchema, 'profile request');
+    const calibrated = await whileAvailable(() => stepTimeProfiles(db));
+    return c.json({ profiles: profileShapes(shape, accelerators, calibrated) });
+  });
+
+  app.get('/v1/snapshot', (c) => c.json(trainer.snapshot()));
+
+  app.get('/v1/status', (c) => {
+    const snapshot = trainer.snapshot();
+    return c.json({
+      version: snapshot.version,
+      trainedThroughId: snapshot.trainedThroughId,
+      observations: snapshot.shared.observations,
+      trains: trainer.trains(),
+      database: trainer.databaseIsUp() ? 'up' : 'away',
+      scores: reportScores(snapshot),
+    });
+  });
+  return app;
+}
+
+async function bodyOf<S extends z.ZodType>(request: Request, schema: S, what: string): Promise<z.output<S>> {
+  const text = await request.text();
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    const issues = [{ field: '', given: text === '' ? 'nothing' : 'something else', allowed: 'a JSON document' }];
+    throw new UellmError({ kind: 'invalid-input', what, issues });
+  }
+  return parseInput(schema, body, what);
+}
+
+/** Queries of valid input fail only when Postgres does. */
+async function whileAvailable<T>(query: () => Promise<T>): Promise<T> {
+  try {
+    return await query();
+  } catch (error) {
+    throw new UellmError({ kind: 'unavailable', what: 'Postgres', reason: 'it did not answer; try again' }, { cause: error });
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * The profiler service: predicts over HTTP, takes observations, trains on all of them and publishes snapshots (`trainer.ts`), and profiles
+ * a model's shapes for deployments. Gateways predict in their own process from the same snapshots; nothing on a request's way
+ * waits for this service. `server.ts` is its one entry, `client.ts` what others ask it by.
+ */
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { getRequestListener } from '@hono/node-server';
+import type { Logger } from 'pino';
+import type { DatabaseConnection } from '../db/client.ts';
+import { checkBinding } from './access.ts';
+import { createApp } from './app.ts';
+import { createMetrics } from './metrics.ts';
+import { startTrainer } from './trainer.ts';
+
+export interface ProfilerOptions {
+  database: DatabaseConnection;
+  address: string;
+  /** 0 takes a free one. */
+  port: number;
+  logger: Logger;
+  /** Any of them opens `/v1`. Without keys only loopback addresses may be bound. */
+  apiKeys?: readonly string[];
+}
+
+export interface Profiler {
+  url: string;
+  close(): Promise<void>;
+}
+
+/** Serves once it resolves; the database may be away, then and later. @throws invalid-input, or the error of listen() (a taken port) */
+export async function startProfiler({ database, address, port, logger, apiKeys = [] }: ProfilerOptions): Promise<Profiler> {
+  checkBinding(address, apiKeys);
+  const metrics = createMetrics();
+  const trainer = startTrainer({ database, logger, metrics });
+  const app = createApp({ db: database.db, trainer, metrics, logger, apiKeys });
+  const server = createServer(getRequestListener(app.fetch));
+  try {
+    await listening(server, address, port);
+  } catch (error) {
+    await trainer.close();
+    throw error;
+  }
+  const bound = (server.address() as AddressInfo).port;
+  const url = `http://${address.includes(':') ? `[${address}]` : address}:${bound}`;
+  logger.info({ url }, 'profiler serves');
+  return {
+    url,
+    async close() {
+      const closed = new Promise((resolve) => server.close(resolve));
+      server.closeIdleConnections();
+      await Promise.all([closed, trainer.close()]);
+    },
+  };
+}
+
+function listening(server: Server, address: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, address, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
