@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { deployed, fleetOf, TestFleet } from '../../test/support/placement.ts';
+import type { HostState } from '../domain/fleet.ts';
 import { checkMoves } from './check.ts';
 import { plan } from './planner.ts';
 
@@ -31,16 +32,14 @@ describe('checkMoves', () => {
     expect(trimmed).toHaveLength(1);
   });
 
+  const gone = (f: TestFleet) => void f.hosts.splice(0);
+  const changed = (change: Partial<HostState>) => (f: TestFleet) => void Object.assign(f.host('a'), change);
+
   it.each([
-    ['is gone', (f: TestFleet) => f.hosts.splice(0), 'host a is gone', 'placement'],
-    ['was cordoned', (f: TestFleet) => (f.host('a').service = 'cordoned'), 'host a takes no new work: it is alive and cordoned', 'drain'],
-    [
-      'fell silent',
-      (f: TestFleet) => (f.host('a').liveness = 'suspect'),
-      'host a takes no new work: it is suspect and schedulable',
-      'drain',
-    ],
-    ['has other cards now', (f: TestFleet) => (f.host('a').accelerators = ['T4']), 'host a has no L40S at index 0', 'accelerators'],
+    ['is gone', gone, 'host a is gone', 'placement'],
+    ['was cordoned', changed({ service: 'cordoned' }), 'host a takes no new work: it is alive and cordoned', 'drain'],
+    ['fell silent', changed({ liveness: 'suspect' }), 'host a takes no new work: it is suspect and schedulable', 'drain'],
+    ['has other cards now', changed({ accelerators: ['T4'] }), 'host a has no L40S at index 0', 'accelerators'],
   ] as const)('trims placements on a host that %s', (_, change, message, on) => {
     const { fleet, moves, present } = oneWaitingPlan();
     change(fleet);

@@ -22,5 +22,6 @@ export function costPerHour(uses: readonly AcceleratorUse[], prices: Prices): { 
     if (price === null) unpriced.add(acceleratorKind);
     else usdPerHour += price * accelerators.length;
   }
-  return { usdPerHour: unpriced.size > 0 ? null : usdPerHour, unpriced: [...unpriced].sort() };
+  // To a hundredth of a cent: sums do not depend on the order of their terms.
+  return { usdPerHour: unpriced.size > 0 ? null : Math.round(usdPerHour * 1e4) / 1e4, unpriced: [...unpriced].sort() };
 }

@@ -32,7 +32,9 @@ export interface Draft {
   placed: number;
 }
 
-export function openDraft(input: PlanInput): Draft {
+export function openDraft(given: PlanInput): Draft {
+  // In the order of names: a plan does not depend on the order in which hosts were loaded.
+  const input = { ...given, hosts: [...given.hosts].sort((a, b) => compareText(a.name, b.name)) };
   return {
     input,
     occupancy: occupancyOf(input.hosts, input.replicas),

@@ -43,7 +43,7 @@ export function sloRefusal(deployment: DeploymentDemand, best: Pick<Shape, 'capa
     kind: 'refused',
     on: 'slo',
     subject: deployment.spec.name,
-    message: `no free shape attains ${describeTargets(deployment.targets)}; ${describeShape(best)} come nearest`,
+    message: `no free shape attains ${describeTargets(deployment.targets)}; nearest is ${describeShape(best)}`,
     nearest: `fits at ${reached}`,
   };
 }

@@ -51,7 +51,6 @@ function scaleIn(draft: Draft, deployment: DeploymentDemand, present: readonly U
     draft.movesLeft--;
     const reason = `${countOf(units.length)} can serve ${perSecond(totalCapacity(units))}, ${perSecond(demand.requestsPerSecond)} are forecast`;
     retire(draft, spec.name, dispensable, reason);
-    draft.reasons.push(`${spec.name}: ${dispensable.id} is not needed: ${reason}`);
   }
   return units;
 }
