@@ -33,11 +33,11 @@ export interface TraceParser {
 
 const EXAMPLES = 10;
 
-/** @param what what is parsed, as errors call it: `trace chat.csv` */
-export function traceParser(format: TraceFormat, what: string): TraceParser {
+/** @param what what is parsed, as errors call it: `trace chat.csv`; `firstLine` the number of the first line that comes, from 1 */
+export function traceParser(format: TraceFormat, what: string, { firstLine = 1 } = {}): TraceParser {
   const parse = lineParser(format);
   const trace: Trace = { requests: [], rejected: { count: 0, examples: [] } };
-  let lines = 0;
+  let lines = firstLine - 1;
   return {
     line(text) {
       lines++;
