@@ -96,3 +96,7 @@ export async function livingReplicaIds(db: Executor, host: string): Promise<stri
     .orderBy(asc(replicas.id));
   return rows.map((row) => row.id);
 }
+
+export async function countSimulatedHosts(db: Executor): Promise<number> {
+  return db.$count(hosts, sql`(${hosts.spec}->>'simulated')::boolean`);
+}

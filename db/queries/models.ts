@@ -1,9 +1,9 @@
 /** Models as declared. */
-import { asc, eq, gt, sql } from 'drizzle-orm';
+import { and, asc, eq, gt, isNull, sql } from 'drizzle-orm';
 import { notFound, UellmError } from '../../core/domain/errors.ts';
 import type { Model } from '../../core/domain/model-spec.ts';
 import type { Executor } from '../client.ts';
-import { deployments, models } from '../schema/index.ts';
+import { deployments, models, replicas } from '../schema/index.ts';
 import { notifyChange } from './changes.ts';
 import { type Page, type PageRequest, toPage } from './page.ts';
 
@@ -64,4 +64,14 @@ export async function updateModel(tx: Executor, spec: Model): Promise<void> {
 export async function deleteModel(tx: Executor, name: string): Promise<void> {
   await tx.delete(models).where(eq(models.name, name));
   await notifyChange(tx, 'models');
+}
+
+/** Names of the hosts with replicas of a model that have not ended. */
+export async function hostsServing(db: Executor, model: string): Promise<string[]> {
+  const rows = await db
+    .selectDistinct({ host: replicas.host })
+    .from(replicas)
+    .where(and(eq(replicas.model, model), isNull(replicas.endedAt)))
+    .orderBy(asc(replicas.host));
+  return rows.map((row) => row.host);
 }

@@ -1,0 +1,159 @@
+/**
+ * The five routes of every declared object: list, create, read, replace, delete. What is particular to a kind (its tables, what it
+ * refers to, what keeps it from being deleted) comes from the folder of that kind; here is what none may forget: one transaction,
+ * the audit row in it, versions and If-Match.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
+import { UellmError } from '../../core/domain/errors.ts';
+import { nameSchema } from '../../core/domain/names.ts';
+import type { Executor } from '../../db/client.ts';
+import { recordAudit } from '../../db/queries/audit.ts';
+import type { Page, PageRequest } from '../../db/queries/page.ts';
+import type { ApiDependencies, ApiEnv } from '../context.ts';
+import { listOf } from '../schema/common.ts';
+import { pageRequest } from './cursor.ts';
+import { checkIfMatch, etagOf } from './etag.ts';
+import { BODY_PROBLEMS, jsonBody, jsonContent, listAnswer, listQuery, newRoutes, problems } from './route.ts';
+
+export interface DeclaredKind<Spec extends { name: string }, View extends { version: number }> {
+  /** Last segment of its address, and what audit rows call it. */
+  path: 'hosts' | 'models' | 'slo-policies' | 'deployments';
+  /** As sentences call one of it. */
+  what: string;
+  /** Its name in the OpenAPI document. */
+  title: string;
+  input: z.ZodType<Spec>;
+  resource: z.ZodType;
+  list(db: Executor, page: PageRequest): Promise<Page<View>>;
+  /** @throws not-found */
+  read(db: Executor, name: string): Promise<View>;
+  /** Holds the row until the transaction ends. @throws not-found */
+  lock(tx: Executor, name: string): Promise<{ spec: Spec; version: number }>;
+  /** @throws already-exists, invalid-input for a reference to nothing */
+  create(tx: Executor, spec: Spec): Promise<void>;
+  /** @throws conflict, invalid-input */
+  replace(tx: Executor, spec: Spec, before: Spec): Promise<void>;
+  /** @throws conflict while it is in use */
+  remove(tx: Executor, spec: Spec): Promise<void>;
+  present(view: View): unknown;
+}
+
+export const nameParam = z.object({ name: nameSchema });
+const ifMatchHeader = z.object({ 'if-match': z.string().optional().openapi({ description: 'The ETag of the version to change.' }) });
+const etagHeader = { ETag: { description: 'The version, in quotes.', schema: { type: 'string' as const } } };
+
+export function declaredRoutes<Spec extends { name: string }, View extends { version: number }>(
+  { database: { db } }: ApiDependencies,
+  kind: DeclaredKind<Spec, View>,
+): OpenAPIHono<ApiEnv> {
+  const { path, what, title } = kind;
+  const tags = [path];
+  const one = { ...jsonContent(kind.resource, `The ${what}.`), headers: etagHeader };
+
+  return newRoutes()
+    .openapi(
+      createRoute({
+        method: 'get',
+        path: '/',
+        tags,
+        summary: `List ${path}`,
+        request: { query: listQuery({}) },
+        responses: { 200: jsonContent(listOf(kind.resource, `${title}List`), 'By name.'), ...problems() },
+      }),
+      async (c) => c.json(listAnswer(await kind.list(db, pageRequest(c.req.valid('query'))), kind.present), 200),
+    )
+    .openapi(
+      createRoute({
+        method: 'post',
+        path: '/',
+        tags,
+        summary: `Create a ${what}`,
+        request: jsonBody(kind.input),
+        responses: {
+          201: { ...one, headers: { ...etagHeader, Location: { schema: { type: 'string' as const } } } },
+          ...problems(...BODY_PROBLEMS, 409),
+        },
+      }),
+      async (c) => {
+        const spec = specOf<Spec>(c.req.valid('json'));
+        const view = await db.transaction(async (tx) => {
+          await recordAudit(tx, { actor: c.get('actor'), action: 'create', kind: path, name: spec.name, after: spec });
+          await kind.create(tx, spec);
+          return kind.read(tx, spec.name);
+        });
+        return c.json(kind.present(view), 201, { etag: etagOf(view.version), location: `/api/v1/${path}/${spec.name}` });
+      },
+    )
+    .openapi(
+      createRoute({
+        method: 'get',
+        path: '/{name}',
+        tags,
+        summary: `Read a ${what}`,
+        request: { params: nameParam },
+        responses: { 200: one, ...problems(404) },
+      }),
+      async (c) => {
+        const view = await kind.read(db, c.req.valid('param').name);
+        return c.json(kind.present(view), 200, { etag: etagOf(view.version) });
+      },
+    )
+    .openapi(
+      createRoute({
+        method: 'put',
+        path: '/{name}',
+        tags,
+        summary: `Replace a ${what}`,
+        description: 'The whole object. Where nothing differs, nothing changes, its version included.',
+        request: { params: nameParam, headers: ifMatchHeader, ...jsonBody(kind.input) },
+        responses: { 200: one, ...problems(...BODY_PROBLEMS, 404, 409, 412) },
+      }),
+      async (c) => {
+        const { name } = c.req.valid('param');
+        const spec = specOf<Spec>(c.req.valid('json'));
+        if (spec.name !== name) throw renamed(what, spec.name, name);
+        const view = await db.transaction(async (tx) => {
+          const before = await kind.lock(tx, name);
+          checkIfMatch(c.req.valid('header')['if-match'], before.version);
+          if (!isDeepStrictEqual(spec, before.spec)) {
+            await recordAudit(tx, { actor: c.get('actor'), action: 'replace', kind: path, name, before: before.spec, after: spec });
+            await kind.replace(tx, spec, before.spec);
+          }
+          return kind.read(tx, name);
+        });
+        return c.json(kind.present(view), 200, { etag: etagOf(view.version) });
+      },
+    )
+    .openapi(
+      createRoute({
+        method: 'delete',
+        path: '/{name}',
+        tags,
+        summary: `Delete a ${what}`,
+        request: { params: nameParam, headers: ifMatchHeader },
+        responses: { 204: { description: 'It is gone.' }, ...problems(404, 409, 412) },
+      }),
+      async (c) => {
+        const { name } = c.req.valid('param');
+        await db.transaction(async (tx) => {
+          const before = await kind.lock(tx, name);
+          checkIfMatch(c.req.valid('header')['if-match'], before.version);
+          await recordAudit(tx, { actor: c.get('actor'), action: 'delete', kind: path, name, before: before.spec });
+          await kind.remove(tx, before.spec);
+        });
+        return c.body(null, 204);
+      },
+    );
+}
+
+/** An object without the `status` that it was read with. */
+function specOf<Spec>(input: unknown): Spec {
+  const { status: _, ...spec } = input as Spec & { status?: unknown };
+  return spec as Spec;
+}
+
+function renamed(what: string, given: string, name: string): UellmError {
+  const issue = { field: 'name', given: JSON.stringify(given), allowed: `"${name}", as in the address: a ${what} keeps its name` };
+  return new UellmError({ kind: 'invalid-input', what: 'the request body', issues: [issue] });
+}

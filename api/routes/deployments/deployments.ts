@@ -1,0 +1,96 @@
+/** /api/v1/deployments */
+import { isDeepStrictEqual } from 'node:util';
+import type { DeploymentSpec } from '../../../core/domain/deployment.ts';
+import { conflict, type FieldIssue, UellmError } from '../../../core/domain/errors.ts';
+import type { Executor } from '../../../db/client.ts';
+import {
+  type DeploymentProgress,
+  type DeploymentRow,
+  deleteDeployment,
+  insertDeployment,
+  listDeployments,
+  livingReplicasOf,
+  lockDeployment,
+  readDeployment,
+  runningRollout,
+  updateDeployment,
+} from '../../../db/queries/deployments.ts';
+import { placeableHostNames } from '../../../db/queries/hosts.ts';
+import { lockModel } from '../../../db/queries/models.ts';
+import type { ApiDependencies } from '../../context.ts';
+import { deploymentInputSchema, deploymentResourceSchema } from '../../schema/deployments.ts';
+import type { DeploymentResource } from '../../schema/index.ts';
+import { declaredRoutes } from '../declared.ts';
+
+export function deploymentRoutes(dependencies: ApiDependencies) {
+  return declaredRoutes<DeploymentSpec, DeploymentRow & DeploymentProgress>(dependencies, {
+    path: 'deployments',
+    what: 'deployment',
+    title: 'Deployment',
+    input: deploymentInputSchema,
+    resource: deploymentResourceSchema,
+    list: listDeployments,
+    read: readDeployment,
+    lock: lockDeployment,
+    async create(tx, spec) {
+      await checkReferences(tx, spec);
+      await insertDeployment(tx, spec);
+    },
+    async replace(tx, spec) {
+      await checkReferences(tx, spec);
+      await updateDeployment(tx, spec);
+    },
+    async remove(tx, { name }) {
+      const rollout = await runningRollout(tx, name);
+      if (rollout) throw conflict('deployment', name, `rollout ${rollout} is running: abort it first`);
+      const living = await livingReplicasOf(tx, name);
+      if (living.length > 0) throw conflict('deployment', name, `has living replicas ${living.join(', ')}`);
+      await deleteDeployment(tx, name);
+    },
+    present: presentDeployment,
+  });
+}
+
+/** What it names has to be there, and stays while the transaction lasts. @throws invalid-input */
+async function checkReferences(tx: Executor, spec: DeploymentSpec): Promise<void> {
+  const issues: FieldIssue[] = [];
+  try {
+    await lockModel(tx, spec.model, 'share');
+  } catch (error) {
+    if (!(error instanceof UellmError)) throw error;
+    issues.push({ field: 'model', given: JSON.stringify(spec.model), allowed: 'the name of a model that is declared' });
+  }
+  const hosts = spec.placement.hosts.length > 0 ? new Set(await placeableHostNames(tx)) : new Set();
+  for (const [index, host] of spec.placement.hosts.entries()) {
+    if (hosts.has(host)) continue;
+    issues.push({
+      field: `placement.hosts[${index}]`,
+      given: JSON.stringify(host),
+      allowed: 'the name of a host that is declared, and not external',
+    });
+  }
+  if (issues.length > 0) throw new UellmError({ kind: 'invalid-input', what: `Deployment '${spec.name}'`, issues });
+}
+
+function presentDeployment(row: DeploymentRow & DeploymentProgress): DeploymentResource {
+  const { spec, version, latestRevision, currentRevision, ready, living, rollout, rolledOut } = row;
+  return {
+    ...spec,
+    status: {
+      version,
+      createdAt: row.createdAt.toISOString(),
+      updatedAt: row.updatedAt.toISOString(),
+      latestRevision,
+      currentRevision,
+      pendingChange: !isDeepStrictEqual(spec, rolledOut),
+      replicas: { ready, living },
+      rollout: rollout && {
+        id: rollout.id,
+        revision: rollout.revision,
+        phase: rollout.status.phase,
+        stage: rollout.status.stage,
+        reason: rollout.status.reason,
+      },
+    },
+  };
+}

@@ -1,0 +1,92 @@
+/** /api/v1/hosts */
+import { isDeepStrictEqual } from 'node:util';
+import type { DrainReceipt } from '../../../core/domain/drain.ts';
+import { conflict, UellmError } from '../../../core/domain/errors.ts';
+import { expandAccelerators, type HostSpec } from '../../../core/domain/fleet.ts';
+import type { Executor } from '../../../db/client.ts';
+import {
+  deleteHost,
+  type HostRow,
+  type HostUse,
+  insertHost,
+  listHosts,
+  livingReplicaIds,
+  lockHost,
+  readHost,
+  updateHost,
+} from '../../../db/queries/hosts.ts';
+import type { ApiDependencies } from '../../context.ts';
+import { hostInputSchema, hostResourceSchema } from '../../schema/hosts.ts';
+import type { HostResource } from '../../schema/index.ts';
+import { declaredRoutes } from '../declared.ts';
+import { syncExternalReplicas } from './external.ts';
+
+export function hostRoutes(dependencies: ApiDependencies) {
+  return declaredRoutes<HostSpec, HostRow & HostUse>(dependencies, {
+    path: 'hosts',
+    what: 'host',
+    title: 'Host',
+    input: hostInputSchema,
+    resource: hostResourceSchema,
+    list: listHosts,
+    read: readHost,
+    lock: (tx, name) => lockHost(tx, name, 'update'),
+    async create(tx, spec) {
+      await insertHost(tx, spec);
+      await syncExternalReplicas(tx, spec);
+    },
+    async replace(tx, spec, before) {
+      await checkReplaceable(tx, spec, before);
+      await updateHost(tx, spec);
+      await syncExternalReplicas(tx, spec);
+    },
+    async remove(tx, spec) {
+      const { name, external } = spec;
+      if (external) await syncExternalReplicas(tx, { ...spec, external: undefined });
+      const { liveness } = await readHost(tx, name);
+      if (liveness === 'alive') throw conflict('host', name, "its worker is alive: stop 'uellm host' there first");
+      await refuseWithReplicas(tx, name);
+      await deleteHost(tx, name);
+    },
+    present: presentHost,
+  });
+}
+
+/** What its replicas stand on does not change beneath them. */
+async function checkReplaceable(tx: Executor, spec: HostSpec, before: HostSpec): Promise<void> {
+  if ((spec.external === undefined) !== (before.external === undefined)) {
+    const allowed = before.external ? 'present, as the host is external' : 'absent, as the host is not external';
+    const issue = {
+      field: 'external',
+      given: JSON.stringify(spec.external) ?? 'nothing',
+      allowed: `${allowed}; delete the host to change that`,
+    };
+    throw new UellmError({ kind: 'invalid-input', what: `Host '${spec.name}'`, issues: [issue] });
+  }
+  const sameAccelerators = isDeepStrictEqual(expandAccelerators(spec.accelerators), expandAccelerators(before.accelerators));
+  if (!spec.external && (!sameAccelerators || spec.simulated !== before.simulated)) await refuseWithReplicas(tx, spec.name);
+}
+
+async function refuseWithReplicas(tx: Executor, name: string): Promise<void> {
+  const living = await livingReplicaIds(tx, name);
+  if (living.length > 0) throw conflict('host', name, `has living replicas ${living.join(', ')}: drain it first`);
+}
+
+export function presentHost(row: HostRow & HostUse): HostResource {
+  const { spec, version, liveness, service, reason, replicas, claimed } = row;
+  return {
+    ...spec,
+    status: {
+      version,
+      createdAt: row.createdAt.toISOString(),
+      updatedAt: row.updatedAt.toISOString(),
+      liveness,
+      service,
+      reason,
+      lastSeenAt: row.lastSeenAt?.toISOString() ?? null,
+      replicas,
+      accelerators: { total: expandAccelerators(spec.accelerators).length, claimed },
+      lastDrain: row.drain as DrainReceipt | null,
+    },
+  };
+}

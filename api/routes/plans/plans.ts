@@ -1,0 +1,47 @@
+/** /api/v1/plans */
+import { createRoute, z } from '@hono/zod-openapi';
+import { planPurposeSchema } from '../../../core/domain/plan.ts';
+import { listPlans, type PlanRow } from '../../../db/queries/plan-reads.ts';
+import { loadPlan } from '../../../db/queries/plans.ts';
+import type { ApiDependencies } from '../../context.ts';
+import { listOf, textFilter } from '../../schema/common.ts';
+import type { PlanResource } from '../../schema/index.ts';
+import { planResourceSchema } from '../../schema/plans.ts';
+import { pageRequest } from '../cursor.ts';
+import { jsonContent, listAnswer, listQuery, newRoutes, problems } from '../route.ts';
+
+const tags = ['plans'];
+const query = listQuery({ purpose: planPurposeSchema.optional(), subject: textFilter.optional() });
+
+export function planRoutes({ database: { db } }: ApiDependencies) {
+  return newRoutes()
+    .openapi(
+      createRoute({
+        method: 'get',
+        path: '/',
+        tags,
+        summary: 'List plans',
+        request: { query },
+        responses: { 200: jsonContent(listOf(planResourceSchema, 'PlanList'), 'Newest first.'), ...problems() },
+      }),
+      async (c) => {
+        const { purpose, subject, ...page } = c.req.valid('query');
+        return c.json(listAnswer(await listPlans(db, pageRequest(page), { purpose, subject }), presentPlan), 200);
+      },
+    )
+    .openapi(
+      createRoute({
+        method: 'get',
+        path: '/{id}',
+        tags,
+        summary: 'Read a plan',
+        request: { params: z.object({ id: textFilter }) },
+        responses: { 200: jsonContent(planResourceSchema, 'The plan.'), ...problems(404) },
+      }),
+      async (c) => c.json(presentPlan(await loadPlan(db, c.req.valid('param').id)), 200),
+    );
+}
+
+function presentPlan(row: PlanRow): PlanResource {
+  return { ...row, createdAt: row.createdAt.toISOString() };
+}

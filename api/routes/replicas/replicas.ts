@@ -1,0 +1,74 @@
+/** /api/v1/replicas */
+import { createRoute, z } from '@hono/zod-openapi';
+import { listReplicas } from '../../../db/queries/replica-reads.ts';
+import { loadReplica, type ReplicaRow } from '../../../db/queries/replicas.ts';
+import type { ApiDependencies } from '../../context.ts';
+import { listOf, textFilter } from '../../schema/common.ts';
+import type { ReplicaResource } from '../../schema/index.ts';
+import { replicaResourceSchema, replicaStatesSchema } from '../../schema/replicas.ts';
+import { pageRequest } from '../cursor.ts';
+import { jsonContent, listAnswer, listQuery, newRoutes, problems } from '../route.ts';
+
+const tags = ['replicas'];
+const query = listQuery({
+  deployment: textFilter.optional(),
+  host: textFilter.optional(),
+  model: textFilter.optional(),
+  state: replicaStatesSchema.optional(),
+});
+
+export function replicaRoutes({ database: { db } }: ApiDependencies) {
+  return newRoutes()
+    .openapi(
+      createRoute({
+        method: 'get',
+        path: '/',
+        tags,
+        summary: 'List replicas',
+        request: { query },
+        responses: {
+          200: jsonContent(listOf(replicaResourceSchema, 'ReplicaList'), 'Living ones first, then those that ended.'),
+          ...problems(),
+        },
+      }),
+      async (c) => {
+        const { deployment, host, model, state, ...page } = c.req.valid('query');
+        const found = await listReplicas(db, pageRequest(page), { deployment, host, model, states: state });
+        return c.json(listAnswer(found, presentReplica), 200);
+      },
+    )
+    .openapi(
+      createRoute({
+        method: 'get',
+        path: '/{id}',
+        tags,
+        summary: 'Read a replica',
+        request: { params: z.object({ id: textFilter }) },
+        responses: { 200: jsonContent(replicaResourceSchema, 'The replica.'), ...problems(404) },
+      }),
+      async (c) => c.json(presentReplica(await loadReplica(db, c.req.valid('param').id)), 200),
+    );
+}
+
+function presentReplica(row: ReplicaRow): ReplicaResource {
+  const { id, model, deployment, revision, host, accelerators, tensorParallel, engine, endpoint, state, generation, simulated } = row;
+  const { acceleratorKind, weight, reason, planId, capacityRequestsPerSecond, maxInFlight, kvCacheTokens } = row;
+  const createdAt = row.createdAt.toISOString();
+  const updatedAt = row.updatedAt.toISOString();
+  const endedAt = row.endedAt?.toISOString() ?? null;
+  return {
+    ...{ id, model, deployment, revision, host, accelerators, tensorParallel, engine, endpoint, state, generation, simulated },
+    status: {
+      acceleratorKind,
+      weight,
+      reason,
+      planId,
+      capacityRequestsPerSecond,
+      maxInFlight,
+      kvCacheTokens,
+      createdAt,
+      updatedAt,
+      endedAt,
+    },
+  };
+}

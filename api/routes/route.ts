@@ -1,0 +1,79 @@
+/** What route files share: an app that refuses bad input in one way, and the words that its document repeats. */
+import { OpenAPIHono, z } from '@hono/zod-openapi';
+import { notFound, UellmError } from '../../core/domain/errors.ts';
+import { fieldIssues } from '../../core/domain/validate.ts';
+import type { Page } from '../../db/queries/page.ts';
+import type { ApiEnv } from '../context.ts';
+import { pageQuery, problemSchema } from '../schema/common.ts';
+import { cursorOf } from './cursor.ts';
+
+const INPUTS = {
+  json: 'the request body',
+  query: 'the query',
+  header: 'the headers',
+  param: 'the path',
+  form: 'the form',
+  cookie: 'the cookies',
+};
+
+/** An app of routes. What fails validation throws `invalid-input`; a name that could not be one names nothing. */
+export function newRoutes(): OpenAPIHono<ApiEnv> {
+  return new OpenAPIHono<ApiEnv>({
+    defaultHook: (result, c) => {
+      if (result.success) return;
+      if (result.target === 'param') throw notFound('resource', c.req.path);
+      const { data } = result as { data?: unknown };
+      throw new UellmError({ kind: 'invalid-input', what: INPUTS[result.target], issues: fieldIssues(result.error, data) });
+    },
+  });
+}
+
+const PROBLEMS = {
+  400: 'The body is not JSON.',
+  401: 'An API key is needed.',
+  403: 'Not from here: without keys only loopback names and same-origin pages are served.',
+  404: 'There is no such object.',
+  409: 'Not possible in this state; `detail` says which state that is.',
+  412: 'If-Match names another version.',
+  413: 'The body is too large.',
+  415: 'The body has to be application/json.',
+  422: 'Some field is not valid; `issues` names each.',
+  500: 'Something failed that should not.',
+  503: 'Postgres, Temporal or a worker is away; worth trying again.',
+} as const;
+type ProblemStatus = keyof typeof PROBLEMS;
+
+const problem = (status: ProblemStatus) => ({
+  description: PROBLEMS[status],
+  content: { 'application/problem+json': { schema: problemSchema } },
+});
+
+/** The problems that any route may answer with, and those of this one. */
+export function problems(...own: ProblemStatus[]) {
+  const statuses: ProblemStatus[] = [401, 403, ...own, 422, 500, 503];
+  return Object.fromEntries(statuses.sort().map((status) => [status, problem(status)]));
+}
+/** Statuses of routes that read a body. */
+export const BODY_PROBLEMS = [400, 413, 415] as const satisfies ProblemStatus[];
+
+export function jsonContent<S extends z.ZodType>(schema: S, description: string) {
+  return { description, content: { 'application/json': { schema } } };
+}
+
+export function jsonBody<S extends z.ZodType>(schema: S, required = true) {
+  return { body: { required, content: { 'application/json': { schema } } } };
+}
+
+/** A path that ends in a serial number. */
+export const serialParam = z.object({ id: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER) });
+
+/** The query of a list: its page and its filters, and nothing else. */
+export function listQuery<F extends z.core.$ZodShape>(filters: F) {
+  return z.strictObject({ ...pageQuery, ...filters });
+}
+
+/** A page of rows as the answer to a list. */
+export function listAnswer<Row, Item>(page: Page<Row>, present: (row: Row) => Item): { items: Item[]; next?: string } {
+  const items = page.items.map(present);
+  return page.next === null ? { items } : { items, next: cursorOf(page.next) };
+}

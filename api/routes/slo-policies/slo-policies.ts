@@ -1,0 +1,36 @@
+/** /api/v1/slo-policies */
+import type { SloPolicy } from '../../../core/domain/slo-policy.ts';
+import {
+  deleteSloPolicy,
+  insertSloPolicy,
+  listSloPolicies,
+  lockSloPolicy,
+  readSloPolicy,
+  type SloPolicyRow,
+  updateSloPolicy,
+} from '../../../db/queries/slo-policies.ts';
+import type { ApiDependencies } from '../../context.ts';
+import type { SloPolicyResource } from '../../schema/index.ts';
+import { sloPolicyInputSchema, sloPolicyResourceSchema } from '../../schema/slo-policies.ts';
+import { declaredRoutes } from '../declared.ts';
+
+export function sloPolicyRoutes(dependencies: ApiDependencies) {
+  return declaredRoutes<SloPolicy, SloPolicyRow>(dependencies, {
+    path: 'slo-policies',
+    what: 'SLO policy',
+    title: 'SloPolicy',
+    input: sloPolicyInputSchema,
+    resource: sloPolicyResourceSchema,
+    list: listSloPolicies,
+    read: readSloPolicy,
+    lock: lockSloPolicy,
+    create: insertSloPolicy,
+    replace: updateSloPolicy,
+    remove: (tx, { name }) => deleteSloPolicy(tx, name),
+    present: presentSloPolicy,
+  });
+}
+
+function presentSloPolicy({ spec, version, createdAt, updatedAt }: SloPolicyRow): SloPolicyResource {
+  return { ...spec, status: { version, createdAt: createdAt.toISOString(), updatedAt: updatedAt.toISOString() } };
+}

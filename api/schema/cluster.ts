@@ -1,0 +1,53 @@
+/** Resources about the cluster as a whole: rebalances, changes as they happen, and what this installation is. */
+import { z } from '@hono/zod-openapi';
+import { planSummarySchema } from './plans.ts';
+
+export const rebalanceInputSchema = z
+  .strictObject({ dryRun: z.boolean().default(false).openapi({ description: 'Plan and report, move nothing.' }) })
+  .openapi('RebalanceInput');
+export type RebalanceInput = z.input<typeof rebalanceInputSchema>;
+
+export const rebalanceStartedSchema = z.object({ workflowId: z.string(), dryRun: z.boolean() }).openapi('RebalanceStarted');
+export type RebalanceStarted = z.infer<typeof rebalanceStartedSchema>;
+
+export const rebalanceSchema = z
+  .object({
+    workflowId: z.string(),
+    state: z.enum(['running', 'completed', 'failed']),
+    result: z
+      .object({
+        planId: z.string().nullable(),
+        outcome: z.enum(['nothing-to-do', 'dry-run', 'moved', 'waiting', 'skipped']),
+        reason: z.string(),
+        summary: planSummarySchema.nullable(),
+      })
+      .nullable(),
+    failure: z.string().nullable(),
+  })
+  .openapi('Rebalance');
+export type Rebalance = z.infer<typeof rebalanceSchema>;
+
+export const infoSchema = z
+  .object({
+    version: z.string(),
+    temporalUiUrl: z.string().nullable(),
+    gatewayUrl: z.string().nullable(),
+    simulatedHosts: z.number().int().openapi({ description: 'Declared hosts whose accelerators are imitated.' }),
+  })
+  .openapi('Info');
+export type Info = z.infer<typeof infoSchema>;
+
+export const changeKindSchema = z.enum([
+  'hosts',
+  'models',
+  'slo-policies',
+  'deployments',
+  'replicas',
+  'plans',
+  'rollouts',
+  'corrections',
+  'routing',
+]);
+/** Data of a `changed` event: read that kind again. */
+export const changeSchema = z.object({ kind: changeKindSchema }).openapi('Change');
+export type Change = z.infer<typeof changeSchema>;

@@ -1,0 +1,42 @@
+import { z } from '@hono/zod-openapi';
+import { drainPhaseSchema, drainReceiptSchema } from '../../core/domain/drain.ts';
+import { hostLivenessSchema, hostServiceSchema, hostSpecSchema } from '../../core/domain/fleet.ts';
+import { refusalSchema } from '../../core/domain/refusal.ts';
+import { declaredStatus, ignoredStatus, timeSchema } from './common.ts';
+
+export const hostInputSchema = hostSpecSchema.safeExtend({ status: ignoredStatus }).openapi('HostInput');
+export type HostInput = z.input<typeof hostInputSchema>;
+
+export const hostResourceSchema = hostSpecSchema
+  .safeExtend({
+    status: z.object({
+      ...declaredStatus,
+      liveness: hostLivenessSchema,
+      service: hostServiceSchema,
+      reason: z.string().openapi({ description: 'Why it is cordoned, draining, suspect or lost.' }),
+      lastSeenAt: timeSchema.nullable(),
+      replicas: z.number().int().openapi({ description: 'Replicas that have not ended.' }),
+      accelerators: z.object({ total: z.number().int(), claimed: z.number().int() }),
+      lastDrain: drainReceiptSchema.nullable(),
+    }),
+  })
+  .openapi('Host');
+export type HostResource = z.output<typeof hostResourceSchema>;
+
+export const drainStartedSchema = z.object({ host: z.string(), workflowId: z.string() }).openapi('DrainStarted');
+export type DrainStarted = z.infer<typeof drainStartedSchema>;
+
+export const drainSchema = z
+  .object({
+    host: z.string(),
+    workflowId: z.string(),
+    running: z.boolean(),
+    phase: drainPhaseSchema,
+    reason: z.string(),
+    planId: z.string().nullable(),
+    remaining: z.array(z.string()).openapi({ description: 'Replicas still to leave.' }),
+    waiting: z.array(refusalSchema),
+    receipt: drainReceiptSchema.nullable(),
+  })
+  .openapi('Drain');
+export type Drain = z.infer<typeof drainSchema>;

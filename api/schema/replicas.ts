@@ -1,0 +1,33 @@
+import { z } from '@hono/zod-openapi';
+import { replicaSchema, replicaStateSchema } from '../../core/domain/replica.ts';
+import { timeSchema } from './common.ts';
+
+export const replicaResourceSchema = replicaSchema
+  .omit({ acceleratorKind: true, weight: true, reason: true })
+  .extend({
+    status: z.object({
+      acceleratorKind: z.string(),
+      weight: z.number().openapi({ description: "Share of its deployment's traffic relative to its siblings." }),
+      reason: z.string().openapi({ description: 'Why it is in its state.' }),
+      planId: z.string().nullable(),
+      capacityRequestsPerSecond: z.number().nullable(),
+      maxInFlight: z.number().int(),
+      kvCacheTokens: z.number().int().nullable(),
+      createdAt: timeSchema,
+      updatedAt: timeSchema,
+      endedAt: timeSchema.nullable(),
+    }),
+  })
+  .openapi('Replica');
+export type ReplicaResource = z.infer<typeof replicaResourceSchema>;
+
+/** `state=ready,draining`: any of them. */
+export const replicaStatesSchema = z
+  .string()
+  .transform((text) => text.split(','))
+  .pipe(z.array(replicaStateSchema))
+  .openapi({
+    type: 'string',
+    description: `One or several of ${replicaStateSchema.options.join(', ')}, with commas between.`,
+    example: 'ready,draining',
+  });

@@ -1,0 +1,77 @@
+/**
+ * The admin API: declared objects, actions, reads, live changes; its document at /openapi.json and /docs; the dashboard at /. `app.ts` has
+ * the routes, `routes/` one folder an entity, `schema/` the shapes that go in and out, `client.ts` the client for them. Only `bin/` may
+ * start it; only types of `schema/`, and the client, may be imported from outside.
+ */
+
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createAdaptorServer } from '@hono/node-server';
+import type { Logger } from 'pino';
+import type { DatabaseConnection } from '../db/client.ts';
+import { checkBinding } from './access.ts';
+import type { WorkflowActions } from './actions.ts';
+import { createApp } from './app.ts';
+import type { Installation } from './context.ts';
+import { createEventHub } from './events.ts';
+
+export interface ApiOptions {
+  database: DatabaseConnection;
+  actions: WorkflowActions;
+  /** Address to bind to; anything but loopback needs a key. */
+  address: string;
+  /** 0 takes any free one. */
+  port: number;
+  /** Keys of the admin; none serves requests from this machine only. */
+  apiKeys: readonly string[];
+  logger: Logger;
+  info: Installation;
+  /** Folder of the built dashboard; null serves a page that says how to build it. */
+  webRoot: string | null;
+}
+
+export interface RunningApi {
+  url: string;
+  /** Ends watchers, lets requests finish for a moment, closes the port. The database stays open: it is the caller's. */
+  close(): Promise<void>;
+}
+
+const CLOSE_GRACE_MS = 5000;
+
+/** @throws invalid-input for a binding that needs a key; the system's error (e.g. EADDRINUSE) where the port cannot be had */
+export async function startApi(options: ApiOptions): Promise<RunningApi> {
+  const { database, actions, address, port, apiKeys, logger, info, webRoot } = options;
+  checkBinding(address, apiKeys);
+  const events = createEventHub(database, logger);
+  const app = createApp({ database, actions, events, info, logger }, { apiKeys, webRoot });
+  const server = createAdaptorServer({ fetch: app.fetch }) as Server;
+  try {
+    await listenOn(server, address, port);
+  } catch (error) {
+    await events.close();
+    throw error;
+  }
+  const bound = server.address() as AddressInfo;
+  const host = bound.family === 'IPv6' ? `[${bound.address}]` : bound.address;
+  return {
+    url: `http://${host}:${bound.port}`,
+    async close() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      await events.close();
+      server.closeIdleConnections();
+      const force = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS);
+      await closed;
+      clearTimeout(force);
+    },
+  };
+}
+
+function listenOn(server: Server, address: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, address, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
