@@ -32,7 +32,7 @@ import {
   workflowIds,
 } from './messages.ts';
 import { placeReplica } from './place-replica.ts';
-import { control, controlBriefly } from './proxies.ts';
+import { control, controlBriefly, planning } from './proxies.ts';
 import { retire } from './retire-replica.ts';
 import { searchAttributes } from './search-attributes.ts';
 import { StageBoard } from './stage-board.ts';
@@ -123,7 +123,7 @@ export async function deployModel({ rolloutId }: DeployModelInput): Promise<Roll
       );
       await board.run(
         'profile',
-        () => control.profileModel(shape),
+        () => planning.profileModel(shape),
         (detail) => detail,
       );
       const placed = await planAndReserve(board, undo, rollout);
@@ -174,7 +174,7 @@ async function planAndReserve(board: StageBoard, undo: Compensations, { id, depl
     board.planId = planId;
     const plan = await board.run(
       'plan',
-      () => control.planPlacement({ planId, purpose: 'deploy', subject: deployment, rolloutId: id }),
+      () => planning.planPlacement({ planId, purpose: 'deploy', subject: deployment, rolloutId: id }),
       (p) => p.summary,
     );
     if (plan.places.length > 0) {
@@ -186,7 +186,7 @@ async function planAndReserve(board: StageBoard, undo: Compensations, { id, depl
       );
       const applied = await board.run(
         'reserve',
-        () => control.applyPlan(planId),
+        () => planning.applyPlan(planId),
         (a) => `${a.reserved.length} replicas hold their accelerators`,
       );
       if (applied.reserved.length === plan.places.length) return applied.reserved;

@@ -18,7 +18,7 @@ import type { PlanSummary } from '../core/domain/plan.ts';
 import { reasonOf } from './compensation.ts';
 import { cancelDrainUpdate, type DrainNodeInput, type DrainStatus, drainStatusQuery } from './messages.ts';
 import { executeMoves, type MoveOutcome } from './moves.ts';
-import { control, controlBriefly } from './proxies.ts';
+import { control, controlBriefly, planning } from './proxies.ts';
 import { searchAttributes } from './search-attributes.ts';
 
 const MOVES_AT_ONCE = 2;
@@ -126,13 +126,13 @@ async function moveSome(
   show: (phase: DrainPhase, reason: string) => void,
 ): Promise<{ done: MoveOutcome[]; failed: string[] }> {
   const planId = uuid4();
-  const plan: PlanSummary = await control.planPlacement.executeWithOptions({ summary: `empty ${host}` }, [
+  const plan: PlanSummary = await planning.planPlacement.executeWithOptions({ summary: `empty ${host}` }, [
     { planId, purpose: 'drain', subject: host },
   ]);
   status.planId = planId;
   status.waiting = plan.waiting;
   if (plan.places.length + plan.retires.length === 0) return { done: [], failed: [] };
-  const applied = await control.applyPlan(planId);
+  const applied = await planning.applyPlan(planId);
   await control.setHostService(host, 'draining', plan.summary);
   show('replacing', plan.summary);
   return executeMoves(plan, applied, MOVES_AT_ONCE, `drain of ${host}`);

@@ -5,17 +5,27 @@ import { CONTROL_TASK_QUEUE, hostTaskQueue } from './messages.ts';
 
 const RETRY = { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '10s' } as const;
 
-/** Short work beside the database: a killed worker costs at most ten seconds. Tried until it succeeds, unless the error is final. */
+/** Short work beside the database: a killed worker costs at most five seconds. Tried until it succeeds, unless the error is final. */
 export const control: ActivityInterfaceFor<ControlActivities> = proxyActivities<ControlActivities>({
   taskQueue: CONTROL_TASK_QUEUE,
-  startToCloseTimeout: '10s',
+  startToCloseTimeout: '5s',
+  retry: RETRY,
+});
+
+/** Planning looks at the whole fleet, and waits its turn. */
+export const planning: Pick<
+  ActivityInterfaceFor<ControlActivities>,
+  'profileModel' | 'planPlacement' | 'applyPlan'
+> = proxyActivities<ControlActivities>({
+  taskQueue: CONTROL_TASK_QUEUE,
+  startToCloseTimeout: '20s',
   retry: RETRY,
 });
 
 /** The same, for what may be missing for a moment and is given up then. */
 export const controlBriefly: ActivityInterfaceFor<ControlActivities> = proxyActivities<ControlActivities>({
   taskQueue: CONTROL_TASK_QUEUE,
-  startToCloseTimeout: '10s',
+  startToCloseTimeout: '5s',
   retry: { ...RETRY, maximumInterval: '2s', maximumAttempts: 8 },
 });
 

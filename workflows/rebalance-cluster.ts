@@ -7,14 +7,14 @@ import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { executeChild, setCurrentDetails, upsertSearchAttributes, uuid4 } from '@temporalio/workflow';
 import { type RebalanceInput, type RebalanceResult, workflowIds } from './messages.ts';
 import { executeMoves } from './moves.ts';
-import { control } from './proxies.ts';
+import { planning } from './proxies.ts';
 import { searchAttributes } from './search-attributes.ts';
 
 const MOVES_AT_ONCE = 2;
 
 export async function rebalanceCluster({ dryRun, requestedBy }: RebalanceInput): Promise<RebalanceResult> {
   const planId = uuid4();
-  const plan = await control.planPlacement.executeWithOptions({ summary: dryRun ? 'dry run' : `asked for by ${requestedBy}` }, [
+  const plan = await planning.planPlacement.executeWithOptions({ summary: dryRun ? 'dry run' : `asked for by ${requestedBy}` }, [
     { planId, purpose: 'rebalance', subject: 'cluster', dryRun },
   ]);
   const moves = plan.places.length + plan.retires.length;
@@ -28,7 +28,7 @@ export async function rebalanceCluster({ dryRun, requestedBy }: RebalanceInput):
   }
   if (dryRun) return end({ planId, outcome: 'dry-run', reason: plan.summary, summary: plan });
   setCurrentDetails(`Plan \`${planId}\`: ${plan.summary}`);
-  const applied = await control.applyPlan(planId);
+  const applied = await planning.applyPlan(planId);
   const { done, failed } = await executeMoves(plan, applied, MOVES_AT_ONCE, 'rebalance');
   const left = [...applied.trimmed.map((t) => t.message), ...failed];
   return end({ planId, outcome: 'moved', reason: [`${done.length} of ${moves} moves done`, ...left].join('; '), summary: plan });

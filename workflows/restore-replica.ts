@@ -2,7 +2,7 @@
 import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
 import { Compensations, reasonOf } from './compensation.ts';
 import { START_ATTEMPTS, startEngine } from './place-replica.ts';
-import { control, onHostBounded } from './proxies.ts';
+import { control, onHost, onHostBounded } from './proxies.ts';
 import { searchAttributes } from './search-attributes.ts';
 
 export async function restoreReplica(replicaId: string, generation: number): Promise<void> {
@@ -10,6 +10,8 @@ export async function restoreReplica(replicaId: string, generation: number): Pro
   try {
     const spec = { ...(await control.engineSpec(replicaId)), generation };
     upsertSearchAttributes([{ key: searchAttributes.host, value: spec.host }]);
+    // The report that asked for this may be old: a worker that was away read it late, and the engine is back already.
+    if (await onHost(spec.host).isEngineRunning(replicaId, generation - 1)) return;
     undo.register('free the accelerators', () => control.endReplica(replicaId, 'failed', 'its engine could not be started again'));
     undo.register('stop the engine', () => onHostBounded(spec.host).stopEngine(replicaId, generation + START_ATTEMPTS));
     const started = await startEngine(spec, (engine, endpoint) => control.rerouteReplica(replicaId, engine.generation, endpoint));

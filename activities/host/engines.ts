@@ -27,6 +27,12 @@ export function createEngineActivities({ engines }: Pick<HostDeps, 'engines'>) {
       }
     },
 
+    /** Does an engine of this generation or a later one run? */
+    async isEngineRunning(replicaId: string, generation: number): Promise<boolean> {
+      const reports = await engines.list();
+      return reports.some((r) => r.replicaId === replicaId && r.generation >= generation && r.state === 'running');
+    },
+
     /** Ends the engine politely: it finishes what it streams, within its driver's grace. Stopping what is stopped does nothing. */
     async stopEngine(replicaId: string, generation: number): Promise<{ requestsDropped: number }> {
       const context = Context.current();

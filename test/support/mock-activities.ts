@@ -129,6 +129,7 @@ export function createMockWorld(rollout: Record<string, unknown> = {}): MockWorl
       return 'http://127.0.0.1:1';
     },
     awaitEngineReady: async () => {},
+    isEngineRunning: async (id) => world.replicas.get(id)?.engine ?? false,
     stopEngine: async (id) => {
       update(id, { engine: false });
       return { requestsDropped: 0 };

@@ -1,0 +1,121 @@
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { pino } from 'pino';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { hostSpecSchema } from '../core/domain/fleet.ts';
+import { renewLease } from '../db/queries/leases.ts';
+import { acceleratorClaims, gatewayLeases, hosts, replicas } from '../db/schema/index.ts';
+import { createTestDatabase, type TestDatabase } from '../test/support/database.ts';
+import { type ControlActivities, createControlActivities } from './index.ts';
+
+let database: TestDatabase;
+let activities: ControlActivities;
+const db = () => database.connection.db;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  activities = createControlActivities({
+    db: db(),
+    logger: pino({ level: 'silent' }),
+    now: Date.now,
+    newId: () => 'id',
+    profileShapes: async () => [],
+  });
+});
+afterAll(() => database.drop());
+
+const step = { d0: 1, d1: 0, d2: 0, ra: 0, rc: 0, rb: 0, o: 1 };
+const replica = (id: string, over: Partial<typeof replicas.$inferInsert> = {}): typeof replicas.$inferInsert => ({
+  ...{
+    id,
+    model: 'm',
+    deployment: 'd',
+    revision: 1,
+    host: 'h1',
+    accelerators: [0],
+    acceleratorKind: 'L4',
+    tensorParallel: 1,
+    engine: 'simulated',
+  },
+  ...{ endpoint: 'http://127.0.0.1:1', state: 'ready', weight: 100, simulated: true, stepTime: step, kvCacheTokens: 1000 },
+  ...over,
+});
+const lease = (gatewayId: string, routingVersion: number, inFlight: number, finished: number) => ({
+  ...{ gatewayId, address: 'http://127.0.0.1:1', routingVersion },
+  ...{ inFlight: { r1: inFlight }, finished: { r1: finished } },
+});
+
+beforeEach(async () => {
+  for (const table of [gatewayLeases, acceleratorClaims, replicas, hosts]) await db().delete(table);
+  await db()
+    .insert(hosts)
+    .values({ name: 'h1', spec: hostSpecSchema.parse({ name: 'h1', accelerators: [{ kind: 'L4', count: 4 }], simulated: true }) });
+});
+
+describe('retiring', () => {
+  it('waits for the gateway that is behind and for the one that is busy, and counts what finished meanwhile', async () => {
+    await db().insert(replicas).values(replica('r1'));
+    await renewLease(db(), lease('g1', 1, 2, 10));
+    await renewLease(db(), lease('g2', 1, 0, 5));
+    const unrouted = await activities.unrouteReplica('r1', 'a test');
+    expect(unrouted).toMatchObject({ finishedBefore: 15, host: 'h1', generation: 1 });
+
+    const beats: { open: number; gatewaysBehind: string[] }[] = [];
+    const environment = new MockActivityEnvironment();
+    environment.on('heartbeat', (beat: { open: number; gatewaysBehind: string[] }) => beats.push(beat));
+    const waiting = environment.run(() => activities.awaitRequestsFinished('r1', unrouted));
+    await expect.poll(() => beats.at(-1), { timeout: 5000 }).toEqual({ open: 2, gatewaysBehind: ['g1', 'g2'] });
+    await renewLease(db(), lease('g2', unrouted.routingVersion, 0, 5));
+    await renewLease(db(), lease('g1', unrouted.routingVersion, 1, 11));
+    await expect.poll(() => beats.at(-1), { timeout: 5000 }).toEqual({ open: 1, gatewaysBehind: [] });
+    await renewLease(db(), lease('g1', unrouted.routingVersion, 0, 12));
+    expect(await waiting).toBe(2);
+  });
+});
+
+describe('reconciling a host', () => {
+  const running = (replicaId: string, generation: number) => ({
+    replicaId,
+    generation,
+    endpoint: '',
+    state: 'running' as const,
+    detail: '',
+  });
+  it('restores what should run and does not, and stops what nobody owns', async () => {
+    await db()
+      .insert(replicas)
+      .values([
+        replica('serves', { generation: 3 }),
+        replica('exited', { generation: 2 }),
+        replica('superseded', { generation: 2 }),
+        replica('starting', { state: 'starting' }),
+        replica('retiring', { state: 'draining' }),
+        replica('ended', { state: 'stopped', endedAt: new Date() }),
+      ]);
+    const engines = [
+      running('serves', 3),
+      { ...running('exited', 2), state: 'exited' as const },
+      running('superseded', 1),
+      running('ended', 1),
+      running('unknown', 7),
+    ];
+    expect(await activities.reconcileHost('h1', engines)).toEqual({
+      restore: [
+        { replicaId: 'exited', generation: 3 },
+        { replicaId: 'superseded', generation: 3 },
+      ],
+      orphans: [
+        { replicaId: 'superseded', generation: 1 },
+        { replicaId: 'ended', generation: 1 },
+        { replicaId: 'unknown', generation: 7 },
+      ],
+    });
+  });
+
+  it('concludes nothing when the fleet falls silent together', async () => {
+    await activities.recordAlive('h1');
+    await activities.recordSilence('h1', 'suspect', 'silent');
+    expect(await activities.recordSilence('h1', 'lost', 'silent')).toBe(false);
+    const [host] = await db().select().from(hosts);
+    expect(host?.liveness).toBe('suspect');
+  });
+});
