@@ -42,10 +42,15 @@ const environmentSchema = z.object({
   UELLM_TEMPORAL_UI_PORT: portSchema.default(8233),
   /** Where API, gateway and profiler listen. */
   UELLM_BIND: addressSchema.default('127.0.0.1'),
+  /** What API and dashboard link to; this machine's without them. */
+  UELLM_GATEWAY_URL: z.url({ protocol: /^https?$/, error: 'an http(s) URL' }).optional(),
+  UELLM_TEMPORAL_UI_URL: z.url({ protocol: /^https?$/, error: 'an http(s) URL' }).optional(),
   /** Where control worker and gateway find the profiler; the local one without it. */
   UELLM_PROFILER_URL: z.url({ protocol: /^https?$/, error: 'an http(s) URL' }).optional(),
   /** Where engines listen and are reached on this host. */
   UELLM_ENGINE_ADDRESS: addressSchema.default('127.0.0.1'),
+  /** The command that vLLM's flags are appended to on this host, e.g. `docker run ... vllm/vllm-openai`; `python -m vllm...` without it. */
+  UELLM_VLLM_COMMAND: z.string().optional(),
   UELLM_DATA_DIR: z.string().default('.uellm'),
   /** Downloads that several installations share. */
   UELLM_CACHE_DIR: z.string().default(join(homedir(), '.cache', 'uellm')),
@@ -57,10 +62,14 @@ export interface Environment {
   temporal: { address: string | undefined; namespace: string };
   apiKey: string | undefined;
   apiUrl: string;
+  gatewayUrl: string;
+  temporalUiUrl: string;
   profilerUrl: string;
   ports: { api: number; gateway: number; profiler: number; temporal: number; temporalUi: number };
   bind: string;
   engineAddress: string;
+  /** Its words; undefined for the driver's own default. */
+  vllmCommand: string[] | undefined;
   /** Absolute. */
   dataDir: string;
   cacheDir: string;
@@ -95,15 +104,21 @@ const checkedSchema = environmentSchema
     }
   });
 
-/** @throws invalid-input that names the variable, what it holds and what it may hold */
-export function readEnvironment(variables: NodeJS.ProcessEnv = process.env): Environment {
-  const present = Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== ''));
+/**
+ * @param flags values of flags that stand for variables, and win
+ * @throws invalid-input that names the variable, what it holds and what it may hold
+ */
+export function readEnvironment(variables: NodeJS.ProcessEnv = process.env, flags: NodeJS.ProcessEnv = {}): Environment {
+  const given = Object.entries({ ...variables, ...flags });
+  const present = Object.fromEntries(given.filter(([, value]) => value !== ''));
   const e = parseHidingSecrets(present);
   return {
     databaseUrl: e.DATABASE_URL,
     temporal: { address: e.TEMPORAL_ADDRESS, namespace: e.TEMPORAL_NAMESPACE },
     apiKey: e.UELLM_API_KEY,
     apiUrl: e.UELLM_API_URL ?? `http://127.0.0.1:${e.UELLM_API_PORT}`,
+    gatewayUrl: e.UELLM_GATEWAY_URL ?? `http://127.0.0.1:${e.UELLM_GATEWAY_PORT}`,
+    temporalUiUrl: e.UELLM_TEMPORAL_UI_URL ?? `http://127.0.0.1:${e.UELLM_TEMPORAL_UI_PORT}`,
     profilerUrl: e.UELLM_PROFILER_URL ?? `http://127.0.0.1:${e.UELLM_PROFILER_PORT}`,
     ports: {
       api: e.UELLM_API_PORT,
@@ -114,6 +129,7 @@ export function readEnvironment(variables: NodeJS.ProcessEnv = process.env): Env
     },
     bind: e.UELLM_BIND,
     engineAddress: e.UELLM_ENGINE_ADDRESS,
+    vllmCommand: e.UELLM_VLLM_COMMAND?.trim().split(/\s+/),
     dataDir: resolve(e.UELLM_DATA_DIR),
     cacheDir: resolve(e.UELLM_CACHE_DIR),
     logLevel: e.UELLM_LOG_LEVEL,
@@ -139,12 +155,15 @@ export function variablesOf(environment: Environment): NodeJS.ProcessEnv {
     TEMPORAL_NAMESPACE: environment.temporal.namespace,
     UELLM_API_KEY: environment.apiKey,
     UELLM_API_URL: environment.apiUrl,
+    UELLM_GATEWAY_URL: environment.gatewayUrl,
+    UELLM_TEMPORAL_UI_URL: environment.temporalUiUrl,
     UELLM_PROFILER_URL: environment.profilerUrl,
     ...Object.fromEntries(
       Object.entries(PORT_VARIABLES).map(([port, name]) => [name, String(environment.ports[port as keyof Environment['ports']])]),
     ),
     UELLM_BIND: environment.bind,
     UELLM_ENGINE_ADDRESS: environment.engineAddress,
+    UELLM_VLLM_COMMAND: environment.vllmCommand?.join(' '),
     UELLM_DATA_DIR: environment.dataDir,
     UELLM_CACHE_DIR: environment.cacheDir,
     UELLM_LOG_LEVEL: environment.logLevel,

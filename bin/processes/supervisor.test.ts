@@ -8,6 +8,7 @@ import { endProcess, launch, type ProcessSpec, waitUntilReady } from './launch.t
 import { claimPidFile, readPidFile } from './pid-file.ts';
 import { createSupervisor, endLeftovers } from './supervisor.ts';
 
+const never = new AbortController().signal;
 let directory: string;
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'uellm-processes-'));
@@ -36,7 +37,7 @@ const pidsIn = (name: string) => [...readFileSync(join(directory, `${name}.log`)
 describe('the supervisor', () => {
   it('starts a process in a group of its own, starts it again when it is killed, and ends it', async () => {
     const events: string[] = [];
-    const supervisor = createSupervisor({ runDir: directory, onEvent: (e) => events.push(e) });
+    const supervisor = createSupervisor({ runDir: directory, onEvent: (e) => events.push(e), signal: never });
     await supervisor.start(specOf('worker', ''));
     const [first] = pidsIn('worker');
     expect(readPidFile(join(directory, 'worker.pid'))?.pid).toBe(first);
@@ -52,7 +53,7 @@ describe('the supervisor', () => {
   });
 
   it('says why a process did not start, with the end of its log', async () => {
-    const supervisor = createSupervisor({ runDir: directory, onEvent: () => {} });
+    const supervisor = createSupervisor({ runDir: directory, onEvent: () => {}, signal: never });
     await expect(supervisor.start(specOf('broken', "console.error('no such disk'); process.exit(3)"))).rejects.toThrow(
       /broken ended while it started \(exit code 3\).*no such disk/,
     );
@@ -60,7 +61,7 @@ describe('the supervisor', () => {
   });
 
   it('kills what does not end politely, at once when hurried', async () => {
-    const supervisor = createSupervisor({ runDir: directory, onEvent: () => {} });
+    const supervisor = createSupervisor({ runDir: directory, onEvent: () => {}, signal: never });
     await supervisor.start(specOf('stubborn', "process.on('SIGTERM', () => {})", { stopGraceSeconds: 30 }));
     const hurry = new AbortController();
     const stopped = supervisor.stop('stubborn', hurry.signal);
@@ -70,8 +71,20 @@ describe('the supervisor', () => {
     expect(processStartTime(pidsIn('stubborn')[0]!)).toBeNull();
   });
 
+  it('gives up a start when told, and starts nothing after', async () => {
+    const end = new AbortController();
+    const supervisor = createSupervisor({ runDir: directory, onEvent: () => {}, signal: end.signal });
+    const starting = supervisor.start(specOf('slow', '', { ready: async () => false }));
+    await vi.waitFor(() => expect(pidsIn('slow')).toHaveLength(1), { timeout: 5000 });
+    end.abort(new Error('Ctrl-C'));
+    await expect(starting).rejects.toThrow('Ctrl-C');
+    await expect(supervisor.start(specOf('later', ''))).rejects.toThrow('Ctrl-C');
+    await supervisor.stop('slow');
+    expect(processStartTime(pidsIn('slow')[0]!)).toBeNull();
+  });
+
   it('stops a process that is being started again', async () => {
-    const supervisor = createSupervisor({ runDir: directory, onEvent: () => {} });
+    const supervisor = createSupervisor({ runDir: directory, onEvent: () => {}, signal: never });
     const spec = specOf('flapping', '');
     await supervisor.start(spec);
     spec.ready = async () => false;

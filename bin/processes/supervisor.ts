@@ -19,6 +19,8 @@ export interface SupervisorOptions {
   runDir: string;
   /** Told in one sentence when a process ended unasked, and when it is back. */
   onEvent: (message: string) => void;
+  /** Once it is aborted nothing is started any more; what runs is for `stop` to end. */
+  signal: AbortSignal;
 }
 
 interface Watched {
@@ -38,7 +40,7 @@ export interface Supervisor {
   states(): Record<string, ProcessState>;
 }
 
-export function createSupervisor({ runDir, onEvent }: SupervisorOptions): Supervisor {
+export function createSupervisor({ runDir, onEvent, signal }: SupervisorOptions): Supervisor {
   const watched = new Map<string, Watched>();
   const pidFile = (name: string) => join(runDir, `${name}.pid`);
 
@@ -75,9 +77,10 @@ export function createSupervisor({ runDir, onEvent }: SupervisorOptions): Superv
 
   return {
     async start(spec) {
+      signal.throwIfAborted();
       const entry: Watched = { spec, current: await launchRecorded(spec), stopping: new AbortController(), watching: Promise.resolve() };
       watched.set(spec.name, entry);
-      await waitUntilReady(entry.current!, entry.stopping.signal);
+      await waitUntilReady(entry.current!, AbortSignal.any([entry.stopping.signal, signal]));
       entry.watching = watch(entry);
     },
 

@@ -7,29 +7,33 @@ export interface Step {
   run(detail: (text: string) => void): Promise<void>;
 }
 
-/** Runs groups of steps one after another, the steps of a group together. @throws what the first step that failed threw */
-export async function runSteps(groups: Step[][], terminal: boolean): Promise<void> {
-  for (const group of groups) await (terminal ? drawn(group) : printed(group));
+/** Runs steps together. @throws what the first step that failed threw, once all have ended */
+export async function runSteps(steps: Step[], terminal: boolean): Promise<void> {
+  const running = terminal ? await drawn(steps) : steps.map(printed);
+  const failed = (await Promise.allSettled(running)).find((result) => result.status === 'rejected');
+  if (failed) throw failed.reason;
 }
 
-async function drawn(group: Step[]): Promise<void> {
-  const tasks = group.map((step) => ({
+async function drawn(steps: Step[]): Promise<Promise<void>[]> {
+  const running: Promise<void>[] = [];
+  const tasks = steps.map((step) => ({
     title: step.title,
-    task: (_: unknown, task: { output: string }) =>
-      step.run((text) => {
+    task: (_: unknown, task: { output: string }) => {
+      const run = step.run((text) => {
         task.output = text;
-      }),
+      });
+      running.push(run);
+      return run;
+    },
   }));
   // Ctrl-C is ours: what has started must end in order.
-  await new Listr(tasks, { concurrent: true, registerSignalListeners: false, rendererOptions: { showErrorMessage: false } }).run();
+  const list = new Listr(tasks, { concurrent: true, registerSignalListeners: false, rendererOptions: { showErrorMessage: false } });
+  await list.run().catch(() => undefined);
+  return running;
 }
 
-async function printed(group: Step[]): Promise<void> {
-  await Promise.all(
-    group.map(async (step) => {
-      const started = Date.now();
-      await step.run((text) => console.log(`${step.title}: ${text}`));
-      console.log(`${step.title}: done in ${((Date.now() - started) / 1000).toFixed(1)} s`);
-    }),
-  );
+async function printed(step: Step): Promise<void> {
+  const started = Date.now();
+  await step.run((text) => console.log(`${step.title}: ${text}`));
+  console.log(`${step.title}: done in ${((Date.now() - started) / 1000).toFixed(1)} s`);
 }

@@ -1,0 +1,39 @@
+/** Role `api`: the admin API and the dashboard on `UELLM_API_PORT`. */
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Client, Connection } from '@temporalio/client';
+import { startApi } from '../api/server.ts';
+import { createTemporalActions } from '../api/temporal-actions.ts';
+import type { Environment } from './environment.ts';
+import { requireDatabase, temporalAddress } from './requirements.ts';
+import { runRole } from './role.ts';
+
+const WEB_ROOT = fileURLToPath(new URL('../web', import.meta.url));
+const MANIFEST = new URL('../../package.json', import.meta.url);
+
+export async function runApi(environment: Environment): Promise<void> {
+  await runRole('api', environment.logLevel, async (logger) => {
+    const database = requireDatabase(environment, logger);
+    // Connects when it is first asked: the API serves what Postgres knows while Temporal is away.
+    const connection = Connection.lazy({ address: temporalAddress(environment) });
+    const api = await startApi({
+      database,
+      actions: createTemporalActions(new Client({ connection, namespace: environment.temporal.namespace })),
+      address: environment.bind,
+      port: environment.ports.api,
+      apiKeys: environment.apiKey ? [environment.apiKey] : [],
+      logger,
+      info: { version: packageVersion(), temporalUiUrl: environment.temporalUiUrl, gatewayUrl: environment.gatewayUrl },
+      webRoot: existsSync(WEB_ROOT) ? WEB_ROOT : null,
+    });
+    return async () => {
+      await api.close();
+      await connection.close();
+      await database.close();
+    };
+  });
+}
+
+function packageVersion(): string {
+  return (JSON.parse(readFileSync(MANIFEST, 'utf8')) as { version: string }).version;
+}

@@ -1,0 +1,59 @@
+/** Role `control`: the Temporal worker that runs all workflows, and the activities that need the database. */
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Client, Connection } from '@temporalio/client';
+import { Worker } from '@temporalio/worker';
+import { createControlActivities } from '../activities/index.ts';
+import { createProfilerClient } from '../profiler/client.ts';
+import { CONTROL_TASK_QUEUE } from '../workflows/messages.ts';
+import type { Environment } from './environment.ts';
+import { requireDatabase, temporalAddress } from './requirements.ts';
+import { runRole } from './role.ts';
+import { connectWorker, installRuntime } from './temporal-runtime.ts';
+import { ensureRebalanceSchedule, ensureSearchAttributes } from './temporal-setup.ts';
+
+const REBALANCE_EVERY_MINUTES = 5;
+/** Written by the build beside the compiled code: no bundler runs at start. */
+const WORKFLOW_BUNDLE = fileURLToPath(new URL('../workflow-bundle.js', import.meta.url));
+
+export async function runControl(environment: Environment): Promise<void> {
+  await runRole('control', environment.logLevel, async (logger) => {
+    if (!existsSync(WORKFLOW_BUNDLE)) throw new Error(`${WORKFLOW_BUNDLE} is missing: run \`npm run build\``);
+    installRuntime(logger);
+    const address = temporalAddress(environment);
+    const { namespace } = environment.temporal;
+    const database = requireDatabase(environment, logger, 16);
+    const native = await connectWorker(address, logger);
+    const connection = await Connection.connect({ address });
+    await ensureSearchAttributes(connection, namespace);
+    await ensureRebalanceSchedule(new Client({ connection, namespace }), REBALANCE_EVERY_MINUTES);
+    await connection.close();
+
+    const profiler = createProfilerClient({ url: environment.profilerUrl, apiKey: environment.apiKey });
+    const worker = await Worker.create({
+      connection: native,
+      namespace,
+      taskQueue: CONTROL_TASK_QUEUE,
+      workflowBundle: { codePath: WORKFLOW_BUNDLE },
+      activities: createControlActivities({
+        db: database.db,
+        logger,
+        now: Date.now,
+        newId: randomUUID,
+        profileShapes: (model, accelerators) => profiler.profileShapes(model, accelerators),
+      }),
+      // After a kill, workflows wait so long for the worker that had them in its cache.
+      stickyQueueScheduleToStartTimeout: '2s',
+      shutdownGraceTime: '2s',
+      shutdownForceTime: '5s',
+    });
+    const running = worker.run(); // a rejection ends the process, and the supervisor starts it again
+    return async () => {
+      worker.shutdown();
+      await running;
+      await native.close();
+      await database.close();
+    };
+  });
+}

@@ -1,0 +1,67 @@
+/**
+ * Role `host`: the Temporal worker of a GPU host, on the task queue `host-<name>`. It starts and stops engines there and knows no
+ * database. Demo hosts share one process: it takes several names.
+ */
+import { Client, Connection, WorkflowIdConflictPolicy } from '@temporalio/client';
+import { type NativeConnection, Worker } from '@temporalio/worker';
+import type { Logger } from 'pino';
+import { createHostActivities } from '../activities/index.ts';
+import { createEngineHost } from '../engines/host.ts';
+import { CONTROL_TASK_QUEUE, hostTaskQueue, hostWorkerStartedSignal, workflowIds } from '../workflows/messages.ts';
+import { engineDrivers } from './engine-drivers.ts';
+import type { Environment } from './environment.ts';
+import { temporalAddress } from './requirements.ts';
+import { runRole } from './role.ts';
+import { connectWorker, installRuntime } from './temporal-runtime.ts';
+import { layoutOf } from './up/layout.ts';
+
+export async function runHost(environment: Environment, names: readonly string[]): Promise<void> {
+  await runRole('host', environment.logLevel, async (logger) => {
+    installRuntime(logger);
+    const address = temporalAddress(environment);
+    const connection = await connectWorker(address, logger);
+    const workers = await Promise.all(names.map((name) => createHostWorker(environment, connection, name, logger)));
+    const running = Promise.all(workers.map((worker) => worker.run())); // a rejection ends the process
+    await announce(address, environment.temporal.namespace, names);
+    return async () => {
+      for (const worker of workers) worker.shutdown();
+      await running;
+      await connection.close();
+    };
+  });
+}
+
+async function createHostWorker(environment: Environment, connection: NativeConnection, host: string, logger: Logger): Promise<Worker> {
+  const directory = layoutOf(environment.dataDir).hostDir(host);
+  const drivers = engineDrivers(environment, directory);
+  const log = logger.child({ host });
+  const engines = createEngineHost({ directory, drivers, address: environment.engineAddress, logger: log });
+  return Worker.create({
+    connection,
+    namespace: environment.temporal.namespace,
+    taskQueue: hostTaskQueue(host),
+    activities: createHostActivities({ host, engines, drivers, logger: log }),
+    shutdownGraceTime: '1s',
+    shutdownForceTime: '5s',
+  });
+}
+
+/** Says hello to each host's entity workflow, and brings it to life the first time. */
+async function announce(address: string, namespace: string, names: readonly string[]): Promise<void> {
+  const connection = await Connection.connect({ address });
+  const client = new Client({ connection, namespace });
+  try {
+    for (const host of names) {
+      await client.workflow.signalWithStart('hostPresence', {
+        workflowId: workflowIds.host(host),
+        taskQueue: CONTROL_TASK_QUEUE,
+        args: [{ host }],
+        signal: hostWorkerStartedSignal,
+        workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
+        staticSummary: `life of host ${host}`,
+      });
+    }
+  } finally {
+    await connection.close();
+  }
+}

@@ -1,0 +1,67 @@
+/** The command `uellm`: its roles, which run here, and the commands that ask a running installation. */
+import { Command, CommanderError } from 'commander';
+import { addClientCommands } from '../cli/program.ts';
+import { messageOf, UellmError } from '../core/domain/errors.ts';
+import { nameSchema } from '../core/domain/names.ts';
+import { parseInput } from '../core/domain/validate.ts';
+import { readEnvironment } from './environment.ts';
+
+const program = new Command('uellm').description('Control plane for fleets of LLM inference servers').exitOverride();
+
+// A role's module is loaded only when it runs: `uellm get` has no use for a Temporal worker.
+program
+  .command('up')
+  .description('run the whole system on this machine, with a simulated fleet and traffic to look at')
+  .option('--fleet <file>', 'objects to declare instead of the demo fleet')
+  .option('--trace <file>', 'requests to replay instead of generated ones')
+  .option('--no-demo', 'neither the demo fleet nor any traffic')
+  .option('--data-dir <dir>', 'where everything is kept (default: UELLM_DATA_DIR, else .uellm)')
+  .action(async ({ dataDir, ...options }: { fleet?: string; trace?: string; demo: boolean; dataDir?: string }) => {
+    const { runUp } = await import('./up.ts');
+    process.exit(await runUp(readEnvironment(process.env, dataDir ? { UELLM_DATA_DIR: dataDir } : {}), options));
+  });
+
+program
+  .command('host')
+  .description('run the worker of a GPU host: it starts and stops engines here')
+  .requiredOption('--name <names>', 'name of this host; several, with commas between them, run as one process')
+  .action(async ({ name }: { name: string }) => {
+    const names = name.split(',').map((n) => parseInput(nameSchema, n, 'flag --name'));
+    const { runHost } = await import('./host.ts');
+    await runHost(readEnvironment(), names);
+  });
+
+program
+  .command('control')
+  .description('run the worker that runs all workflows')
+  .action(async () => (await import('./control.ts')).runControl(readEnvironment()));
+
+program
+  .command('gateway')
+  .description('run a gateway: the OpenAI-compatible data plane')
+  .action(async () => (await import('./gateway.ts')).runGateway(readEnvironment()));
+
+program
+  .command('api')
+  .description('run the admin API and the dashboard')
+  .action(async () => (await import('./api.ts')).runApi(readEnvironment()));
+
+program
+  .command('profiler')
+  .description('run the profiler service; with a subcommand, ask about it')
+  .action(async () => (await import('./profiler.ts')).runProfiler(readEnvironment()));
+
+addClientCommands(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = exitCodeOf(error);
+}
+
+/** 2 for bad usage, 1 for everything else that did not work. */
+function exitCodeOf(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2; // it has said so itself
+  console.error(`uellm: ${messageOf(error)}`);
+  return error instanceof UellmError && error.detail.kind === 'invalid-input' ? 2 : 1;
+}

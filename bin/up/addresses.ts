@@ -1,0 +1,32 @@
+/** What the terminal says once everything serves: where to look, and what to try first. */
+export interface Addresses {
+  api: string;
+  gateway: string;
+  /** null where Temporal is somebody else's. */
+  temporalUi: string | null;
+  dataDir: string;
+  /** A model to ask, if one is declared. */
+  model: string | undefined;
+  needsKey: boolean;
+}
+
+export function formatAddresses({ api, gateway, temporalUi, dataDir, model, needsKey }: Addresses): string {
+  const rows = [
+    ['dashboard', `${api}/`],
+    ['admin API', `${api}/docs`],
+    ['gateway', `${gateway}/v1`],
+    ...(temporalUi ? [['Temporal UI', temporalUi]] : []),
+    ['data and logs', dataDir],
+  ];
+  const key = needsKey ? ' -H "authorization: Bearer $UELLM_API_KEY"' : '';
+  const body = JSON.stringify({ model, stream: true, messages: [{ role: 'user', content: 'Tell me about the sea.' }] });
+  return [
+    '',
+    'uellm is ready',
+    ...rows.map(([name, value]) => `  ${name!.padEnd(14)} ${value}`),
+    ...(model
+      ? ['  try            ', `curl -N ${gateway}/v1/chat/completions -H 'content-type: application/json'${key} -d '${body}'`]
+      : []),
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,38 @@
+/** The live table as text: `formatTable` for a terminal, `formatLine` where lines are all there is. */
+import type { ClassStatus, DeploymentStatus, Status } from './status.ts';
+import { WINDOW_SECONDS } from './status.ts';
+
+const MOST_ACTIVITY_LINES = 6;
+
+export function formatTable(status: Status, width: number): string[] {
+  const classes = status.classes.map((c) => `${c.name.padEnd(14)} ${attainment(c).padStart(7)} of ${c.requests} requests`);
+  const deployments = status.deployments.map((d) => `${d.name.padEnd(18)} ${places(d)}${d.simulated ? '   SIMULATED' : ''}`);
+  const hidden = status.activity.length - MOST_ACTIVITY_LINES;
+  const activity = [...status.activity.slice(0, MOST_ACTIVITY_LINES), ...(hidden > 0 ? [`and ${hidden} more`] : [])];
+  return [
+    ...section('requests', [`${rate(status)} over the last ${WINDOW_SECONDS} s`]),
+    ...section('within SLO', classes.length > 0 ? classes : ['no requests yet']),
+    ...section('replicas', deployments.length > 0 ? deployments : ['none yet']),
+    ...section('workflows', activity.length > 0 ? activity : ['nothing is changing']),
+  ].map((line) => (line.length > width ? `${line.slice(0, Math.max(0, width - 1))}…` : line));
+}
+
+export function formatLine(status: Status): string {
+  return [
+    `requests ${rate(status)}`,
+    `within SLO ${status.classes.map((c) => `${c.name} ${attainment(c)}`).join(', ') || 'no requests yet'}`,
+    `replicas ${status.deployments.map((d) => `${d.name} ${places(d)}${d.simulated ? ' (simulated)' : ''}`).join(', ') || 'none yet'}`,
+    ...(status.activity.length > 0 ? [status.activity.join(', ')] : []),
+  ].join(' | ');
+}
+
+function section(title: string, lines: string[]): string[] {
+  return lines.map((line, index) => `  ${(index === 0 ? title : '').padEnd(12)}${line}`);
+}
+
+const rate = ({ classes }: Status) => `${(classes.reduce((sum, c) => sum + c.requests, 0) / WINDOW_SECONDS).toFixed(1)}/s`;
+
+const attainment = ({ attained }: ClassStatus) => `${(attained * 100).toFixed(1)} %`;
+
+const places = ({ hosts }: DeploymentStatus) =>
+  hosts.map(({ host, ready, all }) => `${host} ${ready === all ? ready : `${ready} of ${all}`}`).join('  ');
