@@ -1,7 +1,10 @@
+import { existsSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { acceleratorKind } from '../domain/accelerators.ts';
 import { UellmError } from '../domain/errors.ts';
-import { decodeStepMs, measuredStepTime, prefillMs, type StepTimeCoefficients } from '../domain/step-time.ts';
+import { KNOWN_CONFIGS, modelShape } from '../domain/model-spec.ts';
+import { decodeStepMs, derivedStepTime, measuredStepTime, prefillMs, type StepTimeCoefficients } from '../domain/step-time.ts';
 import { type CalibrationSample, fitStepTime } from './calibrate.ts';
 import { solvePositiveDefinite } from './linear-solve.ts';
 
@@ -45,10 +48,15 @@ describe('fitStepTime', () => {
     ['a CPU, 200 times slower', { ...prior, d0: 200 * prior.d0, d1: 150 * prior.d1, ra: 300 * prior.ra }],
   ])('finds an engine that is %s', (_, truth) => {
     const { coefficients, errorPercent } = fitStepTime(prior, samplesOf(truth));
-    expect(errorPercent).toBeLessThan(2);
+    expect(errorPercent).toBeLessThan(4);
     // Between the samples, too.
-    expect(decodeStepMs(coefficients, 64, 50_000) / decodeStepMs(truth, 64, 50_000)).toBeCloseTo(1, 1);
-    expect(prefillMs(coefficients, 1500) / prefillMs(truth, 1500)).toBeCloseTo(1, 1);
+    for (const ratio of [
+      decodeStepMs(coefficients, 64, 50_000) / decodeStepMs(truth, 64, 50_000),
+      prefillMs(coefficients, 1500) / prefillMs(truth, 1500),
+    ]) {
+      expect(ratio).toBeGreaterThan(0.92);
+      expect(ratio).toBeLessThan(1.08);
+    }
   });
 
   it('takes three samples as far as they go, and leaves the rest in proportion', () => {
@@ -106,6 +114,56 @@ describe('fitStepTime', () => {
       { numRuns: 100 },
     );
   });
+});
+
+const grid = new URL('../../../shared/data/perf/aic_grid_vllm.csv', import.meta.url);
+
+describe.skipIf(!existsSync(grid))('fitStepTime on measured shapes (skipped where ../shared/data is absent)', () => {
+  const MODELS: Record<string, string> = {
+    'meta-llama/Meta-Llama-3.1-8B': 'llama-3.1-8b',
+    'meta-llama/Meta-Llama-3.1-70B': 'llama-3.1-70b',
+    'Qwen/Qwen3-32B': 'qwen3-32b',
+  };
+
+  it('from five samples and the catalog, comes nearer to all other batches and contexts than the catalog alone', () => {
+    const shapes = new Map<string, CalibrationSample[]>();
+    for (const line of readFileSync(grid, 'utf8').trim().split('\n').slice(1)) {
+      const [system, model, width, kind, batch, tokens, ms] = line.split(',') as [string, string, string, string, string, string, string];
+      if (!MODELS[model] || (kind === 'prefill' && (batch !== '1' || Number(tokens) > 2048))) continue;
+      const key = `${system} ${MODELS[model]} ${width}`;
+      if (!shapes.has(key)) shapes.set(key, []);
+      const decode = { sequences: Number(batch), contextTokens: Number(batch) * Number(tokens), msPerStep: Number(ms) };
+      shapes.get(key)!.push(kind === 'decode' ? { kind, ...decode } : { kind: 'prefill', inputTokens: Number(tokens), ms: Number(ms) });
+    }
+    const errors = [...shapes].map(([key, samples]) => {
+      const [system, model, width] = key.split(' ') as [string, string, string];
+      const catalog = derivedStepTime(
+        modelShape(model, KNOWN_CONFIGS[model]!, 'bf16'),
+        acceleratorKind(system),
+        Number(width),
+      ).coefficients;
+      const taken = samples.filter((s) =>
+        s.kind === 'prefill'
+          ? [128, 512, 2048].includes(s.inputTokens)
+          : [1, 8].includes(s.sequences) && s.contextTokens === 128 * s.sequences,
+      );
+      const fitted = fitStepTime(catalog, taken).coefficients;
+      return { catalog: meanError(catalog, samples), fitted: meanError(fitted, samples) };
+    });
+    const overall = (of: (e: (typeof errors)[number]) => number) => errors.reduce((sum, e) => sum + of(e), 0) / errors.length;
+    expect(errors.length).toBeGreaterThan(50);
+    expect(overall((e) => e.fitted)).toBeLessThan(0.07);
+    expect(overall((e) => e.fitted)).toBeLessThan(0.6 * overall((e) => e.catalog));
+  });
+
+  function meanError(coefficients: StepTimeCoefficients, samples: CalibrationSample[]): number {
+    const errors = samples.map((s) =>
+      s.kind === 'prefill'
+        ? prefillMs(coefficients, s.inputTokens) / s.ms - 1
+        : decodeStepMs(coefficients, s.sequences, s.contextTokens) / s.msPerStep - 1,
+    );
+    return errors.reduce((sum, e) => sum + Math.abs(e), 0) / errors.length;
+  }
 });
 
 describe('solvePositiveDefinite', () => {
