@@ -66,20 +66,17 @@ export function learn(snapshot: ProfilerSnapshot, batch: readonly StoredObservat
   };
 
   for (const observation of [...batch].sort((a, b) => a.id - b.id)) {
-    if (observation.id <= trainedThroughId || requestIds.has(observation.requestId)) {
-      skipped.duplicate++;
-      continue;
-    }
-    trainedThroughId = observation.id;
+    const isNew = observation.id > trainedThroughId && !requestIds.has(observation.requestId);
+    trainedThroughId = Math.max(trainedThroughId, observation.id);
     requestIds.add(observation.requestId);
-    const verdict = lesson(observation);
-    if (typeof verdict === 'string') {
-      skipped[verdict]++;
+    const taught = isNew ? lesson(observation) : 'duplicate';
+    if (typeof taught === 'string') {
+      skipped[taught]++;
       continue;
     }
     const own = ownHead(observation.model);
-    const taughtShared = learnOne(shared, verdict);
-    if (own ? learnOne(own, verdict) : taughtShared) learned++;
+    const sharedLearned = learnOne(shared, taught);
+    if (own ? learnOne(own, taught) : sharedLearned) learned++;
     else skipped.censored++;
   }
   return { snapshot: { ...snapshot, trainedThroughId, shared, models: Object.fromEntries(models) }, learned, skipped };
