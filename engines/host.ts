@@ -1,0 +1,166 @@
+/**
+ * The engines of one host. It starts, adopts and stops them by (replica, generation): what is asked twice happens once, what is older than
+ * the host already knows is refused, and all of it lies on the host's own disk (state-files.ts), so that the next host worker goes on where
+ * this one ended. Engines outlive it. Two workers may share the directory for a while, the old one not quite dead: they take turns.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Logger, pino } from 'pino';
+import { conflict, messageOf, notFound, UellmError } from '../core/domain/errors.ts';
+import type { EngineDriver, EngineHealth, EngineSpec, EngineState } from './driver.ts';
+import { type EndOptions, endEngine } from './end-engine.ts';
+import { isLocked, withLock } from './file-lock.ts';
+import { driverFor, type HostContext, identityOf, isLive, processKey } from './host-context.ts';
+import { launchEngine } from './launch-engine.ts';
+import { lastLogLines } from './log-files.ts';
+import { sweepOrphans } from './orphans.ts';
+import { type EngineRecord, isLaunched, openStateFiles } from './state-files.ts';
+
+export interface EngineHostOptions {
+  /** This host's own folder, on a local disk: state, locks and logs. */
+  directory: string;
+  drivers: readonly EngineDriver[];
+  /** Where engines listen and gateways find them; 127.0.0.1 by default, never a wildcard. */
+  address?: string;
+  /** What engines inherit, less our own variables; this process's by default. */
+  env?: NodeJS.ProcessEnv;
+  logger?: Logger;
+}
+
+export interface EngineReport {
+  replicaId: string;
+  generation: number;
+  endpoint: string;
+  state: 'running' | 'exited';
+  detail: string;
+}
+
+export type EngineHost = ReturnType<typeof createEngineHost>;
+
+/** `list` looks for orphans in passing, this often at most. */
+const SWEEP_EVERY_MS = 10_000;
+
+export function createEngineHost(options: EngineHostOptions) {
+  const logger = options.logger ?? pino({ name: 'engines' });
+  const host: HostContext = {
+    files: openStateFiles(options.directory, logger),
+    drivers: options.drivers,
+    logger,
+    address: reachable(options.address ?? '127.0.0.1'),
+    env: options.env ?? process.env,
+    exits: new Map(),
+  };
+  const { files } = host;
+  let sweptAtMs = 0;
+
+  return { start, health, stop, list, stopAll };
+
+  /**
+   * Starts an engine, or finds it running: then that one is returned, whoever launched it. One that has exited is launched again, on
+   * another port. A newer generation ends the older one first, within its grace.
+   * @returns once the process runs; `health` tells when it serves
+   * @throws stale-generation; conflict where this generation was stopped, or an accelerator is held by another engine; engine-failed
+   *   where the command cannot be run; invalid-input
+   */
+  async function start(spec: EngineSpec, wait: Omit<EndOptions, 'graceSeconds'> = {}): Promise<EngineState> {
+    const { replicaId, generation } = spec;
+    driverFor(host, spec);
+    return exclusively(replicaId, wait, async () => {
+      const fence = await refuseStale(replicaId, generation);
+      if (fence.stopped && fence.generation === generation) {
+        throw conflict('replica', replicaId, `generation ${generation} was stopped on this host; it starts again as a newer one`);
+      }
+      const record = await files.readRecord(replicaId);
+      if (record?.spec.generation === generation && isLive(record)) return record;
+      // First of all: a command of the older generation that is still on its way must find it closed.
+      await files.writeFence(replicaId, { generation, stopped: false });
+      if (record) await endEngine(host, record, wait);
+      await sweepOrphans(host, replicaId);
+      return launchEngine(host, spec);
+    });
+  }
+
+  /** Does the engine serve? @throws not-found for a replica that has no engine here */
+  async function health(replicaId: string): Promise<EngineHealth> {
+    const record = await files.readRecord(replicaId);
+    if (!record) throw notFound('engine', replicaId);
+    if (isLive(record)) return driverFor(host, record.spec).probe(record);
+    if (await isBeingLaunched(record)) return { state: 'loading', detail: 'it is being launched' };
+    return { state: 'exited', detail: await lastWords(record, 15) };
+  }
+
+  /**
+   * Ends an engine, and this generation and all older ones for good: none of them starts again. Stopping what is stopped, or was never here,
+   * does nothing else.
+   * @throws stale-generation; the signal's reason when it aborts, and the engine goes on ending
+   */
+  async function stop(replicaId: string, generation: number, end: EndOptions = {}): Promise<{ requestsDropped: number }> {
+    return exclusively(replicaId, end, async () => {
+      await refuseStale(replicaId, generation);
+      await files.writeFence(replicaId, { generation, stopped: true });
+      const record = await files.readRecord(replicaId);
+      const requestsDropped = record ? await endEngine(host, record, end) : 0;
+      await sweepOrphans(host, replicaId);
+      await files.removeRecord(replicaId);
+      return { requestsDropped };
+    });
+  }
+
+  /** Every engine launched here and not yet stopped. */
+  async function list(): Promise<EngineReport[]> {
+    sweepNowAndThen();
+    return Promise.all((await files.listRecords()).map(report));
+  }
+
+  /** Ends every engine of this host at once. @throws AggregateError of what could not be stopped */
+  async function stopAll(end: EndOptions = {}): Promise<void> {
+    const records = await files.listRecords();
+    const results = await Promise.allSettled(records.map(({ spec }) => stop(spec.replicaId, spec.generation, end)));
+    await sweepOrphans(host);
+    const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
+    if (failures.length > 0) throw new AggregateError(failures, failures.map(messageOf).join('; '));
+  }
+
+  function exclusively<T>(replicaId: string, { signal, onWait }: EndOptions, work: () => Promise<T>): Promise<T> {
+    return withLock(files.lockFile(replicaId), work, { signal, onWait: () => onWait?.('another worker is at this replica') });
+  }
+
+  async function refuseStale(replicaId: string, given: number) {
+    const fence = await files.readFence(replicaId);
+    if (given < fence.generation) throw new UellmError({ kind: 'stale-generation', replicaId, given, current: fence.generation });
+    return fence;
+  }
+
+  async function isBeingLaunched(record: EngineRecord): Promise<boolean> {
+    return !isLaunched(record) && isLocked(files.lockFile(record.spec.replicaId));
+  }
+
+  async function report(record: EngineRecord): Promise<EngineReport> {
+    const { spec, endpoint } = record;
+    const about = { replicaId: spec.replicaId, generation: spec.generation, endpoint };
+    if (isLive(record))
+      return { ...about, state: 'running', detail: `pid ${record.pid} since ${new Date(record.startedAtMs).toISOString()}` };
+    if (await isBeingLaunched(record)) return { ...about, state: 'running', detail: 'it is being launched' };
+    return { ...about, state: 'exited', detail: await lastWords(record, 1) };
+  }
+
+  async function lastWords(record: EngineRecord, lines: number): Promise<string> {
+    if (!isLaunched(record)) return 'its launch was interrupted';
+    // The kernel may show it as gone a moment before we are told how it went.
+    const exit = await Promise.race([host.exits.get(processKey(identityOf(record))), delay(1000)]);
+    const how = exit ? `exited with ${exit.signal ?? `code ${exit.code}`}` : 'exited';
+    const log = await lastLogLines(record.logFile, lines);
+    return `${how}; its log ends with:\n${log.join('\n') || '(nothing)'}`;
+  }
+
+  function sweepNowAndThen(): void {
+    if (Date.now() - sweptAtMs < SWEEP_EVERY_MS) return;
+    sweptAtMs = Date.now();
+    sweepOrphans(host).catch((error: unknown) => logger.warn({ error: messageOf(error) }, 'looking for orphaned engines failed'));
+  }
+}
+
+function reachable(address: string): string {
+  if (address !== '0.0.0.0' && address !== '::') return address;
+  const issue = { field: 'address', given: JSON.stringify(address), allowed: 'an address at which gateways reach this host' };
+  throw new UellmError({ kind: 'invalid-input', what: 'engine host', issues: [issue] });
+}
