@@ -7,9 +7,12 @@ import { streamCompletion } from '../../engines/openai.ts';
 import type { CalibrationResult } from '../replicas.ts';
 import type { HostDeps } from './index.ts';
 
-/** Prompt lengths to time alone, and batch sizes to time decoding with. */
+/** Prompt lengths to time alone, and batches to time decoding with. */
 const PROMPT_WORDS = [50, 200, 800];
-const BATCHES = [1, 8];
+const BATCHES = [
+  { sequences: 1, words: 8 },
+  { sequences: 16, words: 40 },
+];
 const DECODE_TOKENS = 12;
 /** The first steps of a batch still hold its prefills. */
 const SETTLING_STEPS = 3;
@@ -42,8 +45,8 @@ async function takeSamples(spec: EngineSpec, endpoint: string, signal: AbortSign
     samples.push({ kind: 'prefill', inputTokens, ms: ttftMs });
     context.heartbeat(`prefill of ${inputTokens} tokens: ${ttftMs.toFixed(0)} ms`);
   }
-  for (const sequences of BATCHES.filter((b) => b <= spec.maxSequences)) {
-    const streams = await Promise.all(Array.from({ length: sequences }, () => stream(8, DECODE_TOKENS)));
+  for (const { sequences, words } of BATCHES.filter((b) => b.sequences <= spec.maxSequences)) {
+    const streams = await Promise.all(Array.from({ length: sequences }, () => stream(words, DECODE_TOKENS)));
     const gaps = streams.flatMap(({ tokenTimesMs }) =>
       tokenTimesMs.slice(SETTLING_STEPS).map((at, i) => at - tokenTimesMs[SETTLING_STEPS + i - 1]!),
     );
