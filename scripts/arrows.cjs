@@ -1,0 +1,35 @@
+/** The arrows of the house: who may import whom. Each folder may import itself, packages, and what is listed; `bin` may import everything. */
+const ARROWS = {
+  'core/domain': { code: [] },
+  'core/profiler': { code: ['core/domain/'] },
+  'core/scheduler': { code: ['core/domain/'] },
+  'core/placement': { code: ['core/domain/'] },
+  'core/simulator': { code: ['core/'] },
+  db: { code: ['core/'] },
+  engines: { code: ['core/'] },
+  activities: { code: ['core/', 'db/', 'engines/'] },
+  workflows: { code: ['core/domain/'], types: ['activities/'] },
+  gateway: { code: ['core/', 'db/', 'engines/'] },
+  profiler: { code: ['core/', 'db/'] },
+  api: { code: ['core/', 'db/', 'workflows/messages\\.[jt]s$'] },
+  web: { code: ['api/client\\.[jt]s$'], types: ['api/schema/', 'core/domain/'] },
+  cli: { code: ['core/', 'api/client\\.[jt]s$'], types: ['api/schema/'] },
+};
+
+const OURS = '^(core|db|engines|activities|workflows|gateway|profiler|api|web|cli|bin|test|scripts|bench)/';
+
+/** @param {boolean} types whether type-only imports are among those that are looked at */
+function arrowRules(types) {
+  return Object.entries(ARROWS).map(([folder, arrow]) => {
+    const allowed = [...arrow.code, ...(types ? (arrow.types ?? []) : [])];
+    return {
+      name: `arrows-of-${folder.replace('/', '-')}`,
+      severity: 'error',
+      comment: `${folder} may import ${allowed.join(', ') || 'nothing else of ours'}`,
+      from: { path: `^${folder}/` },
+      to: { path: OURS, pathNot: `^(${[`${folder}/`, ...allowed].join('|')})` },
+    };
+  });
+}
+
+module.exports = { ARROWS, arrowRules };
