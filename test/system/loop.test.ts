@@ -1,10 +1,10 @@
 /** The whole loop through its public face: declare, deploy, serve, drain under load, rebalance. Real processes, real Postgres, real Temporal. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { DrainReceipt } from '../../core/domain/drain.ts';
 import { streamCompletion } from '../../engines/openai.ts';
 import { type Cluster, startCluster } from '../support/cluster.ts';
 import { MODEL, smallFleet } from '../support/demo-objects.ts';
+import { drained } from '../support/drained.ts';
 import { startLoad } from '../support/load.ts';
 
 let cluster: Cluster;
@@ -55,7 +55,7 @@ describe('the whole loop', () => {
     const load = startLoad(cluster.gatewayUrl, MODEL, { clients: 8, tokens: 120 });
     await delay(1500);
     await cluster.api('POST', `/hosts/${before!.host}/drain`);
-    const receipt = await drained(before!.host);
+    const receipt = await drained(cluster, before!.host);
     await load.stop();
     expect(load.failures()).toEqual([]);
     expect(load.finished()).toBeGreaterThan(8);
@@ -112,12 +112,4 @@ async function policyOf(requestClass: string): Promise<string> {
   });
   await response.arrayBuffer();
   return response.headers.get('x-uellm-policy') ?? 'none';
-}
-
-async function drained(host: string): Promise<DrainReceipt> {
-  for (const deadline = Date.now() + 45_000; ; await delay(200)) {
-    const drain = await cluster.api<{ phase: string; reason: string; receipt: DrainReceipt | null }>('GET', `/hosts/${host}/drain`);
-    if (drain.phase === 'drained' && drain.receipt) return drain.receipt;
-    if (['failed', 'blocked'].includes(drain.phase) || Date.now() > deadline) throw new Error(JSON.stringify(drain));
-  }
 }
