@@ -23,61 +23,62 @@ const folders = [...new Set([...Object.keys(ARROWS).map((folder) => folder.split
   existsSync(join(root, f)),
 );
 
-/** Runs dependency-cruiser by one of the configurations. Returns how many modules it read, and what is wrong. */
-async function cruise(config, directory) {
-  const bin = join(here, '../node_modules/dependency-cruiser/bin/dependency-cruise.mjs');
-  const args = [bin, '--config', join(here, '..', config), '--output-type', 'json', ...folders];
-  const { stdout, stderr } = await new Promise((done) => {
-    execFile(process.execPath, args, { cwd: directory, maxBuffer: 256 * 1024 * 1024 }, (_, out, err) => done({ stdout: out, stderr: err }));
-  });
-  if (!stdout.trim().startsWith('{')) throw new Error(`dependency-cruiser failed: ${stderr || stdout}`);
-  const { modules, summary } = JSON.parse(stdout);
-  const read = modules.filter((module) => folders.some((folder) => module.source.startsWith(`${folder}/`)));
-  return {
-    modules: read.length,
-    problems: summary.violations.map(({ from, to, rule, cycle }) => {
-      const path = cycle ? cycle.map((step) => step.name ?? step).join(' → ') : to;
-      return `${rule.name}: ${from} → ${path}`;
-    }),
-  };
-}
+/** Every source file but tests, which may import what they like. */
+const sources = folders.flatMap((folder) =>
+  readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && /\.tsx?$/.test(entry.name) && !/\.(test|d)\.tsx?$/.test(entry.name))
+    .map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1)),
+);
 
-/** The code as it runs: every source file without its types. */
-function writeCode(target) {
-  for (const folder of folders) {
-    mkdirSync(join(target, folder));
-    for (const entry of readdirSync(join(root, folder), { recursive: true, withFileTypes: true })) {
-      if (!entry.isFile() || !/\.tsx?$/.test(entry.name) || /\.(test|d)\.tsx?$/.test(entry.name)) continue;
-      const file = join(entry.parentPath, entry.name);
-      const { code } = transformSync(readFileSync(file, 'utf8'), {
-        filename: file,
-        swcrc: false,
-        jsc: {
-          parser: { syntax: 'typescript', tsx: file.endsWith('x') },
-          target: 'es2022',
-          transform: { verbatimModuleSyntax: true, react: { runtime: 'automatic', importSource: 'preact' } },
-          rewriteRelativeImportExtensions: true,
-        },
-      });
-      const out = join(target, file.slice(root.length + 1)).replace(/\.tsx?$/, '.js');
-      mkdirSync(dirname(out), { recursive: true });
-      writeFileSync(out, code);
-    }
+/** The sources as JavaScript. @param keepTypes imports of types become imports like any other */
+function writeJavaScript(target, keepTypes) {
+  for (const file of sources) {
+    const text = readFileSync(join(root, file), 'utf8');
+    const { code } = transformSync(keepTypes ? text.replaceAll(/^(import|export) type (?=[{*]|\w+ from)/gm, '$1 ') : text, {
+      filename: file,
+      swcrc: false,
+      jsc: {
+        parser: { syntax: 'typescript', tsx: file.endsWith('x') },
+        target: 'es2022',
+        transform: { verbatimModuleSyntax: true, react: { runtime: 'automatic', importSource: 'preact' } },
+        rewriteRelativeImportExtensions: true,
+      },
+    });
+    const out = join(target, file).replace(/\.tsx?$/, '.js');
+    mkdirSync(dirname(out), { recursive: true });
+    writeFileSync(out, code);
   }
 }
 
-const target = mkdtempSync(join(tmpdir(), 'uellm-arrows-'));
-try {
-  writeCode(target);
-  const [sources, code] = await Promise.all([cruise('.dependency-cruiser.cjs', root), cruise('.dependency-cruiser.code.cjs', target)]);
-  const problems = [...new Set([...sources.problems, ...code.problems.map((p) => p.replaceAll(/\.js\b/g, '.ts'))])];
-  for (const found of [sources, code]) {
-    if (found.modules < atLeast)
-      problems.push(`only ${found.modules} modules were read, of at least ${atLeast}: the check sees too little`);
+/** Returns how many modules dependency-cruiser read, and what is wrong with them. */
+async function cruise(arrowsOf) {
+  const target = mkdtempSync(join(tmpdir(), 'uellm-arrows-'));
+  try {
+    writeJavaScript(target, arrowsOf === 'types');
+    const bin = join(here, '../node_modules/dependency-cruiser/bin/dependency-cruise.mjs');
+    const args = [bin, '--config', join(here, '../.dependency-cruiser.cjs'), '--output-type', 'json', '.'];
+    const options = { cwd: target, env: { ...process.env, ARROWS_OF: arrowsOf }, maxBuffer: 256 * 1024 * 1024 };
+    const { stdout, stderr } = await new Promise((done) => {
+      execFile(process.execPath, args, options, (_, out, err) => done({ stdout: out, stderr: err }));
+    });
+    if (!stdout.trim().startsWith('{')) throw new Error(`dependency-cruiser failed: ${stderr || stdout}`);
+    const { modules, summary } = JSON.parse(stdout);
+    return {
+      modules: modules.filter((module) => folders.some((folder) => module.source.startsWith(`${folder}/`))).length,
+      problems: summary.violations.map(({ from, to, rule, cycle }) => {
+        const path = cycle ? cycle.map((step) => step.name).join(' → ') : to;
+        return `${rule.name}: ${from} → ${path}`.replaceAll(/\.js\b/g, '.ts');
+      }),
+    };
+  } finally {
+    rmSync(target, { recursive: true, force: true });
   }
-  for (const problem of problems) console.error(problem);
-  console.log(`arrows: ${sources.modules} modules, ${problems.length} problems`);
-  process.exitCode = problems.length > 0 ? 1 : 0;
-} finally {
-  rmSync(target, { recursive: true, force: true });
 }
+
+const results = await Promise.all([cruise('types'), cruise('code')]);
+const problems = new Set(results.flatMap((result) => result.problems));
+const modules = Math.min(...results.map((result) => result.modules));
+if (modules < atLeast) problems.add(`only ${modules} modules were read, of at least ${atLeast}: the check sees too little`);
+for (const problem of problems) console.error(problem);
+console.log(`arrows: ${modules} modules, ${problems.size} problems`);
+process.exitCode = problems.size > 0 ? 1 : 0;
