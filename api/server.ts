@@ -51,6 +51,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     await events.close();
     throw error;
   }
+  const answering = countAnswering(server);
   const bound = server.address() as AddressInfo;
   const host = bound.family === 'IPv6' ? `[${bound.address}]` : bound.address;
   return {
@@ -58,12 +59,25 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     async close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       await events.close();
-      server.closeIdleConnections();
-      const force = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS);
+      const deadline = Date.now() + CLOSE_GRACE_MS;
+      // Browsers hold connections on which they never asked anything: all go once nobody waits for an answer.
+      const closing = setInterval(() => {
+        if (answering() === 0 || Date.now() > deadline) server.closeAllConnections();
+      }, 10);
       await closed;
-      clearTimeout(force);
+      clearInterval(closing);
     },
   };
+}
+
+/** Counts the requests that are being answered. */
+function countAnswering(server: Server): () => number {
+  let count = 0;
+  server.on('request', (_request, response) => {
+    count++;
+    response.once('close', () => count--);
+  });
+  return () => count;
 }
 
 function listenOn(server: Server, address: string, port: number): Promise<void> {

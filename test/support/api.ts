@@ -57,7 +57,7 @@ export async function createTestApi(options: Partial<AppOptions> = {}): Promise<
     actions,
     async call<T>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}) {
       const json = body === undefined ? {} : { body: JSON.stringify(body) };
-      const type = body === undefined ? {} : { 'content-type': 'application/json' };
+      const type: Record<string, string> = body === undefined ? {} : { 'content-type': 'application/json' };
       const response = await app.request(path, { method, headers: { ...type, ...headers }, ...json });
       const text = await response.text();
       return { status: response.status, headers: response.headers, body: (text ? JSON.parse(text) : undefined) as T };
