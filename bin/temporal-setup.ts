@@ -1,6 +1,6 @@
 /** What uellm needs of a Temporal namespace beside workers: its search attributes, and the schedule of rebalancing. Safe to run at every start. */
 import { type Client, type Connection, ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@temporalio/client';
-import { temporal } from '@temporalio/proto';
+import proto from '@temporalio/proto';
 import { CONTROL_TASK_QUEUE, workflowIds } from '../workflows/messages.ts';
 import { searchAttributes } from '../workflows/search-attributes.ts';
 
@@ -13,7 +13,7 @@ export async function ensureSearchAttributes(connection: Connection, namespace: 
   };
   const toAdd = await missing();
   if (toAdd.length === 0) return;
-  const type = temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD;
+  const type = proto.temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD;
   await connection.operatorService.addSearchAttributes({
     namespace,
     searchAttributes: Object.fromEntries(toAdd.map((name) => [name, type])),

@@ -1,7 +1,7 @@
 /**
  * `npm run build`: everything that runs, as plain JavaScript in dist/, so that no process needs a TypeScript loader or a bundler.
  *
- *   dist/<folder>/...          compiled TypeScript, and the SQL migrations beside the code that applies them
+ *   dist/<folder>/...          compiled TypeScript, and the files that it reads: SQL migrations, the demo fleet
  *   dist/workflow-bundle.js    the workflows as a Temporal worker loads them
  *   dist/web/                  the dashboard
  *
@@ -65,7 +65,8 @@ function run(packageName, binary, args) {
 
 async function compile(target) {
   await run('typescript', 'tsc', ['-p', 'tsconfig.build.json', '--outDir', target]);
-  cpSync(join(root, 'db/migrations'), join(target, 'db/migrations'), { recursive: true });
+  for (const data of ['db/migrations', 'infra/demo']) cpSync(join(root, data), join(target, data), { recursive: true });
+  if (!existsSync(join(target, 'workflows/index.js'))) return;
   const { bundleWorkflowCode } = await import('@temporalio/worker');
   const { code } = await bundleWorkflowCode({
     workflowsPath: join(target, 'workflows/index.js'),
@@ -75,6 +76,7 @@ async function compile(target) {
 }
 
 async function buildDashboard(target) {
+  if (!existsSync(join(root, 'web/index.html'))) return;
   const { build } = await import(pathToFileURL(createRequire(import.meta.url).resolve('vite')).href);
   await build({ root: join(root, 'web'), logLevel: 'warn', build: { outDir: join(target, 'web'), emptyOutDir: true } });
 }
