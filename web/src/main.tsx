@@ -1,0 +1,14 @@
+import { render } from 'preact';
+import { App } from './app.tsx';
+import { startFollowing } from './state/cluster.ts';
+import './styles/base.css';
+import './styles/parts.css';
+import './styles/tables.css';
+import './styles/lists.css';
+import './styles/dialogs.css';
+import './styles/fleet.css';
+
+const place = document.getElementById('app');
+if (!place) throw new Error('index.html has no #app');
+startFollowing();
+render(<App />, place);

@@ -1,0 +1,99 @@
+import type { HostResource, ReplicaResource } from '../../../api/schema/index.ts';
+import { post } from '../client/http.ts';
+import { ActionButton } from '../parts/ActionButton.tsx';
+import { Pill, SimulatedBadge } from '../parts/Pill.tsx';
+import { Section } from '../parts/Section.tsx';
+import { deployments, hosts, replicas } from '../state/cluster.ts';
+import { useResource } from '../state/use-resource.ts';
+import { blocksOf, describeAccelerators, seriesOf } from '../view/fleet-map.ts';
+import { count } from '../view/format.ts';
+import { hostState } from '../view/tones.ts';
+import { Block } from './Block.tsx';
+
+/** Every host with its accelerators, and which replica sits where. */
+export function Fleet() {
+  const fleet = useResource(hosts);
+  const { value: placed } = useResource(replicas);
+  const { value: deployed } = useResource(deployments);
+  const series = seriesOf((deployed ?? []).map((d) => d.name));
+  const total = (fleet.value ?? []).reduce((sum, h) => sum + h.status.accelerators.total, 0);
+  const used = (fleet.value ?? []).reduce((sum, h) => sum + h.status.accelerators.claimed, 0);
+  return (
+    <Section
+      id="fleet"
+      title="Fleet"
+      of={fleet}
+      note={total > 0 && `${used} of ${count(total, 'accelerator')} in use`}
+      empty={
+        <>
+          No hosts yet. Declare one with <code>uellm apply -f FILE</code>.
+        </>
+      }
+    >
+      {(items) => (
+        <ul class="hosts">
+          {items.map((host) => (
+            <li key={host.name}>
+              <HostCard host={host} replicas={placed ?? []} series={series} />
+            </li>
+          ))}
+        </ul>
+      )}
+    </Section>
+  );
+}
+
+function HostCard({ host, replicas, series }: { host: HostResource; replicas: ReplicaResource[]; series: (d: string) => number }) {
+  const { label, tone } = hostState(host);
+  const inService = host.status.service === 'schedulable';
+  return (
+    <article class={`card host host-${label}`} aria-label={`Host ${host.name}, ${label}`}>
+      <header class="host-head">
+        <h3>{host.name}</h3>
+        <Pill tone={tone}>{label}</Pill>
+        {host.simulated && <SimulatedBadge />}
+      </header>
+      <p class="quiet">{describeAccelerators(host)}</p>
+      {!host.external && (
+        <ol class="blocks" aria-label={`Accelerators of ${host.name}`}>
+          {blocksOf(host, replicas).map((block) => (
+            <Block key={block.first} block={block} series={series} />
+          ))}
+        </ol>
+      )}
+      {host.external && (
+        <ul class="endpoints">
+          {host.external.endpoints.map((endpoint) => (
+            <li key={endpoint.url}>
+              {endpoint.model} <span class="quiet">{endpoint.url}</span>
+            </li>
+          ))}
+        </ul>
+      )}
+      {host.status.reason && <p class="reason">{host.status.reason}</p>}
+      {!host.external && (
+        <footer class="row row-end">
+          {inService ? (
+            <ActionButton
+              label="Drain"
+              of={host.name}
+              done={`Drain of ${host.name} accepted`}
+              action={() => post(`/api/v1/hosts/${host.name}/drain`)}
+              confirm={{
+                title: `Drain ${host.name}?`,
+                text: `It takes no new work from now on. Its ${count(host.status.replicas, 'replica')} leave once others serve in their place; no request is dropped.`,
+              }}
+            />
+          ) : (
+            <ActionButton
+              label="Uncordon"
+              of={host.name}
+              done={`${host.name} takes work again`}
+              action={() => post(`/api/v1/hosts/${host.name}/uncordon`)}
+            />
+          )}
+        </footer>
+      )}
+    </article>
+  );
+}

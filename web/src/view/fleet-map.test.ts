@@ -1,0 +1,41 @@
+import { describe, expect, it } from 'vitest';
+import type { HostResource, ReplicaResource } from '../../../api/schema/index.ts';
+import { blocksOf, describeAccelerators, seriesOf } from './fleet-map.ts';
+
+const host = (count: number, more: Partial<HostResource> = {}) =>
+  ({ name: 'a', accelerators: [{ kind: 'L40S', count }], links: [], simulated: true, ...more }) as HostResource;
+const replica = (id: string, accelerators: number[], on = 'a') => ({ id, host: on, accelerators }) as ReplicaResource;
+const shape = (h: HostResource, replicas: ReplicaResource[]) =>
+  blocksOf(h, replicas).map((b) => `${b.replica?.id ?? 'free'} ${b.first}+${b.count}`);
+
+describe('blocksOf', () => {
+  it('draws a replica as one piece and free accelerators one by one', () => {
+    expect(shape(host(4), [replica('x', [1, 2])])).toEqual(['free 0+1', 'x 1+2', 'free 3+1']);
+  });
+
+  it('keeps replicas side by side apart, and those of other hosts out', () => {
+    expect(shape(host(3), [replica('x', [0]), replica('y', [1]), replica('z', [2], 'b')])).toEqual(['x 0+1', 'y 1+1', 'free 2+1']);
+  });
+
+  it('breaks at the end of a row', () => {
+    expect(shape(host(8), [replica('x', [0, 1, 2, 3, 4, 5, 6, 7])])).toEqual(['x 0+4', 'x 4+4']);
+    expect(shape(host(6), [replica('x', [3, 4])])).toEqual(['free 0+1', 'free 1+1', 'free 2+1', 'x 3+1', 'x 4+1', 'free 5+1']);
+  });
+
+  it('knows the kind of each accelerator of a mixed host', () => {
+    const mixed = host(1, {
+      accelerators: [
+        { kind: 'L40S', count: 1 },
+        { kind: 'T4', count: 1 },
+      ],
+    });
+    expect(blocksOf(mixed, []).map((b) => b.kind)).toEqual(['L40S', 'T4']);
+    expect(describeAccelerators(mixed)).toBe('1 × L40S, 1 × T4');
+  });
+});
+
+it('gives each deployment one colour, by name', () => {
+  const series = seriesOf(['b', 'a', 'c']);
+  expect(['a', 'b', 'c'].map(series)).toEqual([0, 1, 2]);
+  expect(seriesOf([])('unknown')).toBe(0);
+});
