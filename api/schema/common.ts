@@ -37,8 +37,10 @@ export const pageQuery = {
 /** A filter that takes any text that could name something. */
 export const textFilter = z
   .string()
+  .min(1)
   .max(300)
-  .regex(/^[^\p{Cc}]+$/u, 'a text without control characters');
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it keeps out
+  .regex(/^[^\x00-\x1f\x7f]+$/, 'a text without control characters');
 
 export function listOf<S extends z.ZodType>(item: S, name: string) {
   return z
