@@ -25,7 +25,7 @@ export function formatAddresses({ api, gateway, temporalUi, dataDir, model, need
     'uellm is ready',
     ...rows.map(([name, value]) => `  ${name!.padEnd(14)} ${value}`),
     ...(model
-      ? ['  try            ', `curl -N ${gateway}/v1/chat/completions -H 'content-type: application/json'${key} -d '${body}'`]
+      ? [`  ${'try'.padEnd(14)} curl -N ${gateway}/v1/chat/completions -H 'content-type: application/json'${key} -d '${body}'`]
       : []),
     '',
   ].join('\n');
