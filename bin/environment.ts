@@ -7,6 +7,7 @@ import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { UellmError } from '../core/domain/errors.ts';
 import { parseInput } from '../core/domain/validate.ts';
+import { SCHEDULER_POLICIES } from '../core/scheduler/registry.ts';
 
 const portSchema = z
   .string()
@@ -51,6 +52,8 @@ const environmentSchema = z.object({
   UELLM_ENGINE_ADDRESS: addressSchema.default('127.0.0.1'),
   /** The command that vLLM's flags are appended to on this host, e.g. `docker run ... vllm/vllm-openai`; `python -m vllm...` without it. */
   UELLM_VLLM_COMMAND: z.string().optional(),
+  /** How a gateway schedules; its own default without it. */
+  UELLM_SCHEDULER_POLICY: z.enum(SCHEDULER_POLICIES.map((policy) => policy.name)).optional(),
   UELLM_DATA_DIR: z.string().default('.uellm'),
   /** Downloads that several installations share. */
   UELLM_CACHE_DIR: z.string().default(join(homedir(), '.cache', 'uellm')),
@@ -70,6 +73,7 @@ export interface Environment {
   engineAddress: string;
   /** Its words; undefined for the driver's own default. */
   vllmCommand: string[] | undefined;
+  schedulerPolicy: string | undefined;
   /** Absolute. */
   dataDir: string;
   cacheDir: string;
@@ -130,6 +134,7 @@ export function readEnvironment(variables: NodeJS.ProcessEnv = process.env, flag
     bind: e.UELLM_BIND,
     engineAddress: e.UELLM_ENGINE_ADDRESS,
     vllmCommand: e.UELLM_VLLM_COMMAND?.trim().split(/\s+/),
+    schedulerPolicy: e.UELLM_SCHEDULER_POLICY,
     dataDir: resolve(e.UELLM_DATA_DIR),
     cacheDir: resolve(e.UELLM_CACHE_DIR),
     logLevel: e.UELLM_LOG_LEVEL,
@@ -164,6 +169,7 @@ export function variablesOf(environment: Environment): NodeJS.ProcessEnv {
     UELLM_BIND: environment.bind,
     UELLM_ENGINE_ADDRESS: environment.engineAddress,
     UELLM_VLLM_COMMAND: environment.vllmCommand?.join(' '),
+    UELLM_SCHEDULER_POLICY: environment.schedulerPolicy,
     UELLM_DATA_DIR: environment.dataDir,
     UELLM_CACHE_DIR: environment.cacheDir,
     UELLM_LOG_LEVEL: environment.logLevel,

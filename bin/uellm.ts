@@ -39,7 +39,8 @@ program
 program
   .command('gateway')
   .description('run a gateway: the OpenAI-compatible data plane')
-  .action(async () => (await import('./gateway.ts')).runGateway(readEnvironment()));
+  .option('--config <file>', 'run alone: replicas and policies from a file, no Postgres, no Temporal')
+  .action(async ({ config }: { config?: string }) => (await import('./gateway.ts')).runGateway(readEnvironment(), config));
 
 program
   .command('api')

@@ -4,6 +4,7 @@
  */
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { createApiClient } from '../api/client.ts';
 import { messageOf, UellmError } from '../core/domain/errors.ts';
 import type { DeclaredObject } from '../core/domain/objects.ts';
 import type { Trace } from '../core/simulator/traces/trace.ts';
@@ -14,7 +15,6 @@ import type { Environment } from './environment.ts';
 import { claimPidFile } from './processes/pid-file.ts';
 import { createSupervisor, endLeftovers } from './processes/supervisor.ts';
 import { formatAddresses } from './up/addresses.ts';
-import { createAdminApi } from './up/admin-api.ts';
 import { startClients } from './up/clients.ts';
 import { declareFleet } from './up/fleet.ts';
 import { listenForInterrupts } from './up/interrupts.ts';
@@ -115,7 +115,7 @@ async function serve(
   const database = connectDatabase(databaseUrl, { maxConnections: 2 });
   const showing = view.run(() => readStatus(database.db, Date.now()), end);
   try {
-    for (const line of await declareFleet(createAdminApi(api, apiKey), demo.objects, end)) view.print(line);
+    await declareFleet(createApiClient({ url: api, apiKey }), demo.objects, end, view.print);
     if (demo.traffic && deployments.length > 0) {
       const traffic = await startClients({ gatewayUrl: gateway, apiKey, deployments, trace: demo.trace, signal: end });
       await traffic.done;
