@@ -19,16 +19,22 @@ export async function bumpRoutingVersion(db: Executor): Promise<number> {
   return row.version;
 }
 
-/** The whole table in one snapshot. */
+/** Cheap enough to ask every other second. */
+export async function currentRoutingVersion(db: Executor): Promise<number> {
+  const [row] = await db.select().from(routingVersion).where(eq(routingVersion.id, 1));
+  return row?.version ?? 0;
+}
+
+/** The whole table. Call it in a repeatable-read transaction, so that replicas, policies and version are of one moment. */
 export async function loadRoutingTable(db: Executor): Promise<RoutingTable> {
-  const [version] = await db.select().from(routingVersion).where(eq(routingVersion.id, 1));
+  const version = await currentRoutingVersion(db);
   const rows = await db
     .select()
     .from(replicas)
     .where(and(inArray(replicas.state, ['ready']), isNotNull(replicas.endpoint), isNotNull(replicas.stepTime)))
     .orderBy(replicas.id);
   const policies = await db.select({ spec: sloPolicies.spec }).from(sloPolicies).orderBy(sloPolicies.name);
-  return { version: version?.version ?? 0, replicas: rows.map(toRouted), policies: policies.map((p) => p.spec) };
+  return { version, replicas: rows.map(toRouted), policies: policies.map((p) => p.spec) };
 }
 
 function toRouted(row: typeof replicas.$inferSelect): RoutedReplica {
@@ -49,8 +55,15 @@ function toRouted(row: typeof replicas.$inferSelect): RoutedReplica {
   };
 }
 
-/** Names of deployments, for callers that list what could be served. */
-export async function deploymentNames(db: Executor): Promise<string[]> {
-  const rows = await db.select({ name: deployments.name }).from(deployments).orderBy(deployments.name);
-  return rows.map((r) => r.name);
+export interface DeploymentTarget {
+  name: string;
+  model: string;
+}
+
+/** What deployments there are, with replicas or without: a request for one that has none yet waits, for one that does not exist it fails. */
+export async function deploymentTargets(db: Executor): Promise<DeploymentTarget[]> {
+  return db
+    .select({ name: deployments.name, model: sql<string>`${deployments.spec}->>'model'` })
+    .from(deployments)
+    .orderBy(deployments.name);
 }

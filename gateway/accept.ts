@@ -1,0 +1,130 @@
+/** Takes in a completion request: reads it, says who asks and for which SLO, predicts what it will cost, and lets it queue. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Logger } from 'pino';
+import { predictOutput } from '../core/profiler/predict.ts';
+import type { ProfilerSnapshot } from '../core/profiler/snapshot.ts';
+import { deadlinesOf } from '../core/scheduler/deadlines.ts';
+import { readBody } from './body.ts';
+import { type ApiError, draining, internalError, modelNotFound, noReplica, RequestError, sendError, tooLarge } from './errors.ts';
+import { type Accepted, Exchange, type ExchangeParts } from './exchange.ts';
+import { identify, requestIdOf } from './identity.ts';
+import { type Endpoint, readRequest } from './request.ts';
+import type { Routes } from './routing.ts';
+import type { TokenEstimate } from './token-estimate.ts';
+
+export interface AcceptParts extends ExchangeParts {
+  /** Unique for ever, also over restarts of this gateway. */
+  nextId: () => string;
+  /** null until the first table has come. */
+  routes: () => Routes | null;
+  snapshot: () => ProfilerSnapshot;
+  estimate: TokenEstimate;
+  draining: () => boolean;
+  maxBodyBytes: number;
+  logger: Logger;
+}
+
+/** Headers that are ours or of this connection, and no business of an engine's. */
+const NOT_FORWARDED = new Set([
+  'accept-encoding', // a compressed stream cannot be read on its way through
+  'authorization',
+  'connection',
+  'content-length',
+  'cookie',
+  'expect',
+  'host',
+  'keep-alive',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'x-request-id',
+]);
+
+/** @param tenant the tenant of the caller's key; null where the caller may name one */
+export function acceptCompletion(
+  parts: AcceptParts,
+  endpoint: Endpoint,
+  req: IncomingMessage,
+  res: ServerResponse,
+  tenant: string | null,
+): void {
+  const id = parts.nextId();
+  const requestId = requestIdOf(req, id);
+  const refuse = (error: ApiError) => sendError(res, error, { 'x-request-id': requestId });
+  readBody(req, parts.maxBodyBytes, (read) => {
+    if (read.kind === 'gone') return;
+    if (read.kind === 'too-large') {
+      refuse(tooLarge(parts.maxBodyBytes));
+      return;
+    }
+    if (parts.draining()) {
+      refuse(draining());
+      return;
+    }
+    try {
+      const accepted = accept(parts, endpoint, req, read.body, { id, requestId, tenant });
+      new Exchange(parts, accepted, res).start();
+    } catch (error) {
+      if (!(error instanceof RequestError)) parts.logger.error({ err: error }, 'a request could not be taken in');
+      refuse(error instanceof RequestError ? error.error : internalError());
+    }
+  });
+}
+
+function accept(
+  parts: AcceptParts,
+  endpoint: Endpoint,
+  req: IncomingMessage,
+  body: Buffer,
+  { id, requestId, tenant }: { id: string; requestId: string; tenant: string | null },
+): Accepted {
+  const arrivalMs = performance.now();
+  const request = readRequest(endpoint, body);
+  const identity = identify(req.headers, tenant);
+  const routes = parts.routes();
+  if (!routes) throw new RequestError(noReplica(request.model));
+  const destination = routes.destination(request.model);
+  if (!destination) throw new RequestError(modelNotFound(request.model, routes.names()));
+  const [deployment = '', ...others] = destination.deployments;
+  const { model } = destination;
+  const policy = routes.policyFor({ model, tenant: identity.tenant, class: identity.class });
+  const targets = { ...policy.targets, ...identity.targets };
+  const inputTokens = parts.estimate.inputTokens(model, request.prompt);
+  const snapshot = parts.snapshot();
+  const { maxTokens, streamed } = request;
+  const prediction = predictOutput(snapshot, { model, class: identity.class, tenant: identity.tenant, inputTokens, maxTokens, streamed });
+  const decodeMs = parts.fleet.decodeMsPerToken(deployment);
+  return {
+    id,
+    requestId,
+    request,
+    path: req.url ?? '/',
+    headers: forwardedHeaders(req, requestId),
+    model,
+    deployment,
+    alternatives: others.length > 0 ? destination.deployments : [],
+    tenant: identity.tenant,
+    class: identity.class,
+    policy,
+    targets,
+    arrivalMs,
+    acceptedAtMs: Date.now(),
+    deadlines: deadlinesOf(targets, arrivalMs, prediction.p50, policy.queue.maxWaitMs, decodeMs),
+    inputTokens,
+    prediction,
+    snapshotVersion: snapshot.version,
+  };
+}
+
+function forwardedHeaders(req: IncomingMessage, requestId: string): Record<string, string> {
+  const forwarded: Record<string, string> = { 'x-request-id': requestId };
+  for (const name in req.headers) {
+    if (NOT_FORWARDED.has(name)) continue;
+    const value = req.headers[name];
+    if (value !== undefined) forwarded[name] = Array.isArray(value) ? value.join(', ') : value;
+  }
+  return forwarded;
+}

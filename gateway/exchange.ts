@@ -1,0 +1,274 @@
+/**
+ * One client's request from acceptance to its end: it waits in the queue, is sent to a replica, and its answer relayed; while nothing has
+ * been sent to the client, a failed attempt is followed by another elsewhere. However it ends, it is written down once.
+ */
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
+import { messageOf } from '../core/domain/errors.ts';
+import type { SloPolicy, SloTargets } from '../core/domain/slo-policy.ts';
+import type { OutputPrediction } from '../core/profiler/predict.ts';
+import type { Deadlines } from '../core/scheduler/deadlines.ts';
+import { type PredictedLatency, predictLatency } from '../core/scheduler/latency.ts';
+import type { Assignment, QueuedRequest } from '../core/scheduler/types.ts';
+import { Answer } from './answer.ts';
+import { Attempt, type AttemptOwner } from './attempt.ts';
+import type { Dispatcher, Waiting } from './dispatcher.ts';
+import { type ApiError, upstreamFailed } from './errors.ts';
+import type { Fleet } from './fleet.ts';
+import type { Ledger } from './ledger.ts';
+import { type Measured, meanTpotMs, type ObservationOutcome } from './record.ts';
+import type { LiveReplica } from './replica.ts';
+import { Reply } from './reply.ts';
+import { type CompletionRequest, forwardedBody } from './request.ts';
+import type { Usage } from './usage.ts';
+
+/** Attempts that an engine has seen. */
+const MAX_ATTEMPTS = 3;
+/** Attempts that found nobody listening: each ejects its replica, so that a whole host may vanish without failing a request. */
+const MAX_REFUSALS = 20;
+/** Everything about a request that is known when it is accepted. */
+export interface Accepted {
+  /** Unique; the observation's. */
+  id: string;
+  /** Echoed to the client and told to the engine: its own, where it sent one. */
+  requestId: string;
+  request: CompletionRequest;
+  path: string;
+  /** To be sent on to the engine. */
+  headers: Record<string, string>;
+  model: string;
+  deployment: string;
+  alternatives: readonly string[];
+  tenant: string;
+  class: string;
+  policy: SloPolicy;
+  /** The policy's, with what the request set for itself. */
+  targets: SloTargets;
+  /** On the monotonic clock. */
+  arrivalMs: number;
+  acceptedAtMs: number;
+  deadlines: Deadlines;
+  inputTokens: number;
+  /** Of one answer. */
+  prediction: OutputPrediction;
+  snapshotVersion: number;
+}
+
+export interface ExchangeParts {
+  fleet: Fleet;
+  dispatcher: Dispatcher;
+  ledger: Ledger;
+  /** Exchanges that have not ended. */
+  open: Set<Exchange>;
+  clientStallMs: number;
+  /** Send the `x-uellm-` headers. */
+  explainHeaders: boolean;
+}
+
+/** What the exchange has come to when it ends. */
+export interface Ended {
+  outcome: ObservationOutcome | 'rejected';
+  measured: Measured;
+  usage: Usage | null;
+  queueMs: number;
+  predicted: PredictedLatency | null;
+  replica: LiveReplica | null;
+}
+
+export class Exchange implements Waiting, AttemptOwner {
+  readonly accepted: Accepted;
+  readonly avoid = new Set<string>();
+  readonly predictedOutput: QueuedRequest['predictedOutput'];
+  deployment: string;
+  readonly #parts: ExchangeParts;
+  readonly #res: ServerResponse;
+  readonly #reply: Reply;
+  #attempt: Attempt | null = null;
+  #replica: LiveReplica | null = null;
+  #attempts = 0;
+  #refusals = 0;
+  #queuedMs = 0;
+  #queueMs = 0;
+  #overheadMs = 0;
+  #predicted: PredictedLatency | null = null;
+  #answer: Answer | null = null;
+  #ended = false;
+
+  constructor(parts: ExchangeParts, accepted: Accepted, res: ServerResponse) {
+    this.#parts = parts;
+    this.accepted = accepted;
+    this.deployment = accepted.deployment;
+    const { p50, p90 } = accepted.prediction;
+    const { choices } = accepted.request;
+    this.predictedOutput = { p50: p50 * choices, p90: p90 * choices };
+    this.#res = res;
+    this.#reply = new Reply(res, parts.clientStallMs);
+  }
+
+  // As the scheduler sees it.
+  get id(): string {
+    return this.accepted.id;
+  }
+  get class(): string {
+    return this.accepted.class;
+  }
+  get priority(): number {
+    return this.accepted.policy.priority;
+  }
+  get arrivalMs(): number {
+    return this.accepted.arrivalMs;
+  }
+  get targets(): SloTargets {
+    return this.accepted.targets;
+  }
+  get deadlines(): Deadlines {
+    return this.accepted.deadlines;
+  }
+  get queue(): SloPolicy['queue'] {
+    return this.accepted.policy.queue;
+  }
+  get inputTokens(): number {
+    return this.accepted.inputTokens;
+  }
+  get alternatives(): readonly string[] {
+    return this.accepted.alternatives;
+  }
+
+  start(): void {
+    this.#parts.open.add(this);
+    this.#res.once('close', () => this.#clientGone());
+    this.#queuedMs = performance.now();
+    this.#parts.dispatcher.enqueue(this);
+  }
+
+  /** Ends it for a reason of the gateway's own. */
+  terminate(error: ApiError): void {
+    this.#parts.dispatcher.cancel(this);
+    this.#attempt?.drop();
+    this.#fail(error, 'failed');
+  }
+
+  release({ replica }: Assignment<Waiting, LiveReplica>): void {
+    const nowMs = performance.now();
+    const { accepted } = this;
+    this.#queueMs += nowMs - this.#queuedMs;
+    const latency = predictLatency(replica, this);
+    this.#predicted = { ttftMs: nowMs - accepted.arrivalMs + latency.ttftMs, tpotMs: latency.tpotMs };
+    this.#replica = replica;
+    const attempt = new Attempt(this, this.#parts.fleet.open(replica, this));
+    this.#attempt = attempt;
+    const body = forwardedBody(accepted.request, replica.row.engine, accepted.policy.priority);
+    this.#overheadMs = performance.now() - accepted.arrivalMs - this.#queueMs;
+    attempt.send(accepted.path, accepted.headers, body);
+  }
+
+  refuse(error: ApiError, outcome: 'shed' | 'failed'): void {
+    this.#fail(error, outcome);
+  }
+
+  onHead(attempt: Attempt, status: number, headers: IncomingHttpHeaders): void {
+    this.#attempts += 1;
+    if ((status >= 500 || status === 429) && this.#attempts < MAX_ATTEMPTS && this.#hasAlternative(attempt.replica)) {
+      attempt.drop();
+      this.#retry(attempt.replica, `status-${status}`);
+      return;
+    }
+    this.#answer = new Answer(status, headers, !this.accepted.request.wantsUsage);
+    this.#reply.begin(status, headers, this.#headers(), this.#answer.isStream);
+  }
+
+  onData(attempt: Attempt, chunk: Buffer): void {
+    let passed: ReturnType<Answer['push']>;
+    try {
+      passed = this.#answer!.push(chunk, performance.now());
+    } catch (error) {
+      attempt.drop();
+      this.#fail(upstreamFailed(messageOf(error)), 'failed');
+      return;
+    }
+    if (passed.outputs > 0) attempt.reservation.produced(passed.outputs);
+    if (passed.bytes) this.#reply.write(passed.bytes, attempt.call);
+  }
+
+  onEnd(attempt: Attempt): void {
+    const { verdict, rest } = this.#answer!.end();
+    if (verdict === 'cut-off') {
+      this.onFailure(attempt, new Error('its stream broke off'), false);
+      return;
+    }
+    if (rest) this.#reply.write(rest, attempt.call);
+    this.#reply.end();
+    this.#finish(verdict);
+  }
+
+  onFailure(attempt: Attempt, error: Error, neverSent: boolean): void {
+    if (neverSent) {
+      this.#refusals += 1;
+      this.#parts.fleet.eject(attempt.replica, attempt.upstream, `nobody listens at ${attempt.upstream.endpoint}: ${error.message}`);
+    } else if (!this.#answer) {
+      this.#attempts += 1; // onHead has counted those that began to answer
+    }
+    const mayRetry = !this.#reply.sent && this.#attempts < MAX_ATTEMPTS && this.#refusals < MAX_REFUSALS;
+    if (mayRetry) this.#retry(attempt.replica, neverSent ? 'refused' : 'broken');
+    else this.#fail(upstreamFailed(error.message), 'failed');
+  }
+
+  #retry(replica: LiveReplica, reason: string): void {
+    this.avoid.add(replica.id);
+    this.#attempt = null;
+    this.#answer = null;
+    this.#parts.ledger.retried(this.deployment, reason);
+    this.#queuedMs = performance.now();
+    this.#parts.dispatcher.requeue(this);
+  }
+
+  /** Is there a replica that has not failed this request? */
+  #hasAlternative(failed: LiveReplica): boolean {
+    return this.#parts.fleet.eligible(this.deployment).some((r) => r !== failed && !this.avoid.has(r.id));
+  }
+
+  #clientGone(): void {
+    if (this.#ended) return;
+    this.#parts.dispatcher.cancel(this);
+    this.#attempt?.drop();
+    this.#reply.abandon();
+    this.#finish('cancelled');
+  }
+
+  #fail(error: ApiError, outcome: 'shed' | 'failed'): void {
+    if (this.#ended) return;
+    this.#reply.fail(error, this.#headers());
+    this.#finish(outcome, error.code);
+  }
+
+  #finish(outcome: Ended['outcome'], code?: string): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#parts.open.delete(this);
+    const { arrivalMs } = this.accepted;
+    const answer = this.#answer;
+    const usage = answer?.usage() ?? null;
+    const firstTokenMs = answer?.firstTokenMs ?? null;
+    const outputTokens = answer?.outputTokens(usage) ?? null;
+    const measured: Measured = {
+      streamed: this.accepted.request.streamed,
+      ttftMs: firstTokenMs === null ? null : firstTokenMs - arrivalMs,
+      tpotMs: meanTpotMs(firstTokenMs, answer?.lastTokenMs ?? 0, outputTokens),
+      e2eMs: performance.now() - arrivalMs,
+      outputTokens,
+    };
+    const ended: Ended = { outcome, measured, usage, queueMs: this.#queueMs, predicted: this.#predicted, replica: this.#replica };
+    this.#parts.ledger.ended(this, ended, code);
+  }
+
+  #headers(): Record<string, string> {
+    const headers: Record<string, string> = { 'x-request-id': this.accepted.requestId };
+    const row = this.#replica?.row;
+    if (row?.simulated) headers['x-uellm-simulated'] = 'true';
+    if (!this.#parts.explainHeaders || !row) return headers;
+    headers['x-uellm-replica'] = row.replicaId;
+    headers['x-uellm-queue-ms'] = this.#queueMs.toFixed(1);
+    headers['x-uellm-predicted-output-tokens'] = this.predictedOutput.p50.toFixed(0);
+    headers['x-uellm-overhead-ms'] = this.#overheadMs.toFixed(3);
+    return headers;
+  }
+}

@@ -1,0 +1,143 @@
+/**
+ * Routing from a file, for a gateway alone: replicas and policies in YAML or JSON, no Postgres, no Temporal. The file is looked at every
+ * second; what changed is in force then, and an edit that is not valid leaves the last valid one in force.
+ *
+ *   replicas:
+ *     - { endpoint: 'http://10.0.0.5:8000', model: llama-3.1-8b, accelerator: H100-SXM }
+ *   policies:
+ *     - { name: chat, match: { class: interactive }, targets: { ttftMs: 500, tpotMs: 50 }, priority: 100 }
+ */
+import { readFile, stat } from 'node:fs/promises';
+import type { Logger } from 'pino';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { acceleratorKindSchema } from '../core/domain/accelerators.ts';
+import { engineKindSchema } from '../core/domain/deployment.ts';
+import { messageOf, UellmError } from '../core/domain/errors.ts';
+import { nameSchema } from '../core/domain/names.ts';
+import type { RoutedReplica } from '../core/domain/routing.ts';
+import { sloPolicySchema } from '../core/domain/slo-policy.ts';
+import { measuredStepTime, stepTimeCoefficientsSchema } from '../core/domain/step-time.ts';
+import { parseInput } from '../core/domain/validate.ts';
+import type { RoutingSource, RoutingView } from './routing.ts';
+
+const fileReplicaSchema = z.strictObject({
+  /** Base URL of an OpenAI-compatible server. */
+  endpoint: z.url({ protocol: /^https?$/ }),
+  model: nameSchema,
+  /** The model's name where absent. */
+  deployment: nameSchema.optional(),
+  /** Made of the deployment and its place in the file where absent. */
+  id: nameSchema.optional(),
+  engine: engineKindSchema.default('vllm'),
+  revision: z.number().int().nonnegative().default(1),
+  weight: z.number().nonnegative().default(100),
+  maxInFlight: z.number().int().positive().max(100_000).default(256),
+  /** Tokens that its KV cache holds; vLLM prints it at its start. */
+  kvCacheTokens: z.number().int().positive().default(400_000),
+  /** Its kind tells how long its steps take, where that was measured for the model; or give the coefficients. */
+  accelerator: acceleratorKindSchema.optional(),
+  tensorParallel: z.number().int().positive().default(1),
+  stepTime: stepTimeCoefficientsSchema.strict().optional(),
+  simulated: z.boolean().default(false),
+});
+
+const unique = (values: readonly string[]) => new Set(values).size === values.length;
+
+export const gatewayFileSchema = z.strictObject({
+  replicas: z
+    .array(fileReplicaSchema)
+    .min(1)
+    .refine((replicas) => unique(replicas.map(replicaId)), 'replicas with different ids'),
+  policies: z
+    .array(sloPolicySchema)
+    .refine((policies) => unique(policies.map((p) => p.name)), 'policies with different names')
+    .default([]),
+});
+
+/** Where nothing is known of an engine: an 8B model on an A100, the slower side of common. */
+const UNKNOWN_STEP_TIME = measuredStepTime('llama-3.1-8b', 'A100-80G-SXM', 1)!.coefficients;
+
+const LOOK_EVERY_MS = 1000;
+
+/** @param version rises with each change of the file. @throws invalid-input that names the field */
+export function parseGatewayFile(text: string, where: string, version: number): RoutingView {
+  let document: unknown;
+  try {
+    document = parse(text);
+  } catch (error) {
+    const issue = { field: '', given: messageOf(error).split('\n')[0] ?? '', allowed: 'YAML or JSON' };
+    throw new UellmError({ kind: 'invalid-input', what: where, issues: [issue] });
+  }
+  const file = parseInput(gatewayFileSchema, document, where);
+  const replicas = file.replicas.map(
+    (replica, index): RoutedReplica => ({
+      replicaId: replicaId(replica, index),
+      generation: 1,
+      deployment: replica.deployment ?? replica.model,
+      revision: replica.revision,
+      model: replica.model,
+      host: new URL(replica.endpoint).host,
+      engine: replica.engine,
+      endpoint: replica.endpoint.replace(/\/+$/, ''),
+      weight: replica.weight,
+      maxInFlight: replica.maxInFlight,
+      stepTime: replica.stepTime ?? knownStepTime(replica) ?? UNKNOWN_STEP_TIME,
+      kvCacheTokens: replica.kvCacheTokens,
+      simulated: replica.simulated,
+    }),
+  );
+  return { table: { version, replicas, policies: file.policies }, deployments: [] };
+}
+
+/** Reads the file once, so that a wrong one is refused at the start. @throws invalid-input */
+export async function fileRouting(path: string, logger: Logger): Promise<RoutingSource> {
+  const read = async (version: number) => parseGatewayFile(await readText(path), path, version);
+  let view = await read(1);
+  let seen = await modified(path);
+  let timer: NodeJS.Timeout | null = null;
+  return {
+    start(apply) {
+      apply(view);
+      timer = setInterval(async () => {
+        const now = await modified(path);
+        if (now === null || now === seen) return;
+        seen = now;
+        try {
+          view = await read(view.table.version + 1);
+          apply(view);
+          logger.info({ replicas: view.table.replicas.length }, 'the gateway file has changed and is in force');
+        } catch (error) {
+          logger.error({ error: messageOf(error) }, 'the gateway file has changed and is not valid: the last valid one stays in force');
+        }
+      }, LOOK_EVERY_MS);
+      timer.unref();
+    },
+    async close() {
+      if (timer) clearInterval(timer);
+    },
+  };
+}
+
+function replicaId(replica: z.output<typeof fileReplicaSchema>, index: number): string {
+  return replica.id ?? `${replica.deployment ?? replica.model}-${index + 1}`;
+}
+
+function knownStepTime({ model, accelerator, tensorParallel }: z.output<typeof fileReplicaSchema>): RoutedReplica['stepTime'] | undefined {
+  return accelerator === undefined ? undefined : measuredStepTime(model, accelerator, tensorParallel)?.coefficients;
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    const issue = { field: '', given: messageOf(error), allowed: 'a file that can be read' };
+    throw new UellmError({ kind: 'invalid-input', what: path, issues: [issue] }, { cause: error });
+  }
+}
+
+/** What changes with every edit; null while the file is away. */
+async function modified(path: string): Promise<string | null> {
+  const found = await stat(path).catch(() => null);
+  return found && `${found.mtimeMs}-${found.size}-${found.ino}`;
+}

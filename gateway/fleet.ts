@@ -1,0 +1,153 @@
+/**
+ * The replicas that this gateway knows, and what it has open on each. A new table is applied in one synchronous step: from then on nothing
+ * is sent to a replica that it does not have, which is what the lease then acknowledges. Streams that run there go on to their end.
+ */
+import type { RoutedReplica, RoutingTable } from '../core/domain/routing.ts';
+import { decodeStepMs } from '../core/domain/step-time.ts';
+import { TYPICAL_DECODE_MS_PER_TOKEN } from '../core/scheduler/deadlines.ts';
+import type { QueuedRequest } from '../core/scheduler/types.ts';
+import { LiveReplica, Reservation } from './replica.ts';
+import { Upstream, type UpstreamOptions } from './upstream.ts';
+
+export interface FleetEvents {
+  /** Something may be released: a request ended, or a replica came or came back. */
+  onRoom(deployment: string): void;
+  /** The last request ended on a replica that is no longer routed. */
+  onDrained(): void;
+  onHealth(replica: LiveReplica, reason: string): void;
+  /** A row whose endpoint is no URL: it is left out, the rest of the table holds. */
+  onUnusable(row: RoutedReplica): void;
+}
+
+/** How long the counts of a replica that is gone are still told: longer than any drain looks at them. */
+const REMEMBER_MS = 15 * 60_000;
+/** A batch that an engine is typically found with, for deadlines that depend on decode time. */
+const TYPICAL_BATCH = { sequences: 32, contextTokens: 32 * 1500 };
+
+export class Fleet {
+  readonly #replicas = new Map<string, LiveReplica>();
+  readonly #eligible = new Map<string, readonly LiveReplica[]>();
+  readonly #decodeMsPerToken = new Map<string, number>();
+  readonly #options: UpstreamOptions;
+  readonly #events: FleetEvents;
+
+  constructor(options: UpstreamOptions, events: FleetEvents) {
+    this.#options = options;
+    this.#events = events;
+  }
+
+  apply(table: RoutingTable, nowMs: number): void {
+    const usable = table.replicas.filter((row) => URL.canParse(row.endpoint));
+    const present = new Set(usable.map((row) => row.replicaId));
+    for (const replica of this.#replicas.values()) {
+      if (!present.has(replica.id)) this.#unroute(replica, nowMs);
+    }
+    for (const row of usable) this.#route(row);
+    for (const row of table.replicas) if (!present.has(row.replicaId)) this.#events.onUnusable(row);
+    this.#reindex();
+    for (const deployment of [...this.#eligible.keys()]) this.#events.onRoom(deployment);
+  }
+
+  /** Replicas of a deployment that requests may be sent to now. */
+  eligible(deployment: string): readonly LiveReplica[] {
+    return this.#eligible.get(deployment) ?? [];
+  }
+
+  /** Opens a request on a replica. @throws when the replica may not be sent to: the table has changed since it was chosen */
+  open(replica: LiveReplica, request: QueuedRequest): Reservation {
+    if (!replica.eligible) throw new Error(`replica ${replica.id} is not routed`);
+    return new Reservation(replica, request, (r) => {
+      if (r.eligible) this.#events.onRoom(r.deployment);
+      else if (!r.routed && r.running.size === 0) this.#events.onDrained();
+    });
+  }
+
+  /** It has answered at this upstream. */
+  markHealthy(replica: LiveReplica, upstream: Upstream): void {
+    if (replica.upstream !== upstream) return;
+    replica.failures = 0;
+    if (replica.healthy) return;
+    replica.healthy = true;
+    this.#reindex();
+    this.#events.onHealth(replica, 'answers again');
+    this.#events.onRoom(replica.deployment);
+  }
+
+  /** Sends nothing there until it answers again. What an earlier engine of the replica did says nothing of the present one. */
+  eject(replica: LiveReplica, upstream: Upstream, reason: string): void {
+    if (!replica.healthy || replica.upstream !== upstream) return;
+    replica.healthy = false;
+    this.#reindex();
+    this.#events.onHealth(replica, reason);
+  }
+
+  /** Replicas in the table, in its order. */
+  routed(): LiveReplica[] {
+    return [...this.#replicas.values()].filter((r) => r.routed);
+  }
+
+  /** For the lease, of every replica that is remembered: requests open on it, and requests that have ended on it. */
+  counts(): { inFlight: Record<string, number>; finished: Record<string, number> } {
+    const inFlight: Record<string, number> = {};
+    const finished: Record<string, number> = {};
+    for (const replica of this.#replicas.values()) {
+      inFlight[replica.id] = replica.running.size;
+      finished[replica.id] = replica.finished;
+    }
+    return { inFlight, finished };
+  }
+
+  /** What a token takes on this deployment's engines in a typical batch: the mean over its replicas. */
+  decodeMsPerToken(deployment: string): number {
+    let ms = this.#decodeMsPerToken.get(deployment);
+    if (ms === undefined) {
+      const steps = this.eligible(deployment).map((r) => decodeStepMs(r.stepTime, TYPICAL_BATCH.sequences, TYPICAL_BATCH.contextTokens));
+      ms = steps.length === 0 ? TYPICAL_DECODE_MS_PER_TOKEN : steps.reduce((a, b) => a + b) / steps.length;
+      this.#decodeMsPerToken.set(deployment, ms);
+    }
+    return ms;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#replicas.values()].map((r) => r.upstream.destroy()));
+  }
+
+  #route(row: RoutedReplica): void {
+    const known = this.#replicas.get(row.replicaId);
+    if (!known) {
+      this.#replicas.set(row.replicaId, new LiveReplica(row, new Upstream(row.endpoint, this.#options)));
+      return;
+    }
+    // Another generation is another engine, even at the same address; a closed upstream takes no more calls.
+    if (!known.routed || known.row.generation !== row.generation || known.row.endpoint !== row.endpoint) {
+      if (known.routed) void known.upstream.close();
+      known.upstream = new Upstream(row.endpoint, this.#options);
+      known.healthy = true;
+      known.failures = 0;
+      known.engine = null;
+    }
+    known.row = row;
+    known.routed = true;
+  }
+
+  #unroute(replica: LiveReplica, nowMs: number): void {
+    if (replica.routed) {
+      replica.routed = false;
+      replica.unroutedMs = nowMs;
+      void replica.upstream.close();
+    } else if (replica.running.size === 0 && nowMs - replica.unroutedMs > REMEMBER_MS) {
+      this.#replicas.delete(replica.id);
+    }
+  }
+
+  #reindex(): void {
+    this.#eligible.clear();
+    this.#decodeMsPerToken.clear();
+    for (const replica of this.#replicas.values()) {
+      if (!replica.eligible) continue;
+      const siblings = this.#eligible.get(replica.deployment) as LiveReplica[] | undefined;
+      if (siblings) siblings.push(replica);
+      else this.#eligible.set(replica.deployment, [replica]);
+    }
+  }
+}

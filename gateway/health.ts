@@ -1,0 +1,44 @@
+/**
+ * Asks every replica for its metrics a few times a second. Two questions in a row without an answer eject it until it answers again; an
+ * engine that is sending tokens is well, however late its metrics are.
+ */
+import { messageOf } from '../core/domain/errors.ts';
+import type { Fleet } from './fleet.ts';
+import type { LiveReplica } from './replica.ts';
+import { readEngineLoad } from './scrape.ts';
+
+const FAILURES_TO_EJECT = 2;
+
+export interface HealthOptions {
+  intervalMs: number;
+  timeoutMs: number;
+}
+
+/** Returns how to stop. */
+export function watchHealth(fleet: Fleet, { intervalMs, timeoutMs }: HealthOptions): () => void {
+  const asking = new Set<LiveReplica>();
+  const timer = setInterval(() => {
+    for (const replica of fleet.routed()) {
+      if (asking.has(replica)) continue;
+      asking.add(replica);
+      void ask(fleet, replica, timeoutMs).finally(() => asking.delete(replica));
+    }
+  }, intervalMs);
+  timer.unref();
+  return () => clearInterval(timer);
+}
+
+async function ask(fleet: Fleet, replica: LiveReplica, timeoutMs: number): Promise<void> {
+  const { upstream } = replica;
+  const askedMs = performance.now();
+  try {
+    const text = await upstream.read('/metrics', timeoutMs);
+    if (text !== null && replica.upstream === upstream) replica.engine = readEngineLoad(text);
+    fleet.markHealthy(replica, upstream);
+  } catch (error) {
+    if (replica.upstream !== upstream || replica.lastHeardMs > askedMs) return;
+    replica.failures += 1;
+    if (replica.failures >= FAILURES_TO_EJECT)
+      fleet.eject(replica, upstream, `its metrics did not answer ${replica.failures} times: ${messageOf(error)}`);
+  }
+}

@@ -1,0 +1,130 @@
+import { describe, expect, it } from 'vitest';
+import { RequestError } from './errors.ts';
+import { forwardedBody, readRequest } from './request.ts';
+
+const read = (body: unknown, endpoint: 'chat' | 'completion' = 'completion') =>
+  readRequest(endpoint, Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)));
+
+function refusal(body: unknown, endpoint: 'chat' | 'completion' = 'completion') {
+  try {
+    read(body, endpoint);
+  } catch (error) {
+    if (error instanceof RequestError) return error.error;
+    throw error;
+  }
+  throw new Error('was accepted');
+}
+
+describe('reading a request', () => {
+  it('takes what it needs of a chat completion', () => {
+    const request = read(
+      {
+        model: 'm',
+        stream: true,
+        stream_options: { include_usage: true },
+        max_completion_tokens: 50,
+        max_tokens: 9,
+        n: 2,
+        messages: [
+          { role: 'system', content: 'abc' },
+          {
+            role: 'user',
+            content: [
+              { type: 'text', text: 'defg' },
+              { type: 'image_url', image_url: { url: 'data:xxxxxxxx' } },
+            ],
+          },
+        ],
+        unknown: { passes: true },
+      },
+      'chat',
+    );
+    expect(request).toMatchObject({
+      model: 'm',
+      streamed: true,
+      wantsUsage: true,
+      maxTokens: 50,
+      choices: 2,
+      prompt: { characters: 7, tokens: 0 },
+    });
+  });
+
+  it.each([
+    ['a text', 'hello', { characters: 5, tokens: 0 }],
+    ['texts', ['ab', 'cde'], { characters: 5, tokens: 0 }],
+    ['token ids', [1, 2, 3], { characters: 0, tokens: 3 }],
+    ['lists of token ids', [[1, 2], [3]], { characters: 0, tokens: 3 }],
+    ['nothing', undefined, { characters: 0, tokens: 0 }],
+  ])('sizes a prompt of %s', (_, prompt, size) => {
+    expect(read({ model: 'm', prompt }).prompt).toEqual(size);
+  });
+
+  it("knows the API's own limit of completions", () => {
+    expect(read({ model: 'm', prompt: 'x' }).maxTokens).toBe(16);
+    expect(read({ model: 'm', messages: [] }, 'chat').maxTokens).toBeNull();
+  });
+
+  it.each([
+    ['{"model": ', 'malformed_json'],
+    ['', 'malformed_json'],
+    ['[1]', 'malformed_json'],
+    ['null', 'malformed_json'],
+    ['\ufeff{}', 'malformed_json'],
+  ])('refuses %j as malformed', (body, code) => {
+    expect(refusal(body)).toMatchObject({ status: 400, type: 'invalid_request_error', code });
+  });
+
+  it('never repeats the prompt of a malformed body', () => {
+    expect(refusal('{"prompt": "my secret diary" oops').message).not.toContain('secret');
+  });
+
+  it.each([
+    [{ prompt: 'x' }, 'model', 'nothing'],
+    [{ model: 7, prompt: 'x' }, 'model', '7'],
+    [{ model: 'm', prompt: 7 }, 'prompt', '7'],
+    [{ model: 'm', prompt: [1, 'a'] }, 'prompt', '[1,"a"]'],
+    [{ model: 'm', prompt: 'x', stream: 'yes' }, 'stream', '"yes"'],
+    [{ model: 'm', prompt: 'x', stream_options: [] }, 'stream_options', '[]'],
+    [{ model: 'm', prompt: 'x', max_tokens: -1 }, 'max_tokens', '-1'],
+    [{ model: 'm', prompt: 'x', max_tokens: 1.5 }, 'max_tokens', '1.5'],
+    [{ model: 'm', prompt: 'x', n: 0 }, 'n', '0'],
+  ])('names the field of %j', (body, param, given) => {
+    const error = refusal(body);
+    expect(error).toMatchObject({ status: 400, code: 'invalid_value', param });
+    expect(error.message).toContain(`got ${given}, allowed is`);
+  });
+
+  it('refuses a chat without messages', () => {
+    expect(refusal({ model: 'm' }, 'chat').param).toBe('messages');
+    expect(refusal({ model: 'm', messages: ['hi'] }, 'chat').param).toBe('messages');
+  });
+
+  it('survives deep nesting', () => {
+    const depth = 200_000;
+    expect(read(`{"model":"m","prompt":"x","deep":${'['.repeat(depth)}${']'.repeat(depth)}}`).model).toBe('m');
+  });
+});
+
+describe('the forwarded body', () => {
+  it('is the very same buffer when there is nothing to add', () => {
+    const request = read({ model: 'm', prompt: 'x' });
+    expect(forwardedBody(request, 'vllm', 0)).toBe(request.body);
+    const streamed = read({ model: 'm', prompt: 'x', stream: true, stream_options: { include_usage: true } });
+    expect(forwardedBody(streamed, 'triton', 100)).toBe(streamed.body);
+  });
+
+  it.each([
+    ['{"model":"m","stream":true}', 0, '{"model":"m","stream":true,"stream_options":{"include_usage":true}}'],
+    [
+      '{"model":"m", "stream":true, "stream_options": {"include_usage":false,"x":1}}',
+      0,
+      '{"model":"m", "stream":true, "stream_options": {"include_usage":true,"x":1}}',
+    ],
+    ['{"stream_options":null,"model":"m","stream":true}', 0, '{"stream_options":{"include_usage":true},"model":"m","stream":true}'],
+    ['{"model":"m"}', 100, '{"model":"m","priority":-100}'],
+    ['{"model":"m","priority":-999}', -10, '{"model":"m","priority":10}'],
+    ['{"model":"m","priority":-999}', 0, '{"model":"m","priority":0}'],
+  ])('of %s at priority %d', (body, priority, expected) => {
+    expect(forwardedBody(read(body), 'vllm', priority).toString()).toBe(expected);
+  });
+});

@@ -1,0 +1,144 @@
+/**
+ * What the gateway reads of a request's body, and the body that it forwards. Everything that is not named here passes untouched. All
+ * knowledge of the body is in this file, so that a scanner of the top-level keys can take the parser's place.
+ */
+import type { EngineKind } from '../core/domain/deployment.ts';
+import { messageOf } from '../core/domain/errors.ts';
+import { invalidField, malformedJson, RequestError } from './errors.ts';
+import { type Change, spliceObject } from './json-splice.ts';
+
+export type Endpoint = 'chat' | 'completion';
+
+export const ENDPOINT_PATHS: Readonly<Record<string, Endpoint>> = {
+  '/v1/chat/completions': 'chat',
+  '/v1/completions': 'completion',
+};
+
+export interface CompletionRequest {
+  endpoint: Endpoint;
+  body: Buffer;
+  model: string;
+  streamed: boolean;
+  /** The client asked for the usage chunk at the end of its stream. */
+  wantsUsage: boolean;
+  /** Limit of the output, tokens; null where the client set none and the API has none by itself. */
+  maxTokens: number | null;
+  /** Answers asked for. */
+  choices: number;
+  prompt: PromptSize;
+  /** Keys that we may have to change, as they came; absent ones are undefined. */
+  given: { streamOptions: Record<string, unknown> | null | undefined; priority: unknown };
+}
+
+/** Length of the prompt: of text only its characters are known before the engine has tokenized it. */
+export interface PromptSize {
+  characters: number;
+  tokens: number;
+}
+
+/** OpenAI's own limit for completions that set none; chat has none. */
+const DEFAULT_COMPLETION_TOKENS = 16;
+
+/** @throws RequestError 400 for what is not a JSON object or has a field of the wrong type */
+export function readRequest(endpoint: Endpoint, body: Buffer): CompletionRequest {
+  const object = parseObject(body);
+  const field = <T>(name: string, is: (value: unknown) => value is T, allowed: string): T => {
+    const value = object[name];
+    if (!is(value)) throw new RequestError(invalidField(name, value, allowed));
+    return value;
+  };
+  const model = field('model', isModelName, 'the name of a served model');
+  const streamed = field('stream', optional(isBoolean), 'true or false') ?? false;
+  const streamOptions = field('stream_options', optional(isObject), 'an object');
+  const choices = field('n', optional(isPositive), 'a whole number of at least 1') ?? 1;
+  const maxTokens = field('max_tokens', optional(isCount), 'a whole number of at least 0');
+  const completionLimit = field('max_completion_tokens', optional(isCount), 'a whole number of at least 0');
+  const shared = {
+    body,
+    model,
+    streamed,
+    wantsUsage: streamOptions?.include_usage === true,
+    choices,
+    given: { streamOptions, priority: object.priority },
+  };
+  if (endpoint === 'chat') {
+    const messages = field('messages', isMessages, 'a list of messages, each an object with a role');
+    return { ...shared, endpoint, maxTokens: completionLimit ?? maxTokens ?? null, prompt: sizeOfMessages(messages) };
+  }
+  const prompt = field('prompt', optional(isPrompt), 'a string, a list of strings, or a list of token ids');
+  return { ...shared, endpoint, maxTokens: maxTokens ?? DEFAULT_COMPLETION_TOKENS, prompt: sizeOfPrompt(prompt ?? '') };
+}
+
+/**
+ * The bytes for an engine: those of the client, with the usage option where the stream would not tell its tokens, and with the priority of
+ * its policy for engines that know one (vLLM's is inverted: lower goes first).
+ */
+export function forwardedBody(request: CompletionRequest, engine: EngineKind, priority: number): Buffer {
+  const changes: Change[] = [];
+  const { streamOptions, priority: givenPriority } = request.given;
+  if (request.streamed && !request.wantsUsage) {
+    const value = JSON.stringify({ ...streamOptions, include_usage: true });
+    changes.push({ key: 'stream_options', value, present: streamOptions !== undefined });
+  }
+  if (engine !== 'triton' && (priority !== 0 || givenPriority !== undefined)) {
+    changes.push({ key: 'priority', value: String(-priority || 0), present: givenPriority !== undefined });
+  }
+  return spliceObject(request.body, changes);
+}
+
+function parseObject(body: Buffer): Record<string, unknown> {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(body.toString('utf8'));
+  } catch (error) {
+    throw new RequestError(malformedJson(parseFailure(messageOf(error))));
+  }
+  if (!isObject(parsed)) throw new RequestError(malformedJson(`it is ${Array.isArray(parsed) ? 'a list' : `a ${typeof parsed}`}`));
+  return parsed;
+}
+
+/** Where it broke, never what stood there: parsers quote the text around an error, and that may be the prompt. */
+function parseFailure(message: string): string {
+  if (/end of JSON/.test(message)) return 'it ends too early';
+  const position = /at position \d+/.exec(message)?.[0];
+  return position ? `it does not parse ${position}` : 'it does not parse';
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isBoolean = (value: unknown): value is boolean => typeof value === 'boolean';
+const isCount = (value: unknown): value is number => Number.isInteger(value) && (value as number) >= 0;
+const isPositive = (value: unknown): value is number => Number.isInteger(value) && (value as number) >= 1;
+const isModelName = (value: unknown): value is string => typeof value === 'string' && value.length > 0;
+const isMessages = (value: unknown): value is Record<string, unknown>[] => Array.isArray(value) && value.every(isObject);
+
+type Prompt = string | readonly (string | number | readonly number[])[];
+function isPrompt(value: unknown): value is Prompt {
+  if (typeof value === 'string') return true;
+  if (!Array.isArray(value)) return false;
+  return isTokens(value) || value.every((item) => typeof item === 'string') || value.every((item) => Array.isArray(item) && isTokens(item));
+}
+const isTokens = (value: readonly unknown[]): value is number[] => value.every((item) => typeof item === 'number');
+
+function optional<T>(is: (value: unknown) => value is T): (value: unknown) => value is T | null | undefined {
+  return (value): value is T | null | undefined => value === undefined || value === null || is(value);
+}
+
+function sizeOfMessages(messages: readonly Record<string, unknown>[]): PromptSize {
+  let characters = 0;
+  for (const { content } of messages) {
+    if (typeof content === 'string') characters += content.length;
+    else if (Array.isArray(content))
+      for (const part of content) if (isObject(part) && typeof part.text === 'string') characters += part.text.length;
+  }
+  return { characters, tokens: 0 };
+}
+
+function sizeOfPrompt(prompt: Prompt): PromptSize {
+  const size: PromptSize = { characters: 0, tokens: 0 };
+  if (typeof prompt === 'string') return { ...size, characters: prompt.length };
+  for (const item of prompt) {
+    if (typeof item === 'string') size.characters += item.length;
+    else size.tokens += typeof item === 'number' ? 1 : item.length;
+  }
+  return size;
+}
