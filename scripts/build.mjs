@@ -81,16 +81,55 @@ async function buildDashboard(target) {
   await build({ root: join(root, 'web'), logLevel: 'warn', build: { outDir: join(target, 'web'), emptyOutDir: true } });
 }
 
+/** One build at a time: others wait, and then find that there is nothing left to do. */
+async function withLock(work) {
+  const lock = join(root, '.cache', 'build.lock');
+  mkdirSync(dirname(lock), { recursive: true });
+  for (;;) {
+    try {
+      writeFileSync(lock, String(process.pid), { flag: 'wx' });
+      break;
+    } catch (error) {
+      if (error.code !== 'EEXIST') throw error;
+      if (!isAlive(lock)) rmSync(lock, { force: true });
+      else await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+  }
+  try {
+    await work();
+  } finally {
+    rmSync(lock, { force: true });
+  }
+}
+
+function isAlive(lock) {
+  try {
+    process.kill(Number(readFileSync(lock, 'utf8')), 0);
+    return true;
+  } catch (error) {
+    return error.code === 'EPERM';
+  }
+}
+
+const isUpToDate = (digest) => existsSync(stampFile) && readFileSync(stampFile, 'utf8') === digest;
+
 async function main() {
   const digest = inputsDigest();
-  if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === digest) return;
+  if (!isUpToDate(digest)) await withLock(() => build(digest));
+}
+
+async function build(digest) {
+  if (isUpToDate(digest)) return;
   const started = Date.now();
-  const target = join(root, '.cache', `build-${process.pid}`);
+  // What an interrupted build left goes as well: nobody else builds now.
+  const target = join(root, '.cache', 'build');
+  rmSync(target, { recursive: true, force: true });
   mkdirSync(target, { recursive: true });
   try {
     await Promise.all([compile(target), buildDashboard(target)]);
     writeFileSync(join(target, 'build-stamp'), digest);
     const previous = `${target}-previous`;
+    rmSync(previous, { recursive: true, force: true });
     if (existsSync(dist)) renameSync(dist, previous);
     renameSync(target, dist);
     rmSync(previous, { recursive: true, force: true });
