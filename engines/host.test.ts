@@ -258,6 +258,12 @@ describe('orphans', () => {
     expect(await refusal(successor.start(engineSpec({ generation: 0 })))).toBe('stale-generation');
   });
 
+  it('takes the generation from the state file where the fence was cut short', async () => {
+    await host.start(engineSpec({ generation: 3 }));
+    writeFileSync(join(hosts.directory, 'fences', 'demo-1.json'), '{"genera');
+    expect(await refusal(host.start(engineSpec({ generation: 2 })))).toBe('stale-generation');
+  });
+
   it('finds workers that outlived their leader although they hide their environment', async () => {
     const state = await host.start(engineSpec({ args: { mode: 'with-child' } }));
     await untilReady(host, 'demo-1');

@@ -4,8 +4,9 @@ import { type HostContext, isLive } from './host-context.ts';
 import { findMarkedProcesses, type MarkedProcess } from './marked-processes.ts';
 import { endProcesses } from './process.ts';
 
-/** Nobody knows what they still serve; they get this long to finish it. */
+/** Nobody knows what they still serve; they get this long to finish it. Workers without their leader serve nobody. */
 const ORPHAN_GRACE_MS = 10_000;
+const LEADERLESS_GRACE_MS = 2000;
 
 /**
  * Ends this host's orphans, and returns when they are gone. Replicas that someone is working on at the moment are passed over.
@@ -37,5 +38,6 @@ async function endOrphans(host: HostContext, replicaId: string, processes: Marke
   if (orphans.length === 0) return;
   host.logger.warn({ replicaId, pids: orphans.map((p) => p.pid) }, 'ending engine processes that no state file owns');
   const leaders = orphans.filter((p) => p.leader);
-  await endProcesses(orphans, leaders.length > 0 ? leaders : orphans, ORPHAN_GRACE_MS);
+  if (leaders.length > 0) await endProcesses(orphans, leaders, ORPHAN_GRACE_MS);
+  else await endProcesses(orphans, orphans, LEADERLESS_GRACE_MS);
 }
