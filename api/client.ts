@@ -1,0 +1,145 @@
+/** The client of the admin API: its addresses as functions, its shapes as types. Knows nothing of servers; the CLI is built on it. */
+import { messageOf, UellmError } from '../core/domain/errors.ts';
+import type {
+  AuditResource,
+  CorrectionResource,
+  DeploymentResource,
+  Drain,
+  DrainStarted,
+  HostResource,
+  Info,
+  ListOf,
+  ModelResource,
+  ObservationResource,
+  PlanResource,
+  Problem,
+  Rebalance,
+  RebalanceStarted,
+  ReplicaResource,
+  RolloutAction,
+  RolloutResource,
+  RolloutStarted,
+  SloAttainmentItem,
+  SloPolicyResource,
+} from './schema/index.ts';
+
+/** What each collection holds. */
+export interface Collections {
+  hosts: HostResource;
+  models: ModelResource;
+  'slo-policies': SloPolicyResource;
+  deployments: DeploymentResource;
+  replicas: ReplicaResource;
+  plans: PlanResource;
+  rollouts: RolloutResource;
+  observations: ObservationResource;
+  corrections: CorrectionResource;
+  audit: AuditResource;
+}
+export type Collection = keyof Collections;
+export type DeclaredCollection = 'hosts' | 'models' | 'slo-policies' | 'deployments';
+
+/** What the API said when it declined. */
+export class ApiProblem extends Error {
+  override readonly name = 'ApiProblem';
+  readonly problem: Problem;
+  constructor(problem: Problem) {
+    super(problem.detail);
+    this.problem = problem;
+  }
+}
+
+export interface Versioned<T> {
+  object: T;
+  etag: string;
+}
+
+export interface ApiClientOptions {
+  /** Base URL, e.g. `http://127.0.0.1:8080`. */
+  url: string;
+  apiKey?: string | undefined;
+  fetch?: (url: string, init: RequestInit) => Promise<Response>;
+}
+
+/** Longer than anything the API itself waits for. */
+const TIMEOUT_MS = 30_000;
+
+type Query = Record<string, string | number | undefined>;
+
+export type ApiClient = ReturnType<typeof createApiClient>;
+
+/** Every function throws `ApiProblem` for what the API declines, and `unavailable` when it does not answer. */
+export function createApiClient({ url, apiKey, fetch = globalThis.fetch }: ApiClientOptions) {
+  const base = `${url.replace(/\/+$/, '')}/api/v1`;
+
+  async function call(method: string, path: string, options: { query?: Query; body?: unknown; ifMatch?: string } = {}): Promise<Response> {
+    const headers: Record<string, string> = { accept: 'application/json' };
+    if (apiKey) headers.authorization = `Bearer ${apiKey}`;
+    if (options.ifMatch) headers['if-match'] = options.ifMatch;
+    const init: RequestInit = { method, headers, signal: AbortSignal.timeout(TIMEOUT_MS) };
+    if (options.body !== undefined) {
+      headers['content-type'] = 'application/json';
+      init.body = JSON.stringify(options.body);
+    }
+    const response = await fetch(`${base}/${path}${queryText(options.query)}`, init).catch((error) => {
+      throw unreachable(url, error);
+    });
+    if (!response.ok) throw await declined(response, url);
+    return response;
+  }
+  const json = async <T>(method: string, path: string, options?: Parameters<typeof call>[2]) =>
+    (await (await call(method, path, options)).json()) as T;
+  const versioned = async <T>(response: Response): Promise<Versioned<T>> => ({
+    object: (await response.json()) as T,
+    etag: response.headers.get('etag') ?? '*',
+  });
+  const at = (...segments: string[]) => segments.map(encodeURIComponent).join('/');
+
+  return {
+    list: <C extends Collection>(collection: C, query?: Query) => json<ListOf<Collections[C]>>('GET', collection, { query: query ?? {} }),
+    get: <C extends Collection>(collection: C, name: string) => json<Collections[C]>('GET', at(collection, name)),
+    /** A declared object and its version; undefined where there is none of that name. */
+    async find<C extends DeclaredCollection>(collection: C, name: string): Promise<Versioned<Collections[C]> | undefined> {
+      try {
+        return await versioned(await call('GET', at(collection, name)));
+      } catch (error) {
+        if (error instanceof ApiProblem && error.problem.status === 404) return undefined;
+        throw error;
+      }
+    },
+    create: <C extends DeclaredCollection>(collection: C, object: unknown) => json<Collections[C]>('POST', collection, { body: object }),
+    replace: <C extends DeclaredCollection>(collection: C, name: string, object: unknown, ifMatch: string) =>
+      json<Collections[C]>('PUT', at(collection, name), { body: object, ifMatch }),
+    remove: (collection: DeclaredCollection, name: string) => call('DELETE', at(collection, name)).then(() => undefined),
+
+    startRollout: (deployment: string, revision?: number) =>
+      json<RolloutStarted>('POST', at('deployments', deployment, 'rollouts'), { body: revision === undefined ? {} : { revision } }),
+    actOnRollout: (id: string, action: RolloutAction, reason = '') =>
+      json<RolloutResource>('POST', at('rollouts', id, action), { body: { reason } }),
+    startDrain: (host: string) => json<DrainStarted>('POST', at('hosts', host, 'drain')),
+    drain: (host: string) => json<Drain>('GET', at('hosts', host, 'drain')),
+    uncordon: (host: string) => json<HostResource>('POST', at('hosts', host, 'uncordon')),
+    startRebalance: (dryRun: boolean) => json<RebalanceStarted>('POST', 'rebalances', { body: { dryRun } }),
+    rebalance: (workflowId: string) => json<Rebalance>('GET', at('rebalances', workflowId)),
+    sloAttainment: (windowSeconds: number) => json<ListOf<SloAttainmentItem>>('GET', 'slo-attainment', { query: { windowSeconds } }),
+    info: () => json<Info>('GET', 'info'),
+  };
+}
+
+function queryText(query: Query = {}): string {
+  const given = Object.entries(query).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)] as [string, string]]));
+  return given.length > 0 ? `?${new URLSearchParams(given)}` : '';
+}
+
+function unreachable(url: string, error: unknown): UellmError {
+  const cause = (error as { cause?: unknown }).cause ?? error;
+  const reason = `${messageOf(cause) || (cause as { code?: string }).code}; is it running ('npm start', or 'uellm up')? UELLM_API_URL says where it is`;
+  return new UellmError({ kind: 'unavailable', what: `the admin API at ${url}`, reason }, { cause: error });
+}
+
+async function declined(response: Response, url: string): Promise<Error> {
+  const isProblem = response.headers.get('content-type')?.startsWith('application/problem+json');
+  if (isProblem) return new ApiProblem((await response.json()) as Problem);
+  const reason = `it answers ${response.status} without saying why: is this a uellm API?`;
+  return new UellmError({ kind: 'unavailable', what: `the admin API at ${url}`, reason });
+}

@@ -1,0 +1,26 @@
+/** What every command that talks to an installation is given, and how it ends. */
+import { type ApiClient, createApiClient } from '../api/client.ts';
+import { failureOf } from './failure.ts';
+import type { Terminal } from './terminal.ts';
+
+const DEFAULT_URL = 'http://127.0.0.1:8080';
+
+export interface CommandContext {
+  terminal: Terminal;
+  client: ApiClient;
+}
+
+/** Makes a commander action of a command: what it throws is told on stderr and decides the exit code. */
+export function action<A extends unknown[]>(terminal: Terminal, run: (context: CommandContext, ...args: A) => Promise<void>) {
+  return async (...args: A): Promise<void> => {
+    try {
+      const url = terminal.env.UELLM_API_URL || DEFAULT_URL;
+      const client = createApiClient({ url, apiKey: terminal.env.UELLM_API_KEY || undefined, fetch: terminal.fetch });
+      await run({ terminal, client }, ...args);
+    } catch (error) {
+      const { text, exitCode } = failureOf(error);
+      terminal.err(text);
+      terminal.setExitCode(exitCode);
+    }
+  };
+}

@@ -1,0 +1,80 @@
+/** uellm apply -f FILE [--dry-run] */
+import { readFile } from 'node:fs/promises';
+import type { Command } from 'commander';
+import type { ApiClient } from '../../api/client.ts';
+import { messageOf, UellmError } from '../../core/domain/errors.ts';
+import type { DeclaredObject } from '../../core/domain/objects.ts';
+import { action, type CommandContext } from '../command.ts';
+import { diffLines } from '../diff.ts';
+import { parseDocuments } from '../documents.ts';
+import { COLLECTIONS } from '../kinds.ts';
+import { paint, toneOf } from '../output/colour.ts';
+import { type OutputOptions, print, withOutput } from '../output/print.ts';
+import type { Terminal } from '../terminal.ts';
+
+interface ApplyOptions extends OutputOptions {
+  file: string;
+  dryRun?: boolean;
+}
+
+interface Applied {
+  kind: string;
+  name: string;
+  action: 'created' | 'replaced' | 'unchanged';
+  diff: string[];
+}
+
+export function addApply(program: Command, terminal: Terminal): void {
+  withOutput(program.command('apply'))
+    .description('declare the objects of a file: create what is missing, replace what differs')
+    .requiredOption('-f, --file <file>', 'YAML or JSON, one or several documents; - reads standard input')
+    .option('--dry-run', 'show what would change, and change nothing')
+    .action(action(terminal, apply));
+}
+
+async function apply({ client, terminal }: CommandContext, options: ApplyOptions): Promise<void> {
+  const objects = parseDocuments(await read(options.file, terminal), options.file);
+  const items: Applied[] = [];
+  try {
+    for (const object of objects) items.push(await applyOne(client, object, options.dryRun === true));
+  } finally {
+    // What was done before one was refused stays done, and is told.
+    if (items.length > 0) print(terminal, options, { dryRun: options.dryRun === true, items }, () => text(terminal, items, options));
+  }
+}
+
+async function applyOne(client: ApiClient, { kind, spec }: DeclaredObject, dryRun: boolean): Promise<Applied> {
+  const { name } = spec;
+  const collection = COLLECTIONS[kind];
+  const found = await client.find(collection, name);
+  if (!found) {
+    if (!dryRun) await client.create(collection, spec);
+    return { kind, name, action: 'created', diff: diffLines({}, spec) };
+  }
+  const { status: _, ...present } = found.object;
+  const diff = diffLines(present, spec);
+  if (diff.length === 0) return { kind, name, action: 'unchanged', diff };
+  if (!dryRun) await client.replace(collection, name, spec, found.etag);
+  return { kind, name, action: 'replaced', diff };
+}
+
+function text({ colour }: Terminal, items: readonly Applied[], { dryRun }: ApplyOptions): string {
+  const lines = items.flatMap(({ kind, name, action: done, diff }) => [
+    `${kind} '${name}' ${dryRun && done !== 'unchanged' ? 'would be ' : ''}${paint(done, toneOf(done), colour)}`,
+    ...(dryRun ? diff.map((line) => `  ${line}`) : []),
+  ]);
+  const waiting = items.filter(({ kind, action: done }) => kind === 'Deployment' && done !== 'unchanged').map(({ name }) => name);
+  const hint =
+    dryRun || waiting.length === 0 ? [] : ['declared, not rolled out yet:', ...waiting.map((name) => `  uellm deploy ${name} --watch`)];
+  return [...lines, ...hint, ''].join('\n');
+}
+
+async function read(file: string, terminal: Terminal): Promise<string> {
+  if (file === '-') return terminal.stdin();
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    const issue = { field: '--file', given: JSON.stringify(file), allowed: `a file that can be read (${messageOf(error)})` };
+    throw new UellmError({ kind: 'invalid-input', what: 'the command', issues: [issue] });
+  }
+}

@@ -1,0 +1,20 @@
+/** uellm delete KIND NAME */
+import type { Command } from 'commander';
+import type { DeclaredCollection } from '../../api/client.ts';
+import { action } from '../command.ts';
+import { parseDeclaredKind, singular } from '../kinds.ts';
+import { type OutputOptions, print, withOutput } from '../output/print.ts';
+import type { Terminal } from '../terminal.ts';
+
+export function addDelete(program: Command, terminal: Terminal): void {
+  withOutput(program.command('delete'))
+    .description('delete an object that nothing uses any more')
+    .argument('<kind>', 'host, model, slo-policy or deployment', parseDeclaredKind)
+    .argument('<name>', 'its name')
+    .action(
+      action(terminal, async ({ client }, collection: DeclaredCollection, name: string, options: OutputOptions) => {
+        await client.remove(collection, name);
+        print(terminal, options, { kind: collection, name, action: 'deleted' }, () => `${singular(collection)} '${name}' deleted\n`);
+      }),
+    );
+}

@@ -1,0 +1,79 @@
+/** uellm drain HOST [--watch], uellm uncordon HOST */
+import type { Command } from 'commander';
+import { type ApiClient, ApiProblem } from '../../api/client.ts';
+import type { Drain } from '../../api/schema/index.ts';
+import { action, type CommandContext } from '../command.ts';
+import { receiptLines, refusalLine } from '../details.ts';
+import { CommandFailed } from '../failure.ts';
+import { paint, toneOf } from '../output/colour.ts';
+import { count } from '../output/figures.ts';
+import { createProgress, type Progress } from '../output/live.ts';
+import { type OutputOptions, print, withOutput } from '../output/print.ts';
+import type { Terminal } from '../terminal.ts';
+import { watch } from '../watch.ts';
+import type { WatchOptions } from './deploy.ts';
+
+export function addDrain(program: Command, terminal: Terminal): void {
+  withOutput(program.command('drain'))
+    .description('move everything off a host without dropping a request')
+    .argument('<host>', 'name of the host')
+    .option('--watch', 'show how it goes until the host is drained; exit 1 if it is blocked')
+    .action(action(terminal, drain));
+  withOutput(program.command('uncordon'))
+    .description('let a host take work again; a drain that is running is cancelled')
+    .argument('<host>', 'name of the host')
+    .action(
+      action(terminal, async ({ client }, host: string, options: OutputOptions) => {
+        const answer = await client.uncordon(host);
+        const cancelled =
+          answer.status.service === 'schedulable' ? 'takes work again' : 'takes work again as soon as its drain has stopped';
+        print(terminal, options, answer, () => `host '${host}' ${cancelled}\n`);
+      }),
+    );
+}
+
+async function drain({ client, terminal }: CommandContext, host: string, options: WatchOptions): Promise<void> {
+  if (!options.watch) {
+    const started = await client.startDrain(host);
+    print(terminal, options, started, () => `drain of ${host} started; follow it: uellm drain ${host} --watch\n`);
+    return;
+  }
+  const progress = createProgress(terminal, { resultOnly: options.output !== 'table' });
+  await startOrJoin(client, host, progress);
+  const ended = await followDrain(client, host, terminal, progress);
+  if (!ended.receipt)
+    throw new CommandFailed(
+      `drain of ${host} is ${ended.phase}: ${[ended.reason, ...ended.waiting.map(refusalLine)].filter(Boolean).join('; ')}`,
+    );
+  const { receipt } = ended;
+  print(terminal, options, receipt, () => `${receiptLines(receipt).join('\n')}\n`);
+}
+
+/** A drain that runs already is watched instead of started. */
+async function startOrJoin(client: ApiClient, host: string, progress: Progress): Promise<void> {
+  try {
+    await client.startDrain(host);
+  } catch (error) {
+    if (!(error instanceof ApiProblem) || error.problem.status !== 409) throw error;
+    const running = await client.drain(host).catch(() => undefined);
+    if (!running?.running) throw error;
+    progress.note(`${error.problem.detail}: watching it`);
+  }
+}
+
+function followDrain(client: ApiClient, host: string, terminal: Terminal, progress: Progress): Promise<Drain> {
+  const began = Date.now();
+  return watch(progress, async () => {
+    const now = await client.drain(host);
+    const seconds = ((Date.now() - began) / 1000).toFixed(1).padStart(6);
+    const left = now.remaining.length > 0 ? ` (${count(now.remaining.length, 'replica')} left)` : '';
+    const head = (colour: boolean) => `${paint(now.phase, toneOf(now.phase), colour)}: ${now.reason}${left}`;
+    const block = [
+      `${seconds} s  ${head(terminal.colour)}`,
+      ...now.remaining.map((id) => `          ${id}`),
+      ...now.waiting.map((w) => `          ${refusalLine(w)}`),
+    ];
+    progress.show(block, [head(false), ...now.waiting.map(refusalLine)].join('; '));
+    return now.running ? undefined : now;
+  });
+}

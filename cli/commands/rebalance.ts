@@ -1,0 +1,41 @@
+/** uellm rebalance [--dry-run] [--watch] */
+import type { Command } from 'commander';
+import type { Rebalance } from '../../api/schema/index.ts';
+import { action, type CommandContext } from '../command.ts';
+import { moveLine, refusalLine } from '../details.ts';
+import { CommandFailed } from '../failure.ts';
+import { createProgress } from '../output/live.ts';
+import { print, withOutput } from '../output/print.ts';
+import type { Terminal } from '../terminal.ts';
+import { watch } from '../watch.ts';
+import type { WatchOptions } from './deploy.ts';
+
+export function addRebalance(program: Command, terminal: Terminal): void {
+  withOutput(program.command('rebalance'))
+    .description('place replicas anew where that serves demand better or costs less')
+    .option('--dry-run', 'show what would move, and move nothing')
+    .option('--watch', 'wait until it is over')
+    .action(action(terminal, rebalance));
+}
+
+async function rebalance({ client, terminal }: CommandContext, options: WatchOptions & { dryRun?: boolean }): Promise<void> {
+  const started = await client.startRebalance(options.dryRun === true);
+  // A dry run is asked for its answer; moves take as long as they take.
+  if (!options.watch && !options.dryRun) {
+    print(terminal, options, started, () => `${started.workflowId} started; uellm get plans shows what it does\n`);
+    return;
+  }
+  const progress = createProgress(terminal, { resultOnly: options.output !== 'table' });
+  const ended = await watch(progress, async () => {
+    const now = await client.rebalance(started.workflowId);
+    return now.state === 'running' ? undefined : now;
+  });
+  if (ended.failure !== null) throw new CommandFailed(`${ended.workflowId} failed: ${ended.failure}`);
+  print(terminal, options, ended, () => resultText(ended));
+}
+
+function resultText({ result }: Rebalance): string {
+  if (!result) return 'nothing is known of its result\n';
+  const { places = [], retires = [], waiting = [] } = result.summary ?? {};
+  return [`${result.outcome}: ${result.reason}`, ...[...places, ...retires].map(moveLine), ...waiting.map(refusalLine), ''].join('\n');
+}

@@ -1,0 +1,45 @@
+/** What one object shows beneath its row. */
+
+import type { Collection, Collections } from '../api/client.ts';
+import type { DrainReceipt } from '../core/domain/drain.ts';
+import type { Move } from '../core/domain/plan.ts';
+import type { Refusal } from '../core/domain/refusal.ts';
+import type { RolloutStatus } from '../core/domain/rollout.ts';
+import { paint, toneOf } from './output/colour.ts';
+
+/** Lines beneath the row of one object; none for most kinds. */
+export function detailsOf<C extends Collection>(collection: C, item: Collections[C], colour: boolean): string[] {
+  if (collection === 'rollouts') return stageLines((item as Collections['rollouts']).status, colour);
+  if (collection !== 'plans') return [];
+  const { moves, report } = item as Collections['plans'];
+  return [...moves.map(moveLine), ...report.reasons.map((reason) => `because ${reason}`), ...report.waiting.map(refusalLine)];
+}
+
+/** One line for each stage that has begun. */
+export function stageLines({ stages }: RolloutStatus, colour: boolean): string[] {
+  return stages.map(({ stage, state, detail, startedAtMs, endedAtMs }) => {
+    const seconds = startedAtMs !== null && endedAtMs !== null ? `${((endedAtMs - startedAtMs) / 1000).toFixed(1)} s` : '';
+    return `${stage.padEnd(10)} ${paint(state.padEnd(8), toneOf(state), colour)} ${seconds.padStart(8)}  ${detail}`.trimEnd();
+  });
+}
+
+export function moveLine(move: Move): string {
+  if (move.kind === 'retire') return `retire ${move.replicaId} on ${move.host}: ${move.reason}`;
+  const where = `${move.host} ${move.acceleratorKind} [${move.accelerators.join(',')}]`;
+  return `place  ${move.replicaId} on ${where}${move.replaces ? ` instead of ${move.replaces}` : ''}: ${move.reason}`;
+}
+
+export function refusalLine({ kind, on, subject, message, nearest }: Refusal): string {
+  return `${kind} on ${on}, ${subject}: ${message}${nearest ? ` (${nearest})` : ''}`;
+}
+
+export function receiptLines(receipt: DrainReceipt): string[] {
+  const { host, moved, seconds, requestsFinished, requestsDropped } = receipt;
+  return [
+    `${host} is drained: ${moved.length} replicas left in ${seconds.toFixed(1)} s, ${requestsFinished} requests finished meanwhile, ${requestsDropped} dropped`,
+    ...moved.map(({ replicaId, replacedBy, toHost, seconds: took }) => {
+      const where = replacedBy ? `replaced by ${replacedBy} on ${toHost}` : 'not replaced';
+      return `  ${replicaId}: ${where}, ${took.toFixed(1)} s`;
+    }),
+  ];
+}

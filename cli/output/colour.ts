@@ -1,0 +1,19 @@
+/** Colours by meaning, for terminals that show them. */
+export type Tone = 'good' | 'busy' | 'bad' | 'dim' | 'bold';
+
+const CODES: Record<Tone, string> = { good: '32', busy: '33', bad: '31', dim: '2', bold: '1' };
+
+export function paint(text: string, tone: Tone | undefined, colour: boolean): string {
+  return colour && tone ? `\u001b[${CODES[tone]}m${text}\u001b[0m` : text;
+}
+
+const GOOD = ['ready', 'alive', 'succeeded', 'done', 'applied', 'drained', 'ok', 'completed', 'created'];
+const BAD = ['failed', 'lost', 'blocked', 'refused', 'rolled-back', 'unroutable', 'deleted'];
+const QUIET = ['stopped', 'pending', 'skipped', 'waiting', 'dry-run', 'cancelled', 'unchanged'];
+
+/** What a state means: all that is neither good, bad nor over is on its way. */
+export function toneOf(state: string): Tone {
+  if (GOOD.includes(state)) return 'good';
+  if (BAD.includes(state)) return 'bad';
+  return QUIET.includes(state) ? 'dim' : 'busy';
+}

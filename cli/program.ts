@@ -1,0 +1,26 @@
+/**
+ * The commands of `uellm` that talk to a running installation, by way of its admin API and nothing else. `commands/` has one file a
+ * command; `output/` tables, colours and progress. Results go to stdout, everything else to stderr. Exit codes: 0; 1 for a refusal or a
+ * failure; 2 for bad usage. `bin/` makes the program, adds the roles, and ends the process.
+ */
+import type { Command } from 'commander';
+import { addApply } from './commands/apply.ts';
+import { addDelete } from './commands/delete.ts';
+import { addDeploy } from './commands/deploy.ts';
+import { addDrain } from './commands/drain.ts';
+import { addGet } from './commands/get.ts';
+import { addRebalance } from './commands/rebalance.ts';
+import { addRollout } from './commands/rollout.ts';
+import { addTop } from './commands/top.ts';
+import { processTerminal, type Terminal } from './terminal.ts';
+
+export function addClientCommands(program: Command, terminal: Terminal = processTerminal()): void {
+  for (const add of [addApply, addGet, addDelete, addDeploy, addRollout, addDrain, addRebalance, addTop]) add(program, terminal);
+  program.addHelpText('after', ENVIRONMENT);
+}
+
+const ENVIRONMENT = `
+Environment of the commands that ask a running installation:
+  UELLM_API_URL   where its admin API is (http://127.0.0.1:8080)
+  UELLM_API_KEY   its key, where one is needed
+  NO_COLOR        no colours`;

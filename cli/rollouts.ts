@@ -1,0 +1,47 @@
+/** Finding and following rollouts. */
+import type { ApiClient } from '../api/client.ts';
+import { ApiProblem } from '../api/client.ts';
+import type { RolloutResource } from '../api/schema/index.ts';
+import { isTerminalPhase } from '../core/domain/rollout.ts';
+import { stageLines } from './details.ts';
+import { CommandFailed } from './failure.ts';
+import { paint, toneOf } from './output/colour.ts';
+import type { Progress } from './output/live.ts';
+import type { Terminal } from './terminal.ts';
+import { watch } from './watch.ts';
+
+/** The newest rollout of a deployment; or the rollout itself, where an id was given. */
+export async function newestRollout(client: ApiClient, name: string): Promise<RolloutResource> {
+  const { items } = await client.list('rollouts', { deployment: name, limit: 1 });
+  if (items[0]) return items[0];
+  try {
+    return await client.get('rollouts', name);
+  } catch (error) {
+    if (!(error instanceof ApiProblem) || error.problem.status !== 404) throw error;
+    await client.get('deployments', name); // it says so where there is no deployment either
+    throw new CommandFailed(`deployment '${name}' was never rolled out: uellm deploy ${name}`);
+  }
+}
+
+/** Shows a rollout until it is over. @throws CommandFailed unless it succeeded */
+export async function followRollout(client: ApiClient, id: string, terminal: Terminal, progress: Progress): Promise<RolloutResource> {
+  const rollout = await watch(progress, async () => {
+    const now = await client.get('rollouts', id);
+    progress.show(
+      [rolloutLine(now, terminal.colour), ...stageLines(now.status, terminal.colour).map((line) => `  ${line}`)],
+      rolloutLine(now, false),
+    );
+    return isTerminalPhase(now.status.phase) ? now : undefined;
+  });
+  return rollout;
+}
+
+export function rolloutLine({ id, status }: RolloutResource, colour: boolean): string {
+  return `${id}: ${paint(status.phase, toneOf(status.phase), colour)} at ${status.stage}: ${status.reason}`;
+}
+
+/** @throws CommandFailed for a rollout that ended otherwise than well */
+export function requireSuccess({ id, status }: RolloutResource): void {
+  if (status.phase === 'failed' || status.phase === 'rolled-back')
+    throw new CommandFailed(`rollout ${id} ${status.phase} at ${status.stage}: ${status.reason}`);
+}

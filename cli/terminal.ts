@@ -1,0 +1,40 @@
+/** Where a command writes, and what it knows of its surroundings. */
+export interface Terminal {
+  env: Readonly<Record<string, string | undefined>>;
+  /** Results. */
+  out(text: string): void;
+  /** Errors, hints and progress: never part of a result. */
+  err(text: string): void;
+  /** Is stdout a person's terminal? */
+  interactive: boolean;
+  /** Characters in a line; infinite where nobody looks. */
+  columns(): number;
+  colour: boolean;
+  stdin(): Promise<string>;
+  /** What the process is to end with, once it has nothing more to do. */
+  setExitCode(code: number): void;
+  fetch: typeof globalThis.fetch;
+}
+
+export function processTerminal(): Terminal {
+  const { env, stdout, stderr } = process;
+  const interactive = stdout.isTTY === true;
+  return {
+    env,
+    out: (text) => void stdout.write(text),
+    err: (text) => void stderr.write(text),
+    interactive,
+    columns: () => (interactive ? (stdout.columns ?? 80) : Number.POSITIVE_INFINITY),
+    // https://no-color.org: any value but the empty one.
+    colour: interactive && !env.NO_COLOR,
+    async stdin() {
+      const chunks: Buffer[] = [];
+      for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+      return Buffer.concat(chunks).toString('utf8');
+    },
+    setExitCode: (code) => {
+      process.exitCode = code;
+    },
+    fetch: globalThis.fetch,
+  };
+}

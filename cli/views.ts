@@ -1,0 +1,119 @@
+/** How each collection looks as a table: the columns, and a row for an object. */
+import type { Collection, Collections } from '../api/client.ts';
+import { toneOf } from './output/colour.ts';
+import { age, billions, count, ms, NONE, percent } from './output/figures.ts';
+import type { Row } from './output/table.ts';
+
+interface View<T> {
+  header: readonly string[];
+  row(object: T, now: number): Row;
+}
+
+const state = (text: string) => ({ text, tone: toneOf(text) });
+const list = (items: readonly (string | number)[]) => items.join(',') || NONE;
+
+export const VIEWS: { [C in Collection]: View<Collections[C]> } = {
+  hosts: {
+    header: ['NAME', 'ACCELERATORS', 'IN USE', 'REPLICAS', 'LIVENESS', 'SERVICE', 'ENGINES', 'REASON'],
+    row: ({ name, accelerators, simulated, external, status }) => [
+      name,
+      accelerators.map((group) => `${group.count} ${group.kind}`).join(', '),
+      `${status.accelerators.claimed}/${status.accelerators.total}`,
+      String(status.replicas),
+      external ? NONE : state(status.liveness),
+      status.service === 'schedulable' ? status.service : { text: status.service, tone: 'busy' },
+      simulated ? { text: 'SIMULATED', tone: 'busy' } : external ? 'external' : 'own',
+      status.reason,
+    ],
+  },
+  models: {
+    header: ['NAME', 'SOURCE', 'DTYPE', 'PARAMETERS', 'DEPLOYMENTS'],
+    row: ({ name, source, dtype, status }) => [
+      name,
+      source,
+      dtype,
+      status.shape ? billions(status.shape.parameters) : NONE,
+      list(status.deployments),
+    ],
+  },
+  'slo-policies': {
+    header: ['NAME', 'MODEL', 'TENANT', 'CLASS', 'TTFT', 'TPOT', 'E2E', 'ATTAINMENT', 'PRIORITY', 'VERSION'],
+    row: ({ name, match, targets, priority, status }) => [
+      ...[name, match.model, match.tenant, match.class, ms(targets.ttftMs), ms(targets.tpotMs), ms(targets.e2eMs)],
+      ...[percent(targets.attainment), String(priority), String(status.version)],
+    ],
+  },
+  deployments: {
+    header: ['NAME', 'MODEL', 'ENGINE', 'READY', 'WANTED', 'REVISION', 'ROLLOUT', 'NOTE'],
+    row: ({ name, model, engine, replicas, status }) => [
+      name,
+      model,
+      engine.kind,
+      `${status.replicas.ready}/${status.replicas.living}`,
+      `${replicas.min}-${replicas.max}`,
+      status.currentRevision === null ? NONE : String(status.currentRevision),
+      status.rollout ? state(status.rollout.phase) : NONE,
+      status.pendingChange ? `not rolled out yet: uellm deploy ${name}` : '',
+    ],
+  },
+  replicas: {
+    header: ['ID', 'DEPLOYMENT', 'REV', 'HOST', 'ACCELERATORS', 'STATE', 'WEIGHT', 'GEN', 'ENGINE', 'ENDPOINT', 'REASON'],
+    row: ({ id, deployment, revision, host, accelerators, engine, endpoint, generation, simulated, ...replica }) => [
+      ...[id, deployment, String(revision), host, `${replica.status.acceleratorKind} ${list(accelerators)}`],
+      state(replica.state),
+      ...[
+        String(replica.status.weight),
+        String(generation),
+        simulated && engine !== 'simulated' ? `${engine} (simulated)` : engine,
+        endpoint ?? NONE,
+      ],
+      replica.status.reason,
+    ],
+  },
+  plans: {
+    header: ['ID', 'PURPOSE', 'SUBJECT', 'STATE', 'MOVES', 'WAITING', 'AGE', 'SUMMARY'],
+    row: (plan, now) => [
+      ...[plan.id, plan.purpose, plan.subject],
+      state(plan.state),
+      ...[String(plan.moves.length), String(plan.report.waiting.length), age(plan.createdAt, now), plan.report.summary],
+    ],
+  },
+  rollouts: {
+    header: ['ID', 'DEPLOYMENT', 'REV', 'PHASE', 'STAGE', 'AGE', 'REASON'],
+    row: ({ id, deployment, revision, status, startedAt }, now) => [
+      ...[id, deployment, String(revision)],
+      state(status.phase),
+      ...[status.stage, age(startedAt, now), status.reason],
+    ],
+  },
+  observations: {
+    header: ['ID', 'AGE', 'DEPLOYMENT', 'CLASS', 'TENANT', 'OUTCOME', 'IN', 'OUT', 'PREDICTED', 'TTFT', 'TPOT', 'E2E', 'IN SLO'],
+    row: (o, now) => [
+      ...[String(o.id), age(o.acceptedAt, now), o.deployment, o.class, o.tenant],
+      state(o.outcome),
+      ...[
+        String(o.inputTokens),
+        String(o.outputTokens ?? NONE),
+        o.predictedOutputP50 === null ? NONE : String(Math.round(o.predictedOutputP50)),
+      ],
+      ...[ms(o.ttftMs), ms(o.tpotMs), ms(o.e2eMs)],
+      o.attained === null ? NONE : o.attained ? { text: 'yes', tone: 'good' } : { text: 'no', tone: 'bad' },
+    ],
+  },
+  corrections: {
+    header: ['ID', 'KIND', 'SUBJECT', 'ACTION', 'AGE', 'UNDONE'],
+    row: (c, now) => [String(c.id), c.kind, c.subject, c.action, age(c.createdAt, now), c.undoneAt ? age(c.undoneAt, now) : NONE],
+  },
+  audit: {
+    header: ['ID', 'AGE', 'ACTOR', 'ACTION', 'KIND', 'NAME'],
+    row: (entry, now) => [String(entry.id), age(entry.at, now), entry.actor, entry.action, entry.kind, entry.name],
+  },
+};
+
+/** `2 to place, 1 to retire`. */
+export function movesText(places: number, retires: number): string {
+  if (places + retires === 0) return 'nothing to move';
+  return [places > 0 && `${count(places, 'replica')} to place`, retires > 0 && `${count(retires, 'replica')} to retire`]
+    .filter(Boolean)
+    .join(', ');
+}
