@@ -9,7 +9,7 @@
 import type { Demand } from '../domain/deployment.ts';
 import type { SloTargets } from '../domain/slo-policy.ts';
 import { decodeStepMs, type StepTimeCoefficients, stepTimeMs } from '../domain/step-time.ts';
-import { logNormalQuantile, normalQuantile } from './quantiles.ts';
+import { logNormalPoints, logNormalQuantile, normalQuantile, type Point } from './distributions.ts';
 
 /** Mean lengths of the requests, tokens. */
 export type Lengths = Pick<Demand, 'inputTokens' | 'outputTokens'>;
@@ -19,7 +19,7 @@ export interface ReplicaSpeed {
   kvCacheTokens: number;
 }
 
-/** What requests see at some rate, at the quantile of the attainment that was asked for. */
+/** What requests see at some rate: a quantile of each. */
 export interface PredictedLatency {
   ttftMs: number;
   tpotMs: number;
@@ -54,8 +54,7 @@ const NEARLY_IDLE_PER_MS = 1e-9;
 
 /** The capacity of one replica for requests of these lengths under these targets. */
 export function replicaCapacity(speed: ReplicaSpeed, lengths: Lengths, targets: SloTargets | null): Capacity {
-  const attainment = targets?.attainment ?? DEFAULT_ATTAINMENT;
-  const at = (ratePerMs: number) => steadyState(speed, lengths, ratePerMs, attainment);
+  const at = (ratePerMs: number) => steadyState(speed, lengths, ratePerMs, quantileOf(targets));
   const unloaded = at(NEARLY_IDLE_PER_MS);
   const meetsSlo = meetsTargets(unloaded, targets);
   const holds = (ratePerMs: number) => {
@@ -65,6 +64,13 @@ export function replicaCapacity(speed: ReplicaSpeed, lengths: Lengths, targets: 
   };
   const { ttftMs, tpotMs, e2eMs } = unloaded;
   return { requestsPerSecond: 1000 * largestRate(holds, 1 / unloaded.serviceMs), meetsSlo, unloaded: { ttftMs, tpotMs, e2eMs } };
+}
+
+/** A request must meet all of its targets: what may miss is shared out between them. */
+function quantileOf(targets: SloTargets | null): number {
+  if (!targets) return DEFAULT_ATTAINMENT;
+  const named = [targets.ttftMs, targets.tpotMs, targets.e2eMs].filter((t) => t !== undefined).length;
+  return 1 - (1 - targets.attainment) / Math.max(1, named);
 }
 
 /** Does every target hold? */
@@ -91,69 +97,92 @@ const OVERLOADED: SteadyState = {
   e2eMs: Number.POSITIVE_INFINITY,
 };
 
-function steadyState({ stepTime, kvCacheTokens }: ReplicaSpeed, lengths: Lengths, rate: number, attainment: number): SteadyState {
+function steadyState({ stepTime, kvCacheTokens }: ReplicaSpeed, lengths: Lengths, rate: number, quantile: number): SteadyState {
   const { inputTokens, outputTokens } = lengths;
   const contextTokens = inputTokens + outputTokens / 2;
-  const tokenMs = settledTokenMs(stepTime, lengths, rate);
-  if (tokenMs === null) return OVERLOADED;
-  const batch = rate * outputTokens * tokenMs;
+  const prompts = logNormalPoints(inputTokens, INPUT_VARIATION);
+  const settled = settle(stepTime, lengths, prompts, rate);
+  if (settled === null) return OVERLOADED;
+  const { batch, tokenMs, decodeMs, prefillsMs } = settled;
   const kvSpread = Math.sqrt(batch) * contextTokens * Math.hypot(1, INPUT_VARIATION);
   if (batch * contextTokens + normalQuantile(KV_QUANTILE) * kvSpread > kvCacheTokens) return OVERLOADED;
 
-  const decodeMs = decodeStepMs(stepTime, batch, batch * contextTokens);
   const perSequenceMs = decodeStepMs(stepTime, batch + 1, (batch + 1) * contextTokens) - decodeMs;
-  const prefill = marginalPrefillMs(stepTime, inputTokens, batch, contextTokens);
-  const idle = 1 - rate * prefill;
-  const secondMoment = 1 + INPUT_VARIATION ** 2;
-
-  const interruptions = 2 * Math.sqrt((rate * tokenMs * prefill ** 2 * secondMoment) / outputTokens);
+  const idle = 1 - rate * mean(prompts, prefillsMs);
+  const interruptions = 2 * Math.sqrt((rate * tokenMs * mean(prompts, prefillsMs, 2)) / outputTokens);
   const tokenSpread = Math.hypot((perSequenceMs * Math.sqrt(batch)) / idle ** 2, interruptions / idle);
 
-  const serviceMs = prefill + (decodeMs * inputTokens) / CHUNK_TOKENS;
+  const servicesMs = prompts.map(({ value }, i) => prefillsMs[i]! + (decodeMs * value) / CHUNK_TOKENS);
+  const serviceMs = mean(prompts, servicesMs);
   const load = rate * serviceMs;
   if (load >= 1) return OVERLOADED;
-  const wait = (WAIT_FACTOR * rate * serviceMs ** 2 * secondMoment) / (2 * (1 - load));
-  const waitVariance = wait ** 2 + (WAIT_FACTOR ** 2 * rate * serviceMs ** 3 * secondMoment ** 3) / (3 * (1 - load));
-  // One's own prompt takes at least one whole step.
-  const ownMs = prefill + decodeMs * Math.max(1, inputTokens / CHUNK_TOKENS);
-  const firstMs = wait + ownMs;
-  const firstVariance = waitVariance + (ownMs * INPUT_VARIATION) ** 2;
+  const waitMs = (WAIT_FACTOR * rate * mean(prompts, servicesMs, 2)) / (2 * (1 - load));
+  const waitVariance = waitMs ** 2 + (WAIT_FACTOR ** 2 * rate * mean(prompts, servicesMs, 3)) / (3 * (1 - load));
+  // One's own prompt takes whole steps, the batch decoding beside it.
+  const ownsMs = prompts.map(({ value }, i) => prefillsMs[i]! + decodeMs * Math.ceil(value / CHUNK_TOKENS));
+  const ownMs = mean(prompts, ownsMs);
+  const firstMs = waitMs + ownMs;
+  const firstVariance = waitVariance + mean(prompts, ownsMs, 2) - ownMs ** 2;
   const restMs = outputTokens * tokenMs;
 
   return {
     load,
     serviceMs,
-    ttftMs: logNormalQuantile(attainment, firstMs, firstVariance),
-    tpotMs: tokenMs + normalQuantile(attainment) * tokenSpread,
-    e2eMs: logNormalQuantile(attainment, firstMs + restMs, firstVariance + (restMs * OUTPUT_VARIATION) ** 2),
+    ttftMs: logNormalQuantile(quantile, firstMs, firstVariance),
+    tpotMs: tokenMs + normalQuantile(quantile) * tokenSpread,
+    e2eMs: logNormalQuantile(quantile, firstMs + restMs, firstVariance + (restMs * OUTPUT_VARIATION) ** 2),
   };
 }
 
-/** Mean time between two tokens of a sequence once the batch has settled, ms; null where it grows beyond the engine's limits. */
-function settledTokenMs(stepTime: StepTimeCoefficients, { inputTokens, outputTokens }: Lengths, rate: number): number | null {
+interface SettledBatch {
+  /** Sequences that decode. */
+  batch: number;
+  /** Mean time between two tokens of a sequence. */
+  tokenMs: number;
+  /** A step without prefills. */
+  decodeMs: number;
+  /** How much longer steps take for each of the prompts. */
+  prefillsMs: number[];
+}
+
+/** The batch where as many sequences come as go; null where it grows beyond the engine's limits. */
+function settle(
+  c: StepTimeCoefficients,
+  { inputTokens, outputTokens }: Lengths,
+  prompts: readonly Point[],
+  rate: number,
+): SettledBatch | null {
   const contextTokens = inputTokens + outputTokens / 2;
-  let tokenMs = decodeStepMs(stepTime, 0, 0);
+  let tokenMs = decodeStepMs(c, 0, 0);
+  let before: { tokenMs: number; next: number } | null = null;
   for (;;) {
     const batch = rate * outputTokens * tokenMs;
-    const share = rate * marginalPrefillMs(stepTime, inputTokens, batch, contextTokens);
+    const decodeMs = decodeStepMs(c, batch, batch * contextTokens);
+    const prefillsMs = prompts.map(({ value }) => marginalPrefillMs(c, value, batch));
+    const share = rate * mean(prompts, prefillsMs);
     if (share > MAX_LOAD || batch + Math.sqrt(batch) > MAX_SEQUENCES) return null;
-    const next = decodeStepMs(stepTime, batch, batch * contextTokens) / (1 - share);
-    // It rises towards the least fixed point; a batch beyond the limit ends it otherwise.
-    if (next - tokenMs <= 1e-6 * tokenMs) return next;
-    tokenMs = next;
+    const next = decodeMs / (1 - share);
+    if (next - tokenMs <= 1e-4 * tokenMs) return { batch, tokenMs: next, decodeMs, prefillsMs };
+    // Next is convex in the present: a secant below the least fixed point does not pass it. With none, it leaves the limits.
+    const slope = before === null ? 0 : (next - before.next) / (tokenMs - before.tokenMs);
+    before = { tokenMs, next };
+    tokenMs += (next - tokenMs) / (slope < 0.99 ? 1 - slope : 1);
   }
 }
 
-/** How much longer steps take for one prompt, beside a batch that decodes, ms. */
-function marginalPrefillMs(c: StepTimeCoefficients, inputTokens: number, batch: number, contextTokens: number): number {
-  const decoding = { decodeSequences: batch, decodeContextTokens: batch * contextTokens };
-  const without = decodeStepMs(c, batch, batch * contextTokens);
-  let total = 0;
-  for (let done = 0; done < inputTokens; done += CHUNK_TOKENS) {
-    const end = Math.min(inputTokens, done + CHUNK_TOKENS);
-    total += stepTimeMs(c, { ...decoding, prefillTokens: end - done, prefillSquares: end ** 2 - done ** 2 }) - without;
-  }
-  return total;
+/** How much longer steps take for one prompt, beside a batch that decodes, ms. Chunks differ only in their attention, whose squares add up. */
+function marginalPrefillMs(c: StepTimeCoefficients, inputTokens: number, batch: number): number {
+  const without = decodeStepMs(c, batch, 0);
+  const chunkMs = (tokens: number) =>
+    stepTimeMs(c, { prefillTokens: tokens, prefillSquares: 0, decodeSequences: batch, decodeContextTokens: 0 }) - without;
+  const whole = Math.floor(inputTokens / CHUNK_TOKENS);
+  const rest = inputTokens - whole * CHUNK_TOKENS;
+  return (whole > 0 ? whole * chunkMs(CHUNK_TOKENS) : 0) + (rest > 0 ? chunkMs(rest) : 0) + c.rb * inputTokens ** 2;
+}
+
+/** Mean of a power of what belongs to each point. */
+function mean(points: readonly Point[], values: readonly number[], power = 1): number {
+  return points.reduce((sum, { weight }, i) => sum + weight * values[i]! ** power, 0);
 }
 
 /** The largest rate (per ms) up to `limit` that holds, by bisection to a thousandth of itself. */

@@ -54,9 +54,9 @@ describe('the demo fleet', () => {
       cost 0.00 USD/h -> 5.90 USD/h
 
       deploy llama-3.1-8b: places 2
-      + p2-1 llama-3.1-8b r1 on a100-1 [0]: 1 A100-80G-SXM for 1.89 USD/h serves 6.7 req/s within TTFT 500 ms, TPOT 50 ms for 95 %; step times measured
-      + p2-2 llama-3.1-8b r1 on l40s-1 [0]: 1 L40S for 1.55 USD/h serves 3.5 req/s within TTFT 500 ms, TPOT 50 ms for 95 %; step times measured
-      because llama-3.1-8b: 6.0 req/s wanted; 2 replicas of revision 1 can serve 10.3 req/s
+      + p2-1 llama-3.1-8b r1 on a100-1 [0]: 1 A100-80G-SXM for 1.89 USD/h serves 5.9 req/s within TTFT 500 ms, TPOT 50 ms for 90 %; step times measured
+      + p2-2 llama-3.1-8b r1 on l40s-1 [0]: 1 L40S for 1.55 USD/h serves 3.4 req/s within TTFT 500 ms, TPOT 50 ms for 90 %; step times measured
+      because llama-3.1-8b: 5.0 req/s wanted; 2 replicas of revision 1 can serve 9.3 req/s
       cost 5.90 USD/h -> 9.34 USD/h
 
       drain h100-1: places 1, retires 1

@@ -6,7 +6,7 @@ import { kvCacheTokens } from '../domain/memory.ts';
 import type { ModelShape } from '../domain/model-spec.ts';
 import { derivedStepTime, priorStepTime, type StepTimeProfile, type StepTimeSource } from '../domain/step-time.ts';
 import { type Capacity, INPUT_VARIATION, replicaCapacity } from './capacity.ts';
-import { logNormalQuantile } from './quantiles.ts';
+import { logNormalQuantile } from './distributions.ts';
 import type { DeploymentDemand, PlanInput } from './types.ts';
 
 export const TENSOR_PARALLEL_WIDTHS = [1, 2, 4, 8] as const;

@@ -24,7 +24,7 @@ export function App() {
         Skip to the fleet
       </a>
       <Header />
-      <main>{locked ? <KeyForm /> : <Page />}</main>
+      <main>{locked ? <KeyForm problem={error.message} /> : <Page />}</main>
       <NoticeBar />
     </>
   );
