@@ -32,6 +32,11 @@ program
   });
 
 program
+  .command('migrate')
+  .description('bring the database to the schema of this version')
+  .action(async () => (await import('./migrate.ts')).runMigrations(readEnvironment()));
+
+program
   .command('control')
   .description('run the worker that runs all workflows')
   .action(async () => (await import('./control.ts')).runControl(readEnvironment()));
