@@ -1,7 +1,7 @@
 /** The command `uellm`: its roles, which run here, and the commands that ask a running installation. */
 import { Command, CommanderError } from 'commander';
+import { failureOf } from '../cli/failure.ts';
 import { addClientCommands } from '../cli/program.ts';
-import { messageOf, UellmError } from '../core/domain/errors.ts';
 import { nameSchema } from '../core/domain/names.ts';
 import { parseInput } from '../core/domain/validate.ts';
 import { readEnvironment } from './environment.ts';
@@ -62,12 +62,11 @@ addClientCommands(program);
 try {
   await program.parseAsync();
 } catch (error) {
-  process.exitCode = exitCodeOf(error);
-}
-
-/** 2 for bad usage, 1 for everything else that did not work. */
-function exitCodeOf(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2; // it has said so itself
-  console.error(`uellm: ${messageOf(error)}`);
-  return error instanceof UellmError && error.detail.kind === 'invalid-input' ? 2 : 1;
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? 0 : 2; // it has said so itself
+  } else {
+    const { text, exitCode } = failureOf(error);
+    process.stderr.write(text);
+    process.exitCode = exitCode;
+  }
 }
