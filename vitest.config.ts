@@ -24,7 +24,7 @@ export default defineConfig({
       {
         test: {
           name: 'system',
-          include: inFolders(['activities', 'workflows', 'bin', 'test/system', 'test/replay']),
+          include: inFolders(['activities', 'workflows', 'bin', 'test/system', 'test/replay', 'test/browser']),
           globalSetup: './test/support/global-setup.ts',
           testTimeout: 60_000,
           hookTimeout: 60_000,
