@@ -1,0 +1,75 @@
+import { describe, expect, it } from 'vitest';
+import { runCli } from '../test/support/cli.ts';
+
+describe('usage', () => {
+  it.each([
+    [['get'], /missing required argument 'kind'/],
+    [['get', 'gpus'], /KIND is one of host, model, slo-policy, deployment, replica, plan, rollout, observation, correction, audit/],
+    [['delete', 'replica', 'x'], /KIND is one of host, model, slo-policy, deployment\./],
+    [['delete', 'host'], /missing required argument 'name'/],
+    [['get', 'hosts', '-o', 'xml'], /Allowed choices are table, json, yaml/],
+    [['get', 'hosts', '--limit', '0'], /A whole number from 1 to 1000/],
+    [['apply'], /required option '-f, --file <file>' not specified/],
+    [['rollout', 'undo', 'x'], /unknown command 'undo'/],
+    [['rollout', 'rollback', 'x', '--to', 'last'], /A revision is a whole number from 1/],
+    [['drain'], /missing required argument 'host'/],
+    [['drain', 'h1', '--nonsense'], /unknown option '--nonsense'/],
+    [['nonsense'], /unknown command 'nonsense'/],
+  ])('%j is bad usage', async (args, message) => {
+    const { exitCode, err, out } = await runCli(args);
+    expect([exitCode, out]).toEqual([2, '']);
+    expect(err).toMatch(message);
+    expect(err).toMatch(/^error: /);
+  });
+
+  it('is shown on request', async () => {
+    const { exitCode, out } = await runCli(['--help']);
+    expect(exitCode).toBe(0);
+    for (const command of ['apply', 'get', 'delete', 'deploy', 'rollout', 'drain', 'uncordon', 'rebalance', 'top'])
+      expect(out).toMatch(new RegExp(`^  ${command} `, 'm'));
+    expect(out).toContain('UELLM_API_URL');
+  });
+});
+
+describe('an installation that does not answer', () => {
+  it('is named, with how to start it', async () => {
+    const { exitCode, err, out } = await runCli(['get', 'hosts'], { env: { UELLM_API_URL: 'http://127.0.0.1:1234' } });
+    expect([exitCode, out]).toEqual([1, '']);
+    expect(err).toMatch(/^error: the admin API at http:\/\/127\.0\.0\.1:1234 is unavailable: connect ECONNREFUSED .*npm start/);
+  });
+});
+
+describe('apply', () => {
+  const apply = (stdin: string) => runCli(['apply', '-f', '-'], { stdin });
+  it('sends nothing of a file in which anything is wrong, and names all of it', async () => {
+    const { exitCode, err } = await apply(
+      'kind: SloPolicy\nname: a\ntargets: { ttftMs: -1 }\n---\nkind: Hosst\n---\nkind: Model\nname: m\nsource: x\n',
+    );
+    expect(exitCode).toBe(2);
+    expect(err.trim().split('\n')).toEqual([
+      'error: - is not valid',
+      "  document 1: SloPolicy 'a': targets.ttftMs: got -1, allowed is a number above 0",
+      '  document 2: kind: got "Hosst", allowed is one of Host, Model, SloPolicy, Deployment',
+      '  document 3: Model \'m\': source: got "x", allowed is hf://OWNER/NAME or file:///PATH',
+    ]);
+  });
+  it.each([
+    ['nothing', '', /got nothing, allowed is documents of kind Host/],
+    ['no YAML', 'kind: [', /line 1, column 8/],
+    ['a list', '- kind: Host', /document 1: kind: got nothing/],
+    [
+      'one name twice',
+      '{"kind":"Model","name":"m","source":"hf://a/b"}\n---\n{"kind":"Model","name":"m","source":"hf://a/c"}',
+      /Model 'm': got the same name twice/,
+    ],
+  ])('refuses %s', async (_, text, message) => {
+    const { exitCode, err } = await apply(text);
+    expect([exitCode, err]).toEqual([2, expect.stringMatching(message)]);
+  });
+  it('names a file that cannot be read', async () => {
+    expect(await runCli(['apply', '-f', '/nothing/here.yaml'])).toMatchObject({
+      exitCode: 2,
+      err: expect.stringMatching(/--file: got "\/nothing\/here.yaml".*ENOENT/),
+    });
+  });
+});

@@ -1,0 +1,236 @@
+/** The command line against the admin API: what a person types, what is printed where, and the exit code. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { endRollout } from '../../db/queries/rollouts.ts';
+import type { DrainStatus } from '../../workflows/messages.ts';
+import { createTestApi, RUNNING, type TestApi } from '../support/api.ts';
+import { type CliOptions, runCli } from '../support/cli.ts';
+import { aReplica } from '../support/rows.ts';
+
+let api: TestApi;
+beforeAll(async () => {
+  api = await createTestApi({ apiKeys: ['secret'] });
+});
+afterAll(() => api.close());
+
+const uellm = (line: string, options: CliOptions = {}) =>
+  runCli(line.split(' '), {
+    fetch: async (url, init) => api.app.request(url, init),
+    env: { UELLM_API_KEY: 'secret' },
+    ...options,
+  });
+const json = async (line: string) => {
+  const { out, err, exitCode } = await uellm(`${line} --json`);
+  expect([line, err, exitCode]).toEqual([line, '', 0]);
+  return JSON.parse(out);
+};
+
+const FILE = `
+kind: Deployment
+name: chat
+model: llama-3.1-8b
+engine: { kind: simulated }
+---
+kind: Host
+name: h1
+accelerators: [{ kind: h100, count: 4 }]
+simulated: true
+---
+kind: Model
+name: llama-3.1-8b
+source: hf://meta-llama/Llama-3.1-8B-Instruct
+---
+kind: SloPolicy
+name: chat-interactive
+match: { class: interactive }
+targets: { ttftMs: 500 }
+`;
+
+describe('declaring', () => {
+  it('shows what a file would do, does it, and does nothing the second time', async () => {
+    const dry = await uellm('apply -f - --dry-run', { stdin: FILE });
+    expect(dry.out).toContain('Host \'h1\' would be created\n  + name: "h1"\n  + accelerators[0].kind: "H100-SXM"');
+    expect((await json('get hosts')).items).toEqual([]);
+
+    const first = await uellm('apply -f -', { stdin: FILE });
+    expect(first).toMatchObject({ exitCode: 0, err: '' });
+    expect(first.out.split('\n').slice(0, 4)).toEqual([
+      "Host 'h1' created",
+      "Model 'llama-3.1-8b' created",
+      "SloPolicy 'chat-interactive' created",
+      "Deployment 'chat' created",
+    ]);
+    expect(first.out).toContain('uellm deploy chat --watch');
+    expect((await uellm('apply -f -', { stdin: FILE })).out.match(/unchanged/g)).toHaveLength(4);
+  });
+
+  it('replaces what differs, and shows the fields beforehand', async () => {
+    const changed = FILE.replace('500', '200');
+    expect((await uellm('apply -f - --dry-run', { stdin: changed })).out).toContain(
+      "SloPolicy 'chat-interactive' would be replaced\n  ~ targets.ttftMs: 500 -> 200",
+    );
+    expect((await uellm('apply -f -', { stdin: changed })).out).toContain("SloPolicy 'chat-interactive' replaced");
+    expect(await json('get policy chat-interactive')).toMatchObject({ targets: { ttftMs: 200 }, status: { version: 2 } });
+  });
+
+  it('tells what the API refuses, field by field, after what it took', async () => {
+    const stdin = 'kind: Model\nname: other\nsource: hf://a/b\n---\nkind: Deployment\nname: d\nmodel: nobody\nengine: { kind: vllm }';
+    const run = await uellm('apply -f -', { stdin });
+    expect(run).toMatchObject({ exitCode: 2, out: expect.stringContaining("Model 'other' created") });
+    expect(run.err).toBe('error: Deployment \'d\' is not valid\n  model: got "nobody", allowed is the name of a model that is declared\n');
+  });
+
+  it('writes YAML that it reads again', async () => {
+    const { out } = await uellm('get deployments -o yaml');
+    expect(parse(out)).toMatchObject({ kind: 'Deployment', name: 'chat', status: { version: 1 } });
+    expect((await uellm('apply -f -', { stdin: out })).out).toContain("Deployment 'chat' unchanged");
+  });
+
+  it('deletes what nothing uses', async () => {
+    expect(await uellm('delete model other')).toMatchObject({ exitCode: 0, out: "model 'other' deleted\n" });
+    expect(await uellm('delete model llama-3.1-8b')).toMatchObject({
+      exitCode: 1,
+      out: '',
+      err: "error: model 'llama-3.1-8b': is used by deployment chat\n",
+    });
+    expect(await uellm('delete model other')).toMatchObject({ exitCode: 1, err: "error: there is no model named 'other'\n" });
+  });
+});
+
+describe('looking', () => {
+  it('takes every name of a kind, and shows the same list as the API', async () => {
+    await aReplica(api.db, { id: 'r1' });
+    for (const kind of ['replica', 'replicas', 'Replicas'])
+      expect(await json(`get ${kind}`)).toMatchObject({ items: [{ id: 'r1', state: 'ready' }] });
+    for (const kind of ['audit', 'plans', 'rollout', 'observations', 'corrections', 'slopolicies'])
+      expect(Array.isArray((await json(`get ${kind}`)).items)).toBe(true);
+  });
+
+  it('fits its tables to the terminal', async () => {
+    const { out } = await uellm('get hosts', { columns: 60 });
+    expect(out).toMatch(/^NAME +ACCELER/);
+    expect(Math.max(...out.split('\n').map((line) => line.length))).toBeLessThanOrEqual(60 + 10);
+    expect((await uellm('get hosts')).out).toContain('SIMULATED');
+    expect((await uellm('get plans')).out).toBe('no plans\n');
+  });
+
+  it('says when a key is needed', async () => {
+    expect(await uellm('get hosts', { env: {} })).toMatchObject({
+      exitCode: 1,
+      err: expect.stringMatching(/^error: an API key is needed.*UELLM_API_KEY/),
+    });
+  });
+
+  it('shows the whole picture once where nobody looks', async () => {
+    const { out, exitCode } = await uellm('top');
+    expect(exitCode).toBe(0);
+    expect(out).toContain('h1');
+    expect(await json('top')).toMatchObject({ windowSeconds: 60, replicas: [{ id: 'r1' }] });
+  });
+});
+
+describe('rolling out', () => {
+  it('starts, follows, and fails where the rollout does', async () => {
+    expect((await uellm('rollout status chat')).err).toBe("error: deployment 'chat' was never rolled out: uellm deploy chat\n");
+    const { out } = await uellm('deploy chat');
+    expect(out).toBe('rollout chat-r1 of revision 1 started; follow it: uellm rollout status chat --watch\n');
+    expect((await uellm('deploy chat')).err).toBe("error: deployment 'chat': rollout chat-r1 is running\n");
+    expect((await uellm('rollout pause chat --reason lunch')).out).toContain('chat-r1: paused at start');
+
+    const following = uellm('rollout status chat --watch --json');
+    await endRollout(api.db, 'chat-r1', { ...RUNNING, phase: 'succeeded', stage: 'record', reason: 'done' });
+    const followed = await following;
+    expect([followed.exitCode, JSON.parse(followed.out)]).toMatchObject([0, { id: 'chat-r1', status: { phase: 'succeeded' } }]);
+
+    const failing = uellm('deploy chat --watch');
+    await expect.poll(async () => (await json('get rollouts')).items.length).toBe(2);
+    await endRollout(api.db, 'chat-r2', { ...RUNNING, phase: 'rolled-back', stage: 'canary', reason: 'errors' });
+    const failed = await failing;
+    expect(failed).toMatchObject({ exitCode: 1, err: 'error: rollout chat-r2 rolled-back at canary: errors\n' });
+    expect(failed.out).toContain('chat-r2: rolled-back at canary: errors\n');
+  });
+
+  it('goes back to the revision before, or to one that is named', async () => {
+    expect((await uellm('rollout rollback chat')).err).toMatch(/no earlier revision/);
+    await json('deploy chat');
+    await endRollout(api.db, 'chat-r3', { ...RUNNING, phase: 'succeeded' });
+    expect(await json('rollout rollback chat')).toMatchObject({ id: 'chat-r1-2', revision: 1 });
+    await endRollout(api.db, 'chat-r1-2', { ...RUNNING, phase: 'succeeded' });
+    expect(await uellm('rollout rollback chat --to 9')).toMatchObject({ exitCode: 2, err: expect.stringContaining('revision: got 9') });
+    expect(await json('rollout rollback chat --to 3')).toMatchObject({ id: 'chat-r3-2' });
+  });
+});
+
+describe('draining', () => {
+  const status: DrainStatus = {
+    host: 'h1',
+    phase: 'replacing',
+    reason: '1 to move',
+    planId: 'p',
+    remaining: ['r1'],
+    waiting: [],
+    receipt: null,
+  };
+  const receipt = {
+    host: 'h1',
+    planId: 'p',
+    moved: [{ replicaId: 'r1', replacedBy: 'r2', toHost: 'h2', seconds: 3 }],
+    seconds: 4,
+    requestsFinished: 7,
+    requestsDropped: 0,
+  };
+
+  it('prints the receipt and nothing else on stdout where JSON is asked for', async () => {
+    api.actions.drainStatus
+      .mockResolvedValueOnce({ running: true, status })
+      .mockResolvedValueOnce({ running: false, status: { ...status, phase: 'drained', remaining: [], receipt } });
+    const run = await uellm('drain h1 --watch --json');
+    expect([run.exitCode, JSON.parse(run.out)]).toEqual([0, receipt]);
+    expect(run.err).toBe('replacing: 1 to move (1 replica left)\ndrained: 1 to move\n');
+  });
+
+  it('is told in lines to people', async () => {
+    api.actions.drainStatus.mockResolvedValueOnce({ running: false, status: { ...status, phase: 'drained', remaining: [], receipt } });
+    const run = await uellm('drain h1 --watch');
+    expect(run.out).toContain(
+      'h1 is drained: 1 replicas left in 4.0 s, 7 requests finished meanwhile, 0 dropped\n  r1: replaced by r2 on h2, 3.0 s\n',
+    );
+  });
+
+  it('fails with the typed reason where it is blocked', async () => {
+    const waiting = [
+      { kind: 'waiting' as const, on: 'accelerators' as const, subject: 'chat', message: 'no room', nearest: 'fits with 1 more H100-SXM' },
+    ];
+    api.actions.drainStatus.mockResolvedValueOnce({
+      running: false,
+      status: { ...status, phase: 'blocked', reason: 'waited 60 s', waiting },
+    });
+    const run = await uellm('drain h1 --watch --json');
+    expect(run).toMatchObject({ exitCode: 1, out: '' });
+    expect(run.err).toContain(
+      'error: drain of h1 is blocked: waited 60 s; waiting on accelerators, chat: no room (fits with 1 more H100-SXM)\n',
+    );
+  });
+
+  it('ends by uncordon', async () => {
+    expect(await uellm('uncordon h1')).toMatchObject({ exitCode: 0, out: "host 'h1' takes work again\n" });
+    expect(await uellm('uncordon nobody')).toMatchObject({ exitCode: 1, err: "error: there is no host named 'nobody'\n" });
+  });
+});
+
+describe('rebalancing', () => {
+  it('shows what a dry run would move', async () => {
+    const summary = {
+      planId: 'p',
+      places: [],
+      retires: [{ kind: 'retire' as const, replicaId: 'r1', deployment: 'chat', host: 'h1', reason: 'idle' }],
+      waiting: [],
+      summary: 's',
+    };
+    api.actions.rebalance
+      .mockResolvedValueOnce({ state: 'running' })
+      .mockResolvedValueOnce({ state: 'completed', result: { planId: 'p', outcome: 'dry-run', reason: 'would save 2 USD/h', summary } });
+    expect(await uellm('rebalance --dry-run')).toMatchObject({ exitCode: 0, out: 'dry-run: would save 2 USD/h\nretire r1 on h1: idle\n' });
+    expect((await uellm('rebalance')).out).toContain('rebalance-cluster started');
+  });
+});
