@@ -17,13 +17,14 @@ import {
   uuid4,
 } from '@temporalio/workflow';
 import type { RolloutRecord } from '../activities/index.ts';
-import { isTerminalPhase, type RolloutStage, type RolloutStatus } from '../core/domain/rollout.ts';
+import { isTerminalPhase, type RolloutStatus } from '../core/domain/rollout.ts';
 import { canaryVerdict, canaryWeights, FULL_WEIGHT } from './canary.ts';
 import { Compensations, reasonOf } from './compensation.ts';
 import {
   abortUpdate,
   approveUpdate,
   type DeployModelInput,
+  type PlacingStage,
   pauseUpdate,
   type ReplicaProgress,
   replicaProgressSignal,
@@ -45,7 +46,7 @@ export async function deployModel({ rolloutId }: DeployModelInput): Promise<Roll
   const board = new StageBoard(rolloutId);
   const undo = new Compensations();
   const work = new CancellationScope();
-  const progress = new Map<string, ReplicaProgress>();
+  const progress: ReplicaProgress[] = [];
   let pausedBy: string | null = null;
   let approvedBy: string | null = null;
   let abortedBy: string | null = null;
@@ -57,8 +58,8 @@ export async function deployModel({ rolloutId }: DeployModelInput): Promise<Roll
   };
   setHandler(rolloutStatusQuery, () => board.status);
   setHandler(replicaProgressSignal, (p) => {
-    progress.set(p.replicaId, p);
-    if (p.stage !== 'serving') board.note(p.stage, p.detail);
+    progress.push(p);
+    board.note(p.passed, linesOf(progress, p.passed));
   });
   setHandler(
     pauseUpdate,
@@ -200,11 +201,8 @@ async function planAndReserve(board: StageBoard, undo: Compensations, { id, depl
   }
 }
 
-/** Starts every replica at once; the stages are over when the slowest has passed them. */
-async function placeAll(board: StageBoard, replicaIds: string[], progress: ReadonlyMap<string, ReplicaProgress>): Promise<void> {
-  const order: ReplicaProgress['stage'][] = ['fetch', 'start', 'calibrate', 'serving'];
-  const passed = (stage: ReplicaProgress['stage']) =>
-    replicaIds.every((id) => order.indexOf(progress.get(id)?.stage ?? 'fetch') > order.indexOf(stage));
+/** Starts every replica at once; a stage is over when the slowest has passed it. */
+async function placeAll(board: StageBoard, replicaIds: string[], progress: readonly ReplicaProgress[]): Promise<void> {
   const children: ChildWorkflowHandle<typeof placeReplica>[] = [];
   for (const id of replicaIds) {
     children.push(
@@ -217,10 +215,20 @@ async function placeAll(board: StageBoard, replicaIds: string[], progress: Reado
   }
   const all = Promise.all(children.map((c) => c.result()));
   all.catch(() => {}); // a failure surfaces at the stage that waits for it
-  for (const stage of ['fetch', 'start', 'calibrate'] as const satisfies RolloutStage[]) {
-    await board.run(stage, () => Promise.race([all, condition(() => passed(stage))]));
+  for (const stage of ['fetch', 'start', 'calibrate'] as const) {
+    const passed = () => replicaIds.every((id) => progress.some((p) => p.replicaId === id && p.passed === stage));
+    await board.run(
+      stage,
+      () => Promise.race([all, condition(passed)]),
+      () => linesOf(progress, stage),
+    );
   }
   await all;
+}
+
+/** What each replica said last of a stage. */
+function linesOf(progress: readonly ReplicaProgress[], stage: PlacingStage): string {
+  return [...new Map(progress.filter((p) => p.passed === stage).map((p) => [p.replicaId, p.detail])).values()].join('; ');
 }
 
 /** The canary: a rising share of the traffic for the new revision, each step held for its pause and judged on live observations. */

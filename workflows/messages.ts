@@ -34,10 +34,12 @@ export const resumeUpdate = defineUpdate<RolloutStatus, [{ by: string }]>('resum
 export const approveUpdate = defineUpdate<RolloutStatus, [{ by: string }]>('approve');
 export const abortUpdate = defineUpdate<RolloutStatus, [{ by: string; reason: string }]>('abort');
 
-/** From a `placeReplica` child to the rollout that waits for it. */
+export type PlacingStage = 'fetch' | 'start' | 'calibrate';
+/** From a `placeReplica` child to the rollout that waits for it: a stage is behind it. */
 export interface ReplicaProgress {
   replicaId: string;
-  stage: 'fetch' | 'start' | 'calibrate' | 'serving';
+  passed: PlacingStage;
+  /** What came of it, one line. */
   detail: string;
 }
 export const replicaProgressSignal = defineSignal<[ReplicaProgress]>('replicaProgress');

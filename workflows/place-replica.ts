@@ -5,7 +5,7 @@
 import { getExternalWorkflowHandle, setCurrentDetails, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
 import type { EngineSpec } from '../activities/index.ts';
 import { Compensations, isFailureOfKind, reasonOf } from './compensation.ts';
-import { type ReplicaProgress, replicaProgressSignal } from './messages.ts';
+import { type PlacingStage, type ReplicaProgress, replicaProgressSignal } from './messages.ts';
 import { control, onHost, onHostBounded } from './proxies.ts';
 import { searchAttributes } from './search-attributes.ts';
 
@@ -23,20 +23,20 @@ export async function placeReplica(replicaId: string): Promise<{ replicaId: stri
       { key: searchAttributes.deployment, value: reserved.deployment },
     ]);
     const host = onHost(reserved.host);
-    const report = (stage: ReplicaProgress['stage'], detail: string) =>
-      tellParent({ replicaId, stage, detail: `${replicaId} on ${reserved.host}: ${detail}` });
+    const passed = (stage: PlacingStage, detail: string) =>
+      tellParent({ replicaId, passed: stage, detail: `${replicaId} on ${reserved.host}: ${detail}` });
 
-    await report('fetch', 'weights');
     const weights = await host.fetchWeights.executeWithOptions({ summary: `${reserved.source} to ${reserved.host}` }, [reserved]);
 
-    await report('start', weights);
+    await passed('fetch', weights);
+
     undo.register('stop the engine', () => onHostBounded(reserved.host).stopEngine(replicaId, reserved.generation + START_ATTEMPTS));
     const {
       spec,
       endpoint,
       result: calibration,
     } = await startEngine(reserved, async (spec, endpoint) => {
-      await report('calibrate', `serves at ${endpoint}`);
+      await passed('start', `serves at ${endpoint}`);
       await control.setReplicaState(replicaId, 'warming', 'warming up and calibrating');
       return host.calibrateEngine.executeWithOptions({ summary: `step time of ${replicaId}` }, [spec, endpoint]);
     });
@@ -44,7 +44,7 @@ export async function placeReplica(replicaId: string): Promise<{ replicaId: stri
 
     const found = `step time fitted within ${calibration.errorPercent.toFixed(1)} %`;
     setCurrentDetails(`Replica \`${replicaId}\` serves \`${spec.model}\` on **${spec.host}** at ${endpoint}; ${found}.`);
-    await report('serving', found);
+    await passed('calibrate', found);
     return { replicaId, host: spec.host, endpoint };
   } catch (error) {
     setCurrentDetails(`Replica \`${replicaId}\`: ${reasonOf(error)}`);

@@ -92,7 +92,9 @@ export async function startCluster({ hosts, objects, env = {} }: ClusterOptions)
 
     async deploy(name) {
       const { id } = await cluster.api<RolloutView>('POST', `/deployments/${name}/rollouts`);
-      for (;;) {
+      for (const deadline = Date.now() + 55_000; ; ) {
+        if (Date.now() > deadline)
+          throw new Error(`rollout ${id} does not end: ${JSON.stringify(await cluster.api('GET', `/rollouts/${id}`))}`);
         const rollout = await cluster.api<RolloutView>('GET', `/rollouts/${id}`);
         if (ENDED.includes(rollout.status.phase)) return rollout;
         await delay(100);
