@@ -34,5 +34,7 @@ export function connectDatabase(
     application_name: 'uellm',
   });
   pool.on('error', (error) => options.onError?.(error));
+  // A connection that breaks in the middle of a transaction tells its query; without a listener of its own the same error ends the process.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return { db: drizzle({ client: pool, schema, casing: 'snake_case' }), pool, close: () => pool.end() };
 }

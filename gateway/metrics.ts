@@ -11,8 +11,6 @@ const SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
 const TOKEN_SECONDS = [0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1];
 const DECISION_SECONDS = [5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 1e-3, 5e-3, 0.025];
 
-export type FlowOutcome = 'released' | 'shed' | 'queue_full' | 'no_replica' | 'cancelled';
-
 export type Metrics = ReturnType<typeof createMetrics>;
 
 export function createMetrics() {

@@ -15,6 +15,8 @@ export async function insertObservations(db: Executor, batch: readonly Observati
   if (batch.length === 0) return 0;
   const rows = batch.map(({ acceptedAtMs, ...rest }) => ({ ...rest, acceptedAt: new Date(acceptedAtMs) }));
   return db.transaction(async (tx) => {
+    // Whoever stops in the middle must not hold up the others.
+    await tx.execute(sql`set local idle_in_transaction_session_timeout = '5s'`);
     await tx.execute(sql`select pg_advisory_xact_lock(${DELIVERY_LOCK})`);
     const inserted = await tx
       .insert(observations)

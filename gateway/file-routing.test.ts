@@ -1,0 +1,89 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { complete, until } from '../test/support/gateway.ts';
+import { startUpstream } from '../test/support/upstream.ts';
+import { fileRouting, parseGatewayFile } from './file-routing.ts';
+import { startGateway } from './server.ts';
+
+let directory: string;
+let path: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'uellm-gateway-file-'));
+  path = join(directory, 'gateway.yaml');
+});
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+const parse = (text: string) => parseGatewayFile(text, 'gateway.yaml', 1);
+
+describe('a gateway file', () => {
+  it('needs no more than endpoints and models', () => {
+    const { table } = parse(`
+replicas:
+  - { endpoint: 'http://10.0.0.5:8000/', model: llama-3.1-8b, accelerator: h100 }
+  - { endpoint: 'http://10.0.0.6:8000', model: llama-3.1-8b, deployment: fast, weight: 5, maxInFlight: 32 }
+policies:
+  - { name: chat, match: { class: interactive }, targets: { ttftMs: 500 } }
+`);
+    expect(table.replicas[0]).toMatchObject({
+      replicaId: 'llama-3.1-8b-1',
+      deployment: 'llama-3.1-8b',
+      endpoint: 'http://10.0.0.5:8000',
+      engine: 'vllm',
+      stepTime: { d0: 6.374 },
+      maxInFlight: 256,
+    });
+    expect(table.replicas[1]).toMatchObject({
+      replicaId: 'fast-2',
+      deployment: 'fast',
+      weight: 5,
+      maxInFlight: 32,
+      stepTime: { d0: 11.42 },
+    });
+    expect(table.policies[0]).toMatchObject({ name: 'chat', queue: { maxWaitMs: 30_000, onHopeless: 'demote' } });
+  });
+
+  it.each([
+    ['replicas: []', /replicas: got \[\], allowed is a list with a length of at least 1/],
+    ['{ "replicas": [{ "endpoint": "ftp://x", "model": "m" }] }', /replicas\[0\].endpoint: got "ftp:\/\/x"/],
+    ['replicas: [{ endpoint: "http://x", model: m, wieght: 3 }]', /replicas\[0\].wieght: got 3, allowed is no such field/],
+    ['replicas: [{ endpoint: "http://x", model: m, accelerator: H1000 }]', /replicas\[0\].accelerator: got "H1000", allowed is one of T4/],
+    ['replicas: [{ endpoint: "http://x", model: m, id: a }, { endpoint: "http://y", model: m, id: a }]', /replicas with different ids/],
+    ['replicas: [', /allowed is YAML or JSON/],
+    ['', /the input: got null, allowed is an object/],
+  ])('is refused with the field: %s', (text, message) => {
+    expect(() => parse(text)).toThrow(message);
+  });
+
+  it('is refused at the start when it cannot be read', async () => {
+    await expect(fileRouting(join(directory, 'none.yaml'), pino({ enabled: false }))).rejects.toThrow(/a file that can be read/);
+  });
+
+  it('routes a gateway alone, and its edits are in force within moments unless they are not valid', async () => {
+    const [first, second] = [await startUpstream(), await startUpstream()];
+    const write = (id: string, url: string) => writeFileSync(path, `replicas: [{ id: ${id}, endpoint: '${url}', model: chat }]`);
+    write('one', first.url);
+    const logger = pino({ enabled: false });
+    const gateway = await startGateway({
+      source: { kind: 'alone', routing: await fileRouting(path, logger) },
+      address: '127.0.0.1',
+      port: 0,
+      logger,
+    });
+    const servedBy = async () => {
+      const response = await complete(gateway, { stream: true });
+      await response.text();
+      return response.headers.get('x-uellm-replica');
+    };
+    expect(await servedBy()).toBe('one');
+    writeFileSync(path, 'replicas: oops');
+    await new Promise((resolve) => setTimeout(resolve, 1200));
+    expect(await servedBy()).toBe('one');
+    write('two', second.url);
+    await until(async () => (await servedBy()) === 'two');
+    await gateway.close();
+    await Promise.all([first.close(), second.close()]);
+  });
+});
