@@ -18,15 +18,13 @@ export interface Candidate {
 }
 
 export interface Need {
+  /** What siblings do not cover yet; at most 0 where only their number is short. */
   requestsPerSecond: number;
+  /** How many may still be placed, this one among them: with few left, small ones do not do. */
   replicas: number;
 }
 
-/**
- * The best place for one more replica beside `siblings`, or undefined where none is free.
- * @param need.requestsPerSecond what siblings do not cover yet; at most 0 where only their number is short
- * @param need.replicas how many may still be placed, this one among them: with few left, small ones do not do
- */
+/** The best place for one more replica beside `siblings`, or undefined where none is free. */
 export function bestCandidate(draft: Draft, deployment: DeploymentDemand, siblings: readonly Unit[], need: Need): Candidate | undefined {
   const group = largestGroup(draft);
   const whole = hostsWithGroup(draft, group);

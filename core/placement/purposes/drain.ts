@@ -37,7 +37,7 @@ export function planDrain(draft: Draft, deployment: DeploymentDemand): void {
   draft.reasons.push(
     `${spec.name}: ${countOf(leaving.length)} to leave, ${placed.length} placed elsewhere; ${countOf(after.length)} can then serve ${perSecond(totalCapacity(after))}`,
   );
-  leaveUnreplaced(draft, deployment, goal, after, unreplaced);
+  leaveUnreplaced(draft, deployment, goal, { staying, placed, unreplaced });
 }
 
 /** Replicas without a successor go as far as the budget lets them; the others wait. */
@@ -45,13 +45,14 @@ function leaveUnreplaced(
   draft: Draft,
   deployment: DeploymentDemand,
   goal: Goal,
-  after: readonly Unit[],
-  unreplaced: readonly Unit[],
+  { staying, placed, unreplaced }: { staying: readonly Unit[]; placed: readonly Unit[]; unreplaced: readonly Unit[] },
 ): void {
   const { spec } = deployment;
+  const after = [...staying, ...placed];
   const idle = unreplaced.filter((u) => !u.serving);
   const serving = unreplaced.filter((u) => u.serving);
-  const replacements = after.filter((u) => u.serving || u.id.startsWith(`${draft.input.idPrefix}-`));
+  // What is placed serves before anything leaves; what stays may only be starting.
+  const replacements = [...staying.filter((u) => u.serving), ...placed];
   const free = mayLeave({
     serving: replacements.length + serving.length,
     needed: neededOf([...replacements, ...serving], goal),
