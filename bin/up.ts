@@ -11,6 +11,7 @@ import type { Trace } from '../core/simulator/traces/trace.ts';
 import { connectDatabase } from '../db/client.ts';
 import { processStartTime } from '../engines/process-identity.ts';
 import { readTraceFile } from './demo/trace-file.ts';
+import type { Traffic } from './demo/traffic.ts';
 import type { Environment } from './environment.ts';
 import { claimPidFile } from './processes/pid-file.ts';
 import { createSupervisor, endLeftovers } from './processes/supervisor.ts';
@@ -113,11 +114,12 @@ async function serve(
   );
 
   const database = connectDatabase(databaseUrl, { maxConnections: 2 });
-  const showing = view.run(() => readStatus(database.db, Date.now()), end);
+  let traffic: Traffic | undefined;
+  const showing = view.run(() => readStatus(database.db, Date.now(), traffic?.counts() ?? null), end);
   try {
     await declareFleet(createApiClient({ url: api, apiKey }), demo.objects, end, view.print);
     if (demo.traffic && deployments.length > 0) {
-      const traffic = await startClients({ gatewayUrl: gateway, apiKey, deployments, trace: demo.trace, signal: end });
+      traffic = await startClients({ gatewayUrl: gateway, apiKey, deployments, trace: demo.trace, signal: end });
       await traffic.done;
     }
     await showing;

@@ -5,6 +5,7 @@ import { listHosts } from '../../db/queries/hosts.ts';
 import { type SloAttainment, sloAttainment } from '../../db/queries/observation-reads.ts';
 import { livingReplicas } from '../../db/queries/replicas.ts';
 import { listRollouts } from '../../db/queries/rollout-reads.ts';
+import type { TrafficCounts } from '../demo/traffic.ts';
 
 /** Requests are counted over this long, seconds. */
 export const WINDOW_SECONDS = 60;
@@ -24,13 +25,15 @@ export interface DeploymentStatus {
 }
 
 export interface Status {
+  /** What the clients of this very terminal saw; null where it sends no traffic (yet). */
+  clients: Pick<TrafficCounts, 'sent' | 'ok' | 'refused' | 'failed' | 'cut'> | null;
   classes: ClassStatus[];
   deployments: DeploymentStatus[];
   /** What rollouts and drains are doing, one line each. */
   activity: string[];
 }
 
-export async function readStatus(db: Executor, nowMs: number): Promise<Status> {
+export async function readStatus(db: Executor, nowMs: number, clients: Status['clients']): Promise<Status> {
   const [attainment, replicas, rollouts, hosts] = await Promise.all([
     sloAttainment(db, new Date(nowMs - WINDOW_SECONDS * 1000)),
     livingReplicas(db),
@@ -40,6 +43,7 @@ export async function readStatus(db: Executor, nowMs: number): Promise<Status> {
   const running = rollouts.items.filter((rollout) => !isTerminalPhase(rollout.status.phase));
   const away = hosts.items.filter((host) => host.service !== 'schedulable' || host.liveness === 'suspect' || host.liveness === 'lost');
   return {
+    clients,
     classes: byClass(attainment),
     deployments: byDeployment(replicas),
     activity: [

@@ -10,7 +10,7 @@ export function formatTable(status: Status, width: number): string[] {
   const hidden = status.activity.length - MOST_ACTIVITY_LINES;
   const activity = [...status.activity.slice(0, MOST_ACTIVITY_LINES), ...(hidden > 0 ? [`and ${hidden} more`] : [])];
   return [
-    ...section('requests', [`${rate(status)} over the last ${WINDOW_SECONDS} s`]),
+    ...section('requests', [`${rate(status)} over the last ${WINDOW_SECONDS} s`, ...clients(status)]),
     ...section('within SLO', classes.length > 0 ? classes : ['no requests yet']),
     ...section('replicas', deployments.length > 0 ? deployments : ['none yet']),
     ...section('workflows', activity.length > 0 ? activity : ['nothing is changing']),
@@ -19,7 +19,7 @@ export function formatTable(status: Status, width: number): string[] {
 
 export function formatLine(status: Status): string {
   return [
-    `requests ${rate(status)}`,
+    [`requests ${rate(status)}`, ...clients(status)].join(', '),
     `within SLO ${status.classes.map((c) => `${c.name} ${attainment(c)}`).join(', ') || 'no requests yet'}`,
     `replicas ${status.deployments.map((d) => `${d.name} ${places(d)}${d.simulated ? ' (simulated)' : ''}`).join(', ') || 'none yet'}`,
     ...(status.activity.length > 0 ? [status.activity.join(', ')] : []),
@@ -31,6 +31,14 @@ function section(title: string, lines: string[]): string[] {
 }
 
 const rate = ({ classes }: Status) => `${(classes.reduce((sum, c) => sum + c.requests, 0) / WINDOW_SECONDS).toFixed(1)}/s`;
+
+/** Whatever went wrong is named only when it did. */
+function clients({ clients }: Status): string[] {
+  if (!clients) return [];
+  const { sent, ok, ...bad } = clients;
+  const wrong = Object.entries(bad).flatMap(([end, count]) => (count > 0 ? [`${count} ${end}`] : []));
+  return [[`${sent} sent by the demo's clients`, `${ok} answered whole`, ...wrong].join(', ')];
+}
 
 const attainment = ({ attained }: ClassStatus) => `${(attained * 100).toFixed(1)} %`;
 

@@ -41,7 +41,8 @@ function count(result: Tally, module: TestModule, test: TestCase): void {
   else if (outcome.state === 'failed') result.failed += 1;
   else {
     const reason = outcome.state === 'skipped' ? outcome.note : undefined;
-    result.skipped.push({ name: `${module.relativeModuleId} > ${test.fullName}`, reason: reason ?? 'no reason given' });
+    const otherwise = module.state() === 'failed' ? 'not reached, as something before it failed' : 'no reason given';
+    result.skipped.push({ name: `${module.relativeModuleId} > ${test.fullName}`, reason: reason ?? otherwise });
   }
 }
 
