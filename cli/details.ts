@@ -6,6 +6,7 @@ import type { Move } from '../core/domain/plan.ts';
 import type { Refusal } from '../core/domain/refusal.ts';
 import type { RolloutStatus } from '../core/domain/rollout.ts';
 import { paint, toneOf } from './output/colour.ts';
+import { count } from './output/figures.ts';
 
 /** Lines beneath the row of one object; none for most kinds. */
 export function detailsOf<C extends Collection>(collection: C, item: Collections[C], colour: boolean): string[] {
@@ -36,7 +37,7 @@ export function refusalLine({ kind, on, subject, message, nearest }: Refusal): s
 export function receiptLines(receipt: DrainReceipt): string[] {
   const { host, moved, seconds, requestsFinished, requestsDropped } = receipt;
   return [
-    `${host} is drained: ${moved.length} replicas left in ${seconds.toFixed(1)} s, ${requestsFinished} requests finished meanwhile, ${requestsDropped} dropped`,
+    `${host} is drained: ${count(moved.length, 'replica')} left in ${seconds.toFixed(1)} s, ${count(requestsFinished, 'request')} finished meanwhile, ${requestsDropped} dropped`,
     ...moved.map(({ replicaId, replacedBy, toHost, seconds: took }) => {
       const where = replacedBy ? `replaced by ${replacedBy} on ${toHost}` : 'not replaced';
       return `  ${replicaId}: ${where}, ${took.toFixed(1)} s`;

@@ -21,7 +21,10 @@ export function processTerminal(): Terminal {
   const interactive = stdout.isTTY === true;
   return {
     env,
-    out: (text) => void stdout.write(text),
+    out: (text) => {
+      if (stdout.listenerCount('error', endQuietly) === 0) stdout.on('error', endQuietly);
+      stdout.write(text);
+    },
     err: (text) => void stderr.write(text),
     interactive,
     columns: () => (interactive ? (stdout.columns ?? 80) : Number.POSITIVE_INFINITY),
@@ -37,4 +40,10 @@ export function processTerminal(): Terminal {
     },
     fetch: globalThis.fetch,
   };
+}
+
+/** Whoever reads has had enough (`| head`): that is no failure. */
+function endQuietly(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(0);
 }

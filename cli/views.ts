@@ -1,7 +1,7 @@
 /** How each collection looks as a table: the columns, and a row for an object. */
 import type { Collection, Collections } from '../api/client.ts';
 import { toneOf } from './output/colour.ts';
-import { age, billions, count, ms, NONE, percent } from './output/figures.ts';
+import { age, billions, ms, NONE, percent } from './output/figures.ts';
 import type { Row } from './output/table.ts';
 
 interface View<T> {
@@ -109,11 +109,3 @@ export const VIEWS: { [C in Collection]: View<Collections[C]> } = {
     row: (entry, now) => [String(entry.id), age(entry.at, now), entry.actor, entry.action, entry.kind, entry.name],
   },
 };
-
-/** `2 to place, 1 to retire`. */
-export function movesText(places: number, retires: number): string {
-  if (places + retires === 0) return 'nothing to move';
-  return [places > 0 && `${count(places, 'replica')} to place`, retires > 0 && `${count(retires, 'replica')} to retire`]
-    .filter(Boolean)
-    .join(', ');
-}

@@ -7,6 +7,22 @@ export function paint(text: string, tone: Tone | undefined, colour: boolean): st
   return colour && tone ? `\u001b[${CODES[tone]}m${text}\u001b[0m` : text;
 }
 
+/** Cuts a painted line to so many characters that are seen. */
+export function cutPainted(text: string, width: number): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: codes begin with one
+  const parts = text.split(/(\u001b\[\d+m)/);
+  const length = parts.reduce((sum, part, i) => sum + (i % 2 === 0 ? part.length : 0), 0);
+  if (length <= width) return text;
+  let room = width - 1;
+  const cut = parts.map((part, i) => {
+    if (i % 2 === 1) return part;
+    const kept = part.slice(0, room);
+    room -= kept.length;
+    return kept;
+  });
+  return `${cut.join('')}…`;
+}
+
 const GOOD = ['ready', 'alive', 'succeeded', 'done', 'applied', 'drained', 'ok', 'completed', 'created'];
 const BAD = ['failed', 'lost', 'blocked', 'refused', 'rolled-back', 'unroutable', 'deleted'];
 const QUIET = ['stopped', 'pending', 'skipped', 'waiting', 'dry-run', 'cancelled', 'unchanged'];

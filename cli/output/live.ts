@@ -1,6 +1,6 @@
 /** Progress: a block redrawn in place on a person's terminal, a line for each change elsewhere. It goes to stderr where stdout holds a result. */
 import type { Terminal } from '../terminal.ts';
-import { truncate } from './table.ts';
+import { cutPainted } from './colour.ts';
 
 export interface Progress {
   /** @param block all there is to see now @param line the same in one line */
@@ -21,7 +21,7 @@ function redrawn(terminal: Terminal): Progress {
   return {
     show(block) {
       const width = terminal.columns();
-      const fitting = block.map((line) => truncate(line, width));
+      const fitting = block.map((line) => cutPainted(line, width));
       terminal.out(`${erase()}${fitting.map((line) => `${line}\n`).join('')}`);
       drawn = fitting;
     },

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { paint, toneOf } from './colour.ts';
+import { cutPainted, paint, toneOf } from './colour.ts';
 import { age, ms, percent } from './figures.ts';
 import { renderTable } from './table.ts';
 
@@ -42,6 +42,15 @@ describe('renderTable', () => {
     // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
     expect(coloured.replaceAll(/\u001b\[\d+m/g, '')).toBe(plain);
   });
+});
+
+describe('cutPainted', () => {
+  const line = `${paint('running', 'busy', true)} at start: moving`;
+  it.each([
+    [100, line],
+    [13, `${paint('running', 'busy', true)} at s…`],
+    [4, `${paint('run', 'busy', true)}…`],
+  ])('to %i', (width, cut) => expect(cutPainted(line, width)).toBe(cut));
 });
 
 describe('figures', () => {

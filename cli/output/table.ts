@@ -34,7 +34,7 @@ export function renderTable(header: readonly string[], rows: readonly Row[], { c
   return `${lines.join('\n')}\n`;
 }
 
-export function truncate(text: string, width: number): string {
+function truncate(text: string, width: number): string {
   return text.length > width ? `${text.slice(0, Math.max(0, width - 1))}…` : text;
 }
 

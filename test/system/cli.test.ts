@@ -193,7 +193,7 @@ describe('draining', () => {
     api.actions.drainStatus.mockResolvedValueOnce({ running: false, status: { ...status, phase: 'drained', remaining: [], receipt } });
     const run = await uellm('drain h1 --watch');
     expect(run.out).toContain(
-      'h1 is drained: 1 replicas left in 4.0 s, 7 requests finished meanwhile, 0 dropped\n  r1: replaced by r2 on h2, 3.0 s\n',
+      'h1 is drained: 1 replica left in 4.0 s, 7 requests finished meanwhile, 0 dropped\n  r1: replaced by r2 on h2, 3.0 s\n',
     );
   });
 
