@@ -113,5 +113,5 @@ export class StageBoard {
 const MARKS: Record<StageRecord['state'], string> = { waiting: '·', running: '▶', done: '✓', failed: '✗', skipped: '–' };
 
 function took({ startedAtMs, endedAtMs }: StageRecord): string {
-  return startedAtMs === null || endedAtMs === null ? '' : `${((endedAtMs - startedAtMs) / 1000).toFixed(1)} s`;
+  return startedAtMs === null || endedAtMs === null ? '' : `${((endedAtMs - startedAtMs) / 1000).toFixed(1)}\u00a0s`;
 }

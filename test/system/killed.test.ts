@@ -41,8 +41,8 @@ describe('killed', () => {
       const { status } = await rollout(id);
       if (status.phase === 'succeeded') break;
       expect(['running', 'paused']).toContain(status.phase);
-      const running = status.stages.find((s) => s.state === 'running')?.stage as RolloutStage | undefined;
-      if (running && !killedIn.includes(running)) {
+      const running = (status.stages.find((s) => s.state === 'running')?.stage ?? status.stage) as RolloutStage;
+      if (!killedIn.includes(running)) {
         killedIn.push(running);
         await killAndRestart('control');
       } else await delay(5);

@@ -15,7 +15,7 @@ describe('drain', () => {
     const fleet = running(['a: 1 L40S', 'b: 1 L40S', 'c: 1 L40S'], chat({ min: 2, max: 2 }));
     const { moves, report } = fleet.run('drain', 'a');
     expect(moves).toMatchObject([{ kind: 'place', host: 'c', replaces: 'p1-1' }]);
-    expect(report).toMatchObject({ summary: 'drain a: places 1, retires 1', waiting: [] });
+    expect(report).toMatchObject({ summary: 'drain a: chat from a to c (1 L40S)', waiting: [] });
   });
 
   it('replaces nothing where those that stay suffice', () => {

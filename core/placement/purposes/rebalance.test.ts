@@ -22,7 +22,7 @@ describe('rebalance follows the demand', () => {
     const fleet = running(eight, 5);
     expect(fleet.replicas).toHaveLength(1);
     expect(planText(ask(fleet, 20))).toMatchInlineSnapshot(`
-      "rebalance cluster: places 3
+      "rebalance cluster: chat on b (1 L40S), chat on a (1 L40S), chat on b (1 L40S)
       + p2-1 chat r1 on b [0]: 1 L40S for 1.55 USD/h serves 6.2 req/s within short queues (no SLO names targets); step times measured
       + p2-2 chat r1 on a [1]: 1 L40S for 1.55 USD/h serves 6.2 req/s within short queues (no SLO names targets); step times measured
       + p2-3 chat r1 on b [1]: 1 L40S for 1.55 USD/h serves 6.2 req/s within short queues (no SLO names targets); step times measured
@@ -31,7 +31,7 @@ describe('rebalance follows the demand', () => {
     `);
     expect(fleet.replicas).toHaveLength(4);
     expect(planText(ask(fleet, 5))).toMatchInlineSnapshot(`
-      "rebalance cluster: retires 2
+      "rebalance cluster: chat off a, chat off b
       - p1-1 chat from a: 3 replicas can serve 18.6 req/s, 5.0 req/s are forecast
       - p2-1 chat from b: 2 replicas can serve 12.4 req/s, 5.0 req/s are forecast
       cost 6.20 USD/h -> 3.10 USD/h"
