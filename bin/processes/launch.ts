@@ -3,7 +3,7 @@
  * group of its own, writes to a log file and is known by pid and start time.
  */
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readSync, statSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readSync, renameSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isRunning, type ProcessIdentity, processStartTime } from '../../engines/process-identity.ts';
@@ -43,8 +43,7 @@ export const READY_MESSAGE = 'ready';
 /** Starts the process; it need not serve yet. @throws when the command cannot be run at all */
 export async function launch(spec: ProcessSpec): Promise<LaunchedProcess> {
   await spec.prepare?.();
-  mkdirSync(dirname(spec.logFile), { recursive: true });
-  const log = openSync(spec.logFile, 'a');
+  const log = openLog(spec.logFile);
   try {
     const child = spawn(spec.command, spec.args, {
       detached: true,
@@ -80,6 +79,15 @@ export async function launch(spec: ProcessSpec): Promise<LaunchedProcess> {
   } finally {
     closeSync(log);
   }
+}
+
+/** A log that has grown large makes way for a new one, and is kept until that has grown as well. */
+const LARGE_LOG_BYTES = 32 * 1024 * 1024;
+
+function openLog(file: string): number {
+  mkdirSync(dirname(file), { recursive: true });
+  if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) > LARGE_LOG_BYTES) renameSync(file, `${file}.1`);
+  return openSync(file, 'a');
 }
 
 /** Waits until a launched process serves. @throws when it ends, takes too long (with the end of its log), or `signal` says so */
