@@ -5,9 +5,11 @@ import { eq, sql } from 'drizzle-orm';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import type { SloPolicy } from '../core/domain/slo-policy.ts';
+import { COLD_START_SNAPSHOT } from '../core/profiler/snapshot.ts';
 import type { Database } from '../db/client.ts';
 import { type Lease, liveLeases } from '../db/queries/leases.ts';
 import { observationsAfter } from '../db/queries/observations.ts';
+import { publishSnapshot } from '../db/queries/profiler.ts';
 import { bumpRoutingVersion } from '../db/queries/routing.ts';
 import { deployments, replicas, sloPolicies } from '../db/schema/index.ts';
 import { createTestDatabase, execute, type TestDatabase } from '../test/support/database.ts';
@@ -180,6 +182,20 @@ describe('the lease', () => {
     await until(async () => (await lease()) !== undefined);
     await gateway.close();
     expect(await lease()).toBeUndefined();
+  });
+});
+
+describe('predictions', () => {
+  it("come from the profiler's latest snapshot within moments", async () => {
+    await acknowledged(await publish('r1', engine.url));
+    const shared = { ...COLD_START_SNAPSHOT.shared, weights: COLD_START_SNAPSHOT.shared.weights.map((w) => (w === 0 ? 0 : Math.log(9))) };
+    await publishSnapshot(db, { ...COLD_START_SNAPSHOT, version: 1, shared }, {});
+    const predicted = async () => {
+      const response = await complete(gateway, { stream: true, max_tokens: 5000 });
+      await response.text();
+      return response.headers.get('x-uellm-predicted-output-tokens');
+    };
+    await until(async () => (await predicted()) === '9', 3000);
   });
 });
 

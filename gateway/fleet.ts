@@ -120,7 +120,7 @@ export class Fleet {
     }
     // Another generation is another engine, even at the same address; a closed upstream takes no more calls.
     if (!known.routed || known.row.generation !== row.generation || known.row.endpoint !== row.endpoint) {
-      if (known.routed) void known.upstream.close();
+      if (known.routed) known.upstream.close();
       known.upstream = new Upstream(row.endpoint, this.#options);
       known.healthy = true;
       known.failures = 0;
@@ -134,7 +134,7 @@ export class Fleet {
     if (replica.routed) {
       replica.routed = false;
       replica.unroutedMs = nowMs;
-      void replica.upstream.close();
+      replica.upstream.close();
     } else if (replica.running.size === 0 && nowMs - replica.unroutedMs > REMEMBER_MS) {
       this.#replicas.delete(replica.id);
     }

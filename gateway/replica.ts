@@ -25,6 +25,7 @@ export class LiveReplica implements ReplicaView {
   finished = 0;
   reservedKvTokens = 0;
   outstandingPrefillTokens = 0;
+  outstandingPrefillSquares = 0;
   outstandingDecodeTokens = 0;
 
   constructor(row: RoutedReplica, upstream: Upstream) {
@@ -77,6 +78,7 @@ export class Reservation {
     replica.started += 1;
     replica.reservedKvTokens += kvTokensOf(request);
     replica.outstandingPrefillTokens += request.inputTokens;
+    replica.outstandingPrefillSquares += request.inputTokens ** 2;
     replica.outstandingDecodeTokens += this.#expectedTokens;
   }
 
@@ -102,13 +104,15 @@ export class Reservation {
     replica.outstandingDecodeTokens -= this.#stillExpected();
     replica.reservedKvTokens -= kvTokensOf(this.#request) + this.#excess();
     // Sums of predictions are fractions: leave no dust behind.
-    if (replica.running.size === 0) replica.reservedKvTokens = replica.outstandingDecodeTokens = replica.outstandingPrefillTokens = 0;
+    if (replica.running.size === 0) replica.reservedKvTokens = replica.outstandingDecodeTokens = 0;
     this.#onRelease(replica);
   }
 
   #endPrefill(): void {
-    if (this.#prefilling) this.replica.outstandingPrefillTokens -= this.#request.inputTokens;
+    if (!this.#prefilling) return;
     this.#prefilling = false;
+    this.replica.outstandingPrefillTokens -= this.#request.inputTokens;
+    this.replica.outstandingPrefillSquares -= this.#request.inputTokens ** 2;
   }
 
   #stillExpected(): number {

@@ -76,13 +76,13 @@ export class Upstream {
   }
 
   /** Takes no more calls; those that are open go on to their end. */
-  close(): Promise<void> {
-    return this.#pool.close();
+  close(): void {
+    this.#pool.close().catch(() => undefined);
   }
 
   /** Ends the open calls too. */
-  destroy(): Promise<void> {
-    return this.#pool.destroy();
+  async destroy(): Promise<void> {
+    await this.#pool.destroy().catch(() => undefined);
   }
 }
 

@@ -24,7 +24,19 @@ describe('predicted latency', () => {
     expect(beside.tpotMs).toBeGreaterThan(idle.tpotMs);
     expect(others.ttftMs).toBeGreaterThan(idle.ttftMs * 5);
   });
-  it('stays quick and finite for absurd lengths', () => {
+  it('pays for attention by prompt, not by backlog', () => {
+    const ahead = (prompts: number[]) =>
+      predictLatency(
+        replicaView({
+          id: 'a',
+          outstandingPrefillTokens: prompts.reduce((a, b) => a + b),
+          outstandingPrefillSquares: prompts.reduce((a, b) => a + b * b, 0),
+        }),
+        request,
+      ).ttftMs;
+    expect(ahead([40_960])).toBeGreaterThan(ahead(Array(20).fill(2048)) * 1.2);
+  });
+  it('stays finite for absurd lengths', () => {
     const predicted = predictLatency(replicaView({ id: 'a', outstandingPrefillTokens: 1e9 }), queuedRequest({ id: 'x', inputTokens: 0 }));
     expect(Number.isFinite(predicted.ttftMs)).toBe(true);
   });

@@ -1,5 +1,5 @@
 /** What a request would see on a replica, by the step-time model. */
-import { decodeStepMs, type StepLoad, stepTimeMs } from '../domain/step-time.ts';
+import { decodeStepMs, stepTimeMs } from '../domain/step-time.ts';
 import type { QueuedRequest, ReplicaView } from './types.ts';
 
 export interface PredictedLatency {
@@ -9,35 +9,31 @@ export interface PredictedLatency {
   tpotMs: number;
 }
 
-const CHUNK_TOKENS = 2048;
-const MAX_STEPS = 512;
+/** vLLM's default `--max-num-batched-tokens`: prompts are prefilled in chunks that leave room for the decoding batch. */
+const STEP_TOKENS = 2048;
 
 /**
- * Prompts are prefilled in the order of their release, in chunks that share each step with the decoding batch; the first token comes out
- * of the step that ends the prompt. Engines' own queues of other gateways' requests are counted by their number, at this prompt's length.
+ * Prompts are prefilled in the order of their release, beside the decoding batch; the first token comes out of the step that ends the
+ * prompt. A busy engine is in the middle of a step when the request comes: half of one passes first. Prompts that other gateways have
+ * waiting there are counted by their number, at this prompt's length. Takes the same short time for any load.
  */
 export function predictLatency(replica: ReplicaView, request: QueuedRequest): PredictedLatency {
-  const { stepTime } = replica;
-  const decoding = Math.max(replica.running.size, replica.engine?.running ?? 0);
-  const contextTokens = Math.max(replica.reservedKvTokens - replica.outstandingDecodeTokens, 0);
-  const othersWaiting = Math.max(0, (replica.engine?.waiting ?? 0) - replica.running.size);
-  const backlog = replica.outstandingPrefillTokens + othersWaiting * request.inputTokens;
-  const load: StepLoad = { prefillTokens: 0, prefillSquares: 0, decodeSequences: decoding, decodeContextTokens: contextTokens };
-  const ttftMs = prefillThrough(backlog, stepTime, load) + prefillThrough(Math.max(1, request.inputTokens), stepTime, load);
-  const tpotMs = decodeStepMs(stepTime, decoding + 1, contextTokens + request.inputTokens + request.predictedOutput.p50 / 2);
-  return { ttftMs, tpotMs };
-}
+  const { stepTime, engine, running } = replica;
+  const inputTokens = Math.max(1, request.inputTokens);
+  const decoding = Math.max(running.size, engine?.running ?? 0);
+  const contextTokens = Math.max(0, replica.reservedKvTokens - replica.outstandingDecodeTokens);
+  const others = Math.max(0, (engine?.waiting ?? 0) - running.size);
 
-/** Time of the steps that prefill so many tokens beside a decoding batch. Very long backlogs are extrapolated from their first steps. */
-function prefillThrough(tokens: number, stepTime: ReplicaView['stepTime'], load: StepLoad): number {
-  let totalMs = 0;
-  let done = 0;
-  for (let step = 0; done < tokens && step < MAX_STEPS; step++) {
-    const chunk = Math.min(CHUNK_TOKENS, tokens - done);
-    load.prefillTokens = chunk;
-    load.prefillSquares = (done + chunk) ** 2 - done ** 2;
-    totalMs += stepTimeMs(stepTime, load);
-    done += chunk;
-  }
-  return done === 0 ? 0 : totalMs * (tokens / done);
+  const residualMs = decoding === 0 ? 0 : decodeStepMs(stepTime, decoding, contextTokens) / 2;
+  const tokens = replica.outstandingPrefillTokens + (others + 1) * inputTokens;
+  const squares = replica.outstandingPrefillSquares + (others + 1) * inputTokens ** 2;
+  const chunk = Math.max(1, STEP_TOKENS - decoding);
+  const stepMs = (prefillTokens: number) =>
+    stepTimeMs(stepTime, { prefillTokens, prefillSquares: 0, decodeSequences: decoding, decodeContextTokens: contextTokens });
+  const rest = tokens % chunk;
+  const stepsMs = Math.floor(tokens / chunk) * stepMs(chunk) + (rest > 0 ? stepMs(rest) : 0);
+  return {
+    ttftMs: residualMs + stepsMs + stepTime.rb * squares,
+    tpotMs: decodeStepMs(stepTime, decoding + 1, contextTokens + inputTokens + request.predictedOutput.p50 / 2),
+  };
 }

@@ -48,6 +48,8 @@ export interface ReplicaView {
   readonly reservedKvTokens: number;
   /** Prompt tokens of requests whose first token has not come. */
   readonly outstandingPrefillTokens: number;
+  /** Sum of the squares of those prompts' lengths: what attention over them costs. */
+  readonly outstandingPrefillSquares: number;
   /** Output tokens that `running` is expected to produce yet. */
   readonly outstandingDecodeTokens: number;
   /** null until it was asked. */

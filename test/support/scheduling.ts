@@ -41,6 +41,7 @@ export function replicaView(parts: Partial<ReplicaView> & { id: string }): Repli
     started: 0,
     reservedKvTokens: 0,
     outstandingPrefillTokens: 0,
+    outstandingPrefillSquares: 0,
     outstandingDecodeTokens: 0,
     engine: null,
     ...parts,

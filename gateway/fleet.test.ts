@@ -1,0 +1,133 @@
+import fc from 'fast-check';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { RoutedReplica } from '../core/domain/routing.ts';
+import { routedReplica } from '../test/support/gateway.ts';
+import { queuedRequest } from '../test/support/scheduling.ts';
+import { Fleet } from './fleet.ts';
+
+const fleets: Fleet[] = [];
+afterEach(() => Promise.all(fleets.splice(0).map((fleet) => fleet.close())));
+
+function createFleet() {
+  const told = { room: [] as string[], drained: 0, health: [] as string[], unusable: [] as string[] };
+  const fleet = new Fleet(
+    { connectTimeoutMs: 100, idleTimeoutMs: 100 },
+    {
+      onRoom: (deployment) => told.room.push(deployment),
+      onDrained: () => {
+        told.drained += 1;
+      },
+      onHealth: (replica, reason) => told.health.push(`${replica.id}: ${reason}`),
+      onUnusable: (row) => told.unusable.push(row.replicaId),
+    },
+  );
+  fleets.push(fleet);
+  let version = 0;
+  const apply = (replicas: RoutedReplica[], nowMs = 0) => {
+    version += 1;
+    fleet.apply({ version, replicas, policies: [] }, nowMs);
+  };
+  return { fleet, told, apply, ids: (deployment = 'chat') => fleet.eligible(deployment).map((r) => r.id) };
+}
+
+const a = routedReplica({ replicaId: 'a', endpoint: 'http://127.0.0.1:1' });
+const b = routedReplica({ replicaId: 'b', endpoint: 'http://127.0.0.1:2' });
+const request = (id: string) => queuedRequest({ id, inputTokens: 100, predictedOutput: { p50: 10, p90: 30 } });
+
+describe('the fleet', () => {
+  it('sends to what the table has, with a weight and a usable endpoint', () => {
+    const { apply, ids, told } = createFleet();
+    apply([a, { ...b, weight: 0 }, { ...b, replicaId: 'c', endpoint: 'nonsense' }]);
+    expect(ids()).toEqual(['a']);
+    expect(told.unusable).toEqual(['c']);
+    expect(told.room).toEqual(['chat']);
+    apply([b]);
+    expect(ids()).toEqual(['b']);
+  });
+
+  it('opens nothing on a replica that has left, counts what is open there to its end, and says when that was', () => {
+    const { fleet, apply, told } = createFleet();
+    apply([a, b]);
+    const replica = fleet.eligible('chat')[0]!;
+    const open = [fleet.open(replica, request('1')), fleet.open(replica, request('2'))];
+    apply([b]);
+    expect(() => fleet.open(replica, request('3'))).toThrow(/not routed/);
+    expect(fleet.counts()).toEqual({ inFlight: { a: 2, b: 0 }, finished: { a: 0, b: 0 } });
+    open[0]!.release();
+    expect(told.drained).toBe(0);
+    open[1]!.release();
+    open[1]!.release();
+    expect(told.drained).toBe(1);
+    expect(fleet.counts()).toEqual({ inFlight: { a: 0, b: 0 }, finished: { a: 2, b: 0 } });
+  });
+
+  it('tells the counts of a replica that has left for as long as anyone may ask, then forgets it', () => {
+    const { fleet, apply } = createFleet();
+    apply([a, b], 0);
+    apply([b], 1000);
+    apply([b], 600_000);
+    expect(Object.keys(fleet.counts().finished)).toEqual(['a', 'b']);
+    apply([b], 1_000_000);
+    expect(Object.keys(fleet.counts().finished)).toEqual(['b']);
+  });
+
+  it('takes a replica back as it was counted, and another generation as another engine', () => {
+    const { fleet, apply, ids } = createFleet();
+    apply([a]);
+    const replica = fleet.eligible('chat')[0]!;
+    fleet.open(replica, request('1')).release();
+    const first = replica.upstream;
+    apply([]);
+    apply([a]);
+    expect(fleet.counts().finished).toEqual({ a: 1 });
+    expect(replica.upstream).not.toBe(first);
+    fleet.eject(replica, replica.upstream, 'gone');
+    expect(ids()).toEqual([]);
+    const ejected = replica.upstream;
+    apply([{ ...a, generation: 2, endpoint: 'http://127.0.0.1:3' }]);
+    expect(ids()).toEqual(['a']);
+    fleet.eject(replica, ejected, 'late news of the engine before');
+    expect(ids()).toEqual(['a']);
+  });
+
+  it('leaves out what is not well, and has room for it again once it is', () => {
+    const { fleet, apply, ids, told } = createFleet();
+    apply([a, b]);
+    const replica = fleet.eligible('chat')[0]!;
+    fleet.eject(replica, replica.upstream, 'refused');
+    expect(ids()).toEqual(['b']);
+    told.room.length = 0;
+    fleet.markHealthy(replica, replica.upstream);
+    expect(ids()).toEqual(['a', 'b']);
+    expect(told.room).toEqual(['chat']);
+    expect(told.health).toEqual(['a: refused', 'a: answers again']);
+  });
+
+  it('gives back all that was reserved, however requests went', () => {
+    const event = fc.record({ which: fc.nat(4), kind: fc.constantFrom('produce', 'release'), tokens: fc.integer({ min: 1, max: 25 }) });
+    fc.assert(
+      fc.property(fc.array(event, { maxLength: 40 }), (events) => {
+        const { fleet, apply } = createFleet();
+        apply([a]);
+        const replica = fleet.eligible('chat')[0]!;
+        const open = Array.from({ length: 5 }, (_, i) => fleet.open(replica, request(String(i))));
+        expect(replica).toMatchObject({ outstandingPrefillTokens: 500, outstandingDecodeTokens: 50, reservedKvTokens: 550 });
+        for (const { which, kind, tokens } of events) {
+          if (kind === 'release') open[which]!.release();
+          else open[which]!.produced(tokens);
+          expect(replica.outstandingDecodeTokens).toBeGreaterThanOrEqual(0);
+          expect(replica.outstandingPrefillTokens).toBeGreaterThanOrEqual(0);
+          expect(replica.reservedKvTokens).toBeGreaterThanOrEqual(110 * replica.running.size - 1e-9);
+        }
+        for (const reservation of open) reservation.release();
+        expect(replica).toMatchObject({
+          outstandingPrefillTokens: 0,
+          outstandingPrefillSquares: 0,
+          outstandingDecodeTokens: 0,
+          reservedKvTokens: 0,
+          finished: 5,
+        });
+      }),
+    );
+  });
+});
