@@ -19,6 +19,9 @@ export interface WorkflowActions {
   /** Returns the rollout's new status. @throws conflict when the workflow declines, not-found when none is open */
   updateRollout(rolloutId: string, action: RolloutAction, request: { by: string; reason: string }): Promise<RolloutStatus>;
 
+  /** Starts `retireDeployment`, which drains and stops every replica of a deployment that was deleted; one that runs already goes on. */
+  startRetirement(deployment: string, requestedBy: string): Promise<void>;
+
   /** Starts `drainNode`. @throws conflict when a drain of that host runs */
   startDrain(host: string, requestedBy: string): Promise<void>;
   /** The newest drain of a host that Temporal still knows; null when there is none. */

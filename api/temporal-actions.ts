@@ -26,6 +26,7 @@ import {
   pauseUpdate,
   type RebalanceInput,
   type RebalanceResult,
+  type RetireDeploymentInput,
   resumeUpdate,
   workflowIds,
 } from '../workflows/messages.ts';
@@ -59,6 +60,16 @@ export function createTemporalActions(client: Client): WorkflowActions {
       } catch (error) {
         throw declined(error, 'rollout', rolloutId, action);
       }
+    },
+
+    async startRetirement(deployment, requestedBy) {
+      const input: RetireDeploymentInput = { deployment, requestedBy };
+      await start(client, 'retireDeployment', {
+        args: [input],
+        workflowId: workflowIds.retireDeployment(deployment),
+        workflowIdConflictPolicy: 'USE_EXISTING', // it goes on until nothing is left
+        staticSummary: `replicas of the deleted deployment ${deployment}`,
+      });
     },
 
     async startDrain(host, requestedBy) {

@@ -34,7 +34,7 @@ import {
 } from './messages.ts';
 import { placeReplica } from './place-replica.ts';
 import { control, controlBriefly, planning } from './proxies.ts';
-import { retire } from './retire-replica.ts';
+import { retireAll } from './retire-replica.ts';
 import { searchAttributes } from './search-attributes.ts';
 import { StageBoard } from './stage-board.ts';
 
@@ -293,8 +293,4 @@ async function retireOthers({ deployment, revision }: RolloutRecord): Promise<nu
     `revision ${revision} took over`,
   );
   return others.length;
-}
-
-async function retireAll(replicaIds: string[], reason: string): Promise<void> {
-  await Promise.all(replicaIds.map((id) => retire(id, reason)));
 }

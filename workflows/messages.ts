@@ -22,6 +22,7 @@ export const workflowIds = {
   place: (replicaId: string) => `place-${replicaId}`,
   restore: (replicaId: string, generation: number) => `restore-${replicaId}-g${generation}`,
   retire: (replicaId: string) => `retire-${replicaId}`,
+  retireDeployment: (deployment: string) => `retire-deployment-${deployment}`,
 } as const;
 
 export interface DeployModelInput {
@@ -62,6 +63,12 @@ export interface DrainStatus {
 export const drainStatusQuery = defineQuery<DrainStatus>('status');
 /** Stops a drain: what has moved stays moved, the host takes work again. */
 export const cancelDrainUpdate = defineUpdate<DrainStatus, [{ by: string }]>('cancel');
+
+/** `retireDeployment`, workflow id `retire-deployment-<deployment>`. */
+export interface RetireDeploymentInput {
+  deployment: string;
+  requestedBy: string;
+}
 
 export interface RebalanceInput {
   dryRun: boolean;

@@ -57,3 +57,7 @@ export async function retire(replicaId: string, reason: string): Promise<Retired
     }
   }
 }
+
+export async function retireAll(replicaIds: readonly string[], reason: string): Promise<void> {
+  await Promise.all(replicaIds.map((id) => retire(id, reason)));
+}

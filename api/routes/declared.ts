@@ -35,7 +35,7 @@ export interface DeclaredKind<Spec extends { name: string }, View extends { vers
   /** @throws conflict, invalid-input */
   replace(tx: Executor, spec: Spec, before: Spec): Promise<void>;
   /** @throws conflict while it is in use */
-  remove(tx: Executor, spec: Spec): Promise<void>;
+  remove(tx: Executor, spec: Spec, actor: string): Promise<void>;
   present(view: View): unknown;
 }
 
@@ -140,7 +140,7 @@ export function declaredRoutes<Spec extends { name: string }, View extends { ver
           const before = await kind.lock(tx, name);
           checkIfMatch(c.req.valid('header')['if-match'], before.version);
           await recordAudit(tx, { actor: c.get('actor'), action: 'delete', kind: path, name, before: before.spec });
-          await kind.remove(tx, before.spec);
+          await kind.remove(tx, before.spec, c.get('actor'));
         });
         return c.body(null, 204);
       },

@@ -35,6 +35,7 @@ export function fakeActions(): FakeActions {
     ping: vi.fn(async () => undefined),
     startDeploy: vi.fn(async () => undefined),
     updateRollout: vi.fn(async (_id, action) => ({ ...RUNNING, phase: action === 'pause' ? ('paused' as const) : ('running' as const) })),
+    startRetirement: vi.fn(async () => undefined),
     startDrain: vi.fn(async () => undefined),
     drainStatus: vi.fn(async () => null),
     cancelDrain: vi.fn(async () => false),

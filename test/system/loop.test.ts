@@ -96,6 +96,14 @@ describe('the whole loop', () => {
     });
     expect(scheduled).toMatchObject({ outcome: 'nothing-to-do' });
   });
+
+  it('deletes a deployment: its replicas finish what they stream and are gone', async () => {
+    const streaming = streamCompletion(cluster.gatewayUrl, { model: MODEL, prompt: 'hello', maxTokens: 150, ignoreEos: true });
+    await cluster.api('DELETE', `/deployments/${MODEL}`);
+    expect(await streaming).toMatchObject({ outputTokens: 150 });
+    await expect.poll(replicas, { timeout: 20_000 }).toEqual([]);
+    await expect.poll(() => models(), { timeout: 5000 }).toEqual([]);
+  });
 });
 
 async function models(): Promise<string[]> {

@@ -2,7 +2,7 @@ import { and, eq } from 'drizzle-orm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { UellmError } from '../../../core/domain/errors.ts';
 import { endRollout, loadRollout } from '../../../db/queries/rollouts.ts';
-import { replicas, revisions } from '../../../db/schema/index.ts';
+import { revisions } from '../../../db/schema/index.ts';
 import { createTestApi, RUNNING, type TestApi } from '../../../test/support/api.ts';
 import { aReplica } from '../../../test/support/rows.ts';
 import { deploymentResourceSchema } from '../../schema/deployments.ts';
@@ -51,7 +51,7 @@ describe('deployments', () => {
     expect((await api.call('PUT', `${PATH}/found`, deployment('found', { model: 'nothing' }))).status).toBe(422);
   });
 
-  it('are not deleted while they roll out or have replicas', async () => {
+  it('are not deleted while they roll out; what served them is then retired', async () => {
     await create('kept');
     const { body } = await rollOut('kept');
     expect(await api.call('DELETE', `${PATH}/kept`)).toMatchObject({ status: 409, body: { detail: expect.stringContaining('kept-r1') } });
@@ -60,9 +60,11 @@ describe('deployments', () => {
     expect((await api.call('GET', `${PATH}/kept`)).body).toMatchObject({
       status: { currentRevision: 1, pendingChange: false, replicas: { ready: 1, living: 1 } },
     });
-    expect(await api.call('DELETE', `${PATH}/kept`)).toMatchObject({ status: 409, body: { detail: expect.stringContaining('kept-1') } });
-    await api.db.update(replicas).set({ endedAt: new Date() }).where(eq(replicas.id, 'kept-1'));
+    api.actions.startRetirement.mockRejectedValueOnce(new UellmError({ kind: 'unavailable', what: 'Temporal', reason: 'away' }));
+    expect((await api.call('DELETE', `${PATH}/kept`)).status).toBe(503);
+    expect((await api.call('GET', `${PATH}/kept`)).status).toBe(200);
     expect((await api.call('DELETE', `${PATH}/kept`)).status).toBe(204);
+    expect(api.actions.startRetirement).toHaveBeenLastCalledWith('kept', 'admin');
     await create('kept');
     expect((await rollOut('kept')).body).toMatchObject({ id: 'kept-r2', revision: 2 });
   });

@@ -40,12 +40,13 @@ export function deploymentRoutes(dependencies: ApiDependencies) {
       await checkReferences(tx, spec);
       await updateDeployment(tx, spec);
     },
-    async remove(tx, { name }) {
+    // Its replicas are no longer anyone's wish: a workflow drains and stops them. It starts as the last step before the commit.
+    async remove(tx, { name }, actor) {
       const rollout = await runningRollout(tx, name);
       if (rollout) throw conflict('deployment', name, `rollout ${rollout} is running: abort it first`);
       const living = await livingReplicasOf(tx, name);
-      if (living.length > 0) throw conflict('deployment', name, `has living replicas ${living.join(', ')}`);
       await deleteDeployment(tx, name);
+      if (living.length > 0) await dependencies.actions.startRetirement(name, actor);
     },
     present: presentDeployment,
   });
