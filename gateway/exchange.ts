@@ -266,6 +266,7 @@ export class Exchange implements Waiting, AttemptOwner {
     if (row?.simulated) headers['x-uellm-simulated'] = 'true';
     if (!this.#parts.explainHeaders || !row) return headers;
     headers['x-uellm-replica'] = row.replicaId;
+    headers['x-uellm-policy'] = this.accepted.policy.name;
     headers['x-uellm-queue-ms'] = this.#queueMs.toFixed(1);
     headers['x-uellm-predicted-output-tokens'] = this.predictedOutput.p50.toFixed(0);
     headers['x-uellm-overhead-ms'] = this.#overheadMs.toFixed(3);
