@@ -35,8 +35,8 @@ const rate = ({ classes }: Status) => `${(classes.reduce((sum, c) => sum + c.req
 /** Whatever went wrong is named only when it did. */
 function clients({ clients }: Status): string[] {
   if (!clients) return [];
-  const { sent, ok, ...bad } = clients;
-  const wrong = Object.entries(bad).flatMap(([end, count]) => (count > 0 ? [`${count} ${end}`] : []));
+  const { sent, ok, refused, failed, cut } = clients;
+  const wrong = Object.entries({ refused, failed, cut }).flatMap(([end, count]) => (count > 0 ? [`${count} ${end}`] : []));
   return [[`${sent} sent by the demo's clients`, `${ok} answered whole`, ...wrong].join(', ')];
 }
 
