@@ -6,10 +6,10 @@ const inFolders = (folders: string[]) => folders.map((folder) => `${folder}/**/*
 export default defineConfig({
   test: {
     reporters: ['default', './test/support/summary-reporter.ts'],
-    maxWorkers: 2,
+    maxWorkers: 3,
     projects: [
       // Nothing but the code itself: `npm run check` runs these.
-      { test: { name: 'pure', include: inFolders(['core', 'cli', 'web', 'scripts', 'test/support']) } },
+      { test: { name: 'pure', include: inFolders(['core', 'cli', 'web', 'scripts', 'test/support']), testTimeout: 30_000 } },
       // Real Postgres.
       {
         test: {

@@ -39,12 +39,4 @@ describe('predictOutput', () => {
   it('knows no model by the name of a property that all objects have', () => {
     expect(predictOutput(COLD_START_SNAPSHOT, { ...request, model: 'constructor' }).p50).toBeCloseTo(129, 6);
   });
-
-  it('takes microseconds', () => {
-    const count = 100_000;
-    for (let i = 0; i < 10_000; i++) predictOutput(COLD_START_SNAPSHOT, request);
-    const start = performance.now();
-    for (let i = 0; i < count; i++) predictOutput(COLD_START_SNAPSHOT, { ...request, inputTokens: i });
-    expect(((performance.now() - start) * 1000) / count).toBeLessThan(10);
-  });
 });

@@ -56,7 +56,7 @@ describe.runIf(executablePath)('the dashboard', () => {
       .waitFor();
     const temporal = page.getByRole('region', { name: 'Deployments' }).getByRole('link', { name: 'In Temporal' });
     expect(await temporal.getAttribute('href')).toContain(`/workflows/deploy-${MODEL}-r1`);
-    await page.getByRole('region', { name: 'Plans' }).getByText(`deploy ${MODEL}: places 1`).waitFor();
+    await page.getByRole('region', { name: 'Plans' }).getByText(`deploy ${MODEL}: ${MODEL} on`).waitFor();
   });
 
   it('shows a problem as the API words it', async () => {
