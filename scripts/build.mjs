@@ -66,7 +66,6 @@ function run(packageName, binary, args) {
 async function compile(target) {
   await run('typescript', 'tsc', ['-p', 'tsconfig.build.json', '--outDir', target]);
   for (const data of ['db/migrations', 'infra/demo']) cpSync(join(root, data), join(target, data), { recursive: true });
-  if (!existsSync(join(target, 'workflows/index.js'))) return;
   const { bundleWorkflowCode } = await import('@temporalio/worker');
   const { code } = await bundleWorkflowCode({
     workflowsPath: join(target, 'workflows/index.js'),
@@ -76,7 +75,6 @@ async function compile(target) {
 }
 
 async function buildDashboard(target) {
-  if (!existsSync(join(root, 'web/index.html'))) return;
   const { build } = await import(pathToFileURL(createRequire(import.meta.url).resolve('vite')).href);
   await build({ root: join(root, 'web'), logLevel: 'warn', build: { outDir: join(target, 'web'), emptyOutDir: true } });
 }
