@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readEnvironment, variablesOf } from './environment.ts';
+import { onThisMachine, readEnvironment, variablesOf } from './environment.ts';
 
 describe('the environment', () => {
   it('has defaults for everything that one machine needs', () => {
@@ -10,6 +10,20 @@ describe('the environment', () => {
 
   it('takes an empty variable for an absent one', () => {
     expect(readEnvironment({ UELLM_API_KEY: '', UELLM_API_PORT: '' }).apiKey).toBeUndefined();
+  });
+
+  it('finds what is bound to one address at that address, and what is bound to all on loopback', () => {
+    const bound = (UELLM_BIND: string) => readEnvironment({ UELLM_BIND, UELLM_API_KEY: 'k' }).profilerUrl;
+    expect([bound('10.0.0.5'), bound('0.0.0.0'), bound('::1')]).toEqual([
+      'http://10.0.0.5:8090',
+      'http://127.0.0.1:8090',
+      'http://[::1]:8090',
+    ]);
+  });
+
+  it('keeps an installation of one machine to itself, even where variables point elsewhere', () => {
+    const environment = readEnvironment({ UELLM_API_URL: 'https://uellm.example', UELLM_PROFILER_URL: 'http://profiler.example' });
+    expect(onThisMachine(environment)).toMatchObject({ apiUrl: 'http://127.0.0.1:8080', profilerUrl: 'http://127.0.0.1:8090' });
   });
 
   it('goes on to child processes whole', () => {

@@ -116,14 +116,15 @@ export function readEnvironment(variables: NodeJS.ProcessEnv = process.env, flag
   const given = Object.entries({ ...variables, ...flags });
   const present = Object.fromEntries(given.filter(([, value]) => value !== ''));
   const e = parseHidingSecrets(present);
+  const here = (port: number) => `http://${reachableAddress(e.UELLM_BIND)}:${port}`;
   return {
     databaseUrl: e.DATABASE_URL,
     temporal: { address: e.TEMPORAL_ADDRESS, namespace: e.TEMPORAL_NAMESPACE },
     apiKey: e.UELLM_API_KEY,
-    apiUrl: e.UELLM_API_URL ?? `http://127.0.0.1:${e.UELLM_API_PORT}`,
-    gatewayUrl: e.UELLM_GATEWAY_URL ?? `http://127.0.0.1:${e.UELLM_GATEWAY_PORT}`,
+    apiUrl: e.UELLM_API_URL ?? here(e.UELLM_API_PORT),
+    gatewayUrl: e.UELLM_GATEWAY_URL ?? here(e.UELLM_GATEWAY_PORT),
     temporalUiUrl: e.UELLM_TEMPORAL_UI_URL ?? `http://127.0.0.1:${e.UELLM_TEMPORAL_UI_PORT}`,
-    profilerUrl: e.UELLM_PROFILER_URL ?? `http://127.0.0.1:${e.UELLM_PROFILER_PORT}`,
+    profilerUrl: e.UELLM_PROFILER_URL ?? here(e.UELLM_PROFILER_PORT),
     ports: {
       api: e.UELLM_API_PORT,
       gateway: e.UELLM_GATEWAY_PORT,
@@ -139,6 +140,19 @@ export function readEnvironment(variables: NodeJS.ProcessEnv = process.env, flag
     cacheDir: resolve(e.UELLM_CACHE_DIR),
     logLevel: e.UELLM_LOG_LEVEL,
   };
+}
+
+/** The address at which this machine reaches what it bound to, as it stands in a URL. */
+function reachableAddress(bind: string): string {
+  if (bind === '0.0.0.0' || bind === '::') return '127.0.0.1';
+  return bind.includes(':') ? `[${bind}]` : bind;
+}
+
+/** An installation that is whole on this machine: its parts find each other here, wherever else the variables point. */
+export function onThisMachine(environment: Environment): Environment {
+  const { ports, bind } = environment;
+  const here = (port: number) => `http://${reachableAddress(bind)}:${port}`;
+  return { ...environment, apiUrl: here(ports.api), gatewayUrl: here(ports.gateway), profilerUrl: here(ports.profiler) };
 }
 
 function parseHidingSecrets(present: Record<string, string | undefined>): z.output<typeof checkedSchema> {

@@ -12,7 +12,7 @@ import { connectDatabase } from '../db/client.ts';
 import { processStartTime } from '../engines/process-identity.ts';
 import { readTraceFile } from './demo/trace-file.ts';
 import type { Traffic } from './demo/traffic.ts';
-import type { Environment } from './environment.ts';
+import { type Environment, onThisMachine } from './environment.ts';
 import { claimPidFile } from './processes/pid-file.ts';
 import { createSupervisor, endLeftovers } from './processes/supervisor.ts';
 import { formatAddresses } from './up/addresses.ts';
@@ -62,7 +62,7 @@ export async function runUp(environment: Environment, options: UpOptions): Promi
     throw new UellmError({ kind: 'invalid-input', what: 'data folder', issues: [{ field: 'UELLM_DATA_DIR', given: dataDir, allowed }] });
   }
   try {
-    return await runLocked(environment, demo);
+    return await runLocked(onThisMachine(environment), demo);
   } finally {
     lock.release();
   }
@@ -115,15 +115,18 @@ async function serve(
 
   const database = connectDatabase(databaseUrl, { maxConnections: 2 });
   let traffic: Traffic | undefined;
-  const showing = view.run(() => readStatus(database.db, Date.now(), traffic?.counts() ?? null), end);
+  const over = new AbortController();
+  const shown = view.run(() => readStatus(database.db, Date.now(), traffic?.counts() ?? null), AbortSignal.any([end, over.signal]));
   try {
     await declareFleet(createApiClient({ url: api, apiKey }), demo.objects, end, view.print);
     if (demo.traffic && deployments.length > 0) {
       traffic = await startClients({ gatewayUrl: gateway, apiKey, deployments, trace: demo.trace, signal: end });
       await traffic.done;
     }
-    await showing;
+    await shown;
   } finally {
+    over.abort();
+    await shown;
     await database.close();
   }
 }
