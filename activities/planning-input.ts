@@ -3,6 +3,7 @@ import { ACCELERATOR_KINDS } from '../core/domain/accelerators.ts';
 import { DEFAULT_DEMAND, type Demand, type DeploymentSpec } from '../core/domain/deployment.ts';
 import { KNOWN_CONFIGS, type ModelShape, shapeOf } from '../core/domain/model-spec.ts';
 import { ANY } from '../core/domain/names.ts';
+import type { PlanPurpose } from '../core/domain/plan.ts';
 import type { SloPolicy, SloTargets } from '../core/domain/slo-policy.ts';
 import { forecastDemand } from '../core/placement/forecast.ts';
 import type { DeploymentDemand, PlanInput } from '../core/placement/types.ts';
@@ -20,7 +21,16 @@ import { stepTimeProfiles } from '../db/queries/profiler.ts';
 import { livingReplicas } from '../db/queries/replicas.ts';
 import { deploymentsInRollout, loadRollout } from '../db/queries/rollouts.ts';
 import { readModelConfig } from './model-config.ts';
-import type { PlanRequest } from './planning.ts';
+
+export interface PlanRequest {
+  /** Given by the workflow: a second run of the activity finds the plan of the first. */
+  planId: string;
+  purpose: PlanPurpose;
+  /** A deployment, a host, or `cluster`. */
+  subject: string;
+  rolloutId?: string;
+  dryRun?: boolean;
+}
 
 /** Arrivals of the last ten minutes decide what is forecast. */
 const DEMAND_WINDOW_MS = 10 * 60_000;

@@ -1,20 +1,10 @@
 /** Planning: load, plan, verify, save. Workflows carry the plan's id and its moves, never the fleet. */
 import type { ModelShape } from '../core/domain/model-spec.ts';
-import type { Plan, PlanPurpose, PlanSummary } from '../core/domain/plan.ts';
+import type { Plan, PlanSummary } from '../core/domain/plan.ts';
 import { plan } from '../core/placement/planner.ts';
 import { type AppliedPlan, applyPlan, latestAppliedPlan, loadPlan, lockPlanning, savePlan } from '../db/queries/plans.ts';
 import type { ControlDeps } from './deps.ts';
-import { loadPlanInput } from './planning-input.ts';
-
-export interface PlanRequest {
-  /** Given by the workflow: a second run of the activity finds the plan of the first. */
-  planId: string;
-  purpose: PlanPurpose;
-  /** A deployment, a host, or `cluster`. */
-  subject: string;
-  rolloutId?: string;
-  dryRun?: boolean;
-}
+import { loadPlanInput, type PlanRequest } from './planning-input.ts';
 
 export function createPlanningActivities(deps: ControlDeps) {
   const { db, profileShapes } = deps;

@@ -17,24 +17,14 @@ import {
   uuid4,
 } from '@temporalio/workflow';
 import type { RolloutRecord } from '../activities/index.ts';
-import { isTerminalPhase, type RolloutStatus } from '../core/domain/rollout.ts';
+import type { RolloutStatus } from '../core/domain/rollout.ts';
 import { canaryVerdict, canaryWeights, FULL_WEIGHT } from './canary.ts';
 import { Compensations, reasonOf } from './compensation.ts';
-import {
-  abortUpdate,
-  approveUpdate,
-  type DeployModelInput,
-  type PlacingStage,
-  pauseUpdate,
-  type ReplicaProgress,
-  replicaProgressSignal,
-  resumeUpdate,
-  rolloutStatusQuery,
-  workflowIds,
-} from './messages.ts';
+import { type DeployModelInput, type PlacingStage, type ReplicaProgress, replicaProgressSignal, workflowIds } from './messages.ts';
 import { placeReplica } from './place-replica.ts';
 import { control, controlBriefly, planning } from './proxies.ts';
 import { retireAll } from './retire-replica.ts';
+import { type RolloutControls, takeControls } from './rollout-controls.ts';
 import { searchAttributes } from './search-attributes.ts';
 import { StageBoard } from './stage-board.ts';
 
@@ -46,67 +36,12 @@ export async function deployModel({ rolloutId }: DeployModelInput): Promise<Roll
   const board = new StageBoard(rolloutId);
   const undo = new Compensations();
   const work = new CancellationScope();
+  const controls = takeControls(board, work);
   const progress: ReplicaProgress[] = [];
-  let pausedBy: string | null = null;
-  let approvedBy: string | null = null;
-  let abortedBy: string | null = null;
-  let promoted = false;
-
-  const refuseWhenOver = (_: { by: string }) => {
-    if (isTerminalPhase(board.phase) || promoted) throw new Error(`the rollout has ${promoted ? 'been promoted' : board.phase}`);
-    if (abortedBy) throw new Error(`the rollout is being rolled back: ${abortedBy}`);
-  };
-  setHandler(rolloutStatusQuery, () => board.status);
   setHandler(replicaProgressSignal, (p) => {
     progress.push(p);
     board.note(p.passed, linesOf(progress, p.passed));
   });
-  setHandler(
-    pauseUpdate,
-    async ({ by, reason }) => {
-      pausedBy = `${by}: ${reason}`;
-      await board.show(`paused by ${pausedBy}; the stage under way ends first`, 'paused');
-      return board.status;
-    },
-    { validator: refuseWhenOver },
-  );
-  setHandler(
-    resumeUpdate,
-    async ({ by }) => {
-      pausedBy = null;
-      await board.show(`resumed by ${by}`, 'running');
-      return board.status;
-    },
-    {
-      validator: (request: { by: string }) => {
-        refuseWhenOver(request);
-        if (!pausedBy) throw new Error('the rollout is not paused');
-      },
-    },
-  );
-  setHandler(
-    approveUpdate,
-    ({ by }) => {
-      approvedBy = by;
-      return board.status;
-    },
-    {
-      validator: (request: { by: string }) => {
-        refuseWhenOver(request);
-        if (board.phase !== 'awaiting-approval') throw new Error('the rollout does not wait for approval');
-      },
-    },
-  );
-  setHandler(
-    abortUpdate,
-    ({ by, reason }) => {
-      abortedBy = `${by}: ${reason}`;
-      work.cancel();
-      return board.status;
-    },
-    { validator: refuseWhenOver },
-  );
-  board.beforeEachStage(() => condition(() => pausedBy === null));
 
   try {
     return await work.run(async () => {
@@ -132,13 +67,13 @@ export async function deployModel({ rolloutId }: DeployModelInput): Promise<Roll
 
       undo.register('give the old revision its traffic back', () => restoreTraffic(rollout));
       await shiftTraffic(board, rollout, placed);
-      await awaitApproval(board, rollout, () => approvedBy);
+      await awaitApproval(board, rollout, controls);
       await board.run(
         'promote',
         () => promote(rollout, placed),
         () => `revision ${revision} takes all traffic`,
       );
-      promoted = true;
+      controls.close();
       undo.commit();
 
       await CancellationScope.nonCancellable(async () => {
@@ -156,8 +91,12 @@ export async function deployModel({ rolloutId }: DeployModelInput): Promise<Roll
       return board.end('succeeded', `revision ${revision} serves on ${placed.length} replicas`);
     });
   } catch (error) {
-    if (promoted) return board.end('succeeded', `promoted; afterwards: ${reasonOf(error)}`);
-    const reason = abortedBy ? `aborted by ${abortedBy}` : isCancellation(error) ? 'the workflow was cancelled' : reasonOf(error);
+    if (controls.closed) return board.end('succeeded', `promoted; afterwards: ${reasonOf(error)}`);
+    const reason = controls.abortedBy
+      ? `aborted by ${controls.abortedBy}`
+      : isCancellation(error)
+        ? 'the workflow was cancelled'
+        : reasonOf(error);
     return CancellationScope.nonCancellable(async () => {
       await board.show(reason, 'rolling-back');
       const failures = await undo.unwind();
@@ -260,16 +199,17 @@ async function shiftTraffic(board: StageBoard, { deployment, revision, spec }: R
   );
 }
 
-async function awaitApproval(board: StageBoard, { spec }: RolloutRecord, approvedBy: () => string | null): Promise<void> {
+async function awaitApproval(board: StageBoard, { spec }: RolloutRecord, controls: RolloutControls): Promise<void> {
   if (spec.rollout.approval === 'auto') return board.skip('approve', 'approval is automatic');
   await board.run(
     'approve',
     async () => {
       await board.show('waits for approval', 'awaiting-approval');
-      await condition(() => approvedBy() !== null);
-      await board.show(`approved by ${approvedBy()}`, 'running');
+      const by = await controls.untilApproved();
+      await board.show(`approved by ${by}`, 'running');
+      return by;
     },
-    () => `approved by ${approvedBy()}`,
+    (by) => `approved by ${by}`,
   );
 }
 

@@ -3,9 +3,9 @@ import { Context } from '@temporalio/activity';
 import { UellmError } from '../../core/domain/errors.ts';
 import { type CalibrationSample, fitStepTime } from '../../core/profiler/calibrate.ts';
 import type { EngineDriver, EngineSpec } from '../../engines/driver.ts';
-import { streamCompletion } from '../../engines/openai.ts';
+import { type StreamedCompletion, streamCompletion } from '../../engines/openai.ts';
 import type { CalibrationResult } from '../replicas.ts';
-import type { HostDeps } from './index.ts';
+import type { HostDeps } from './deps.ts';
 
 /** Prompt lengths to time alone, and batches to time decoding with. */
 const PROMPT_WORDS = [50, 200, 800];
@@ -14,8 +14,6 @@ const BATCHES = [
   { sequences: 16, words: 40 },
 ];
 const DECODE_TOKENS = 12;
-/** The first steps of a batch still hold its prefills. */
-const SETTLING_STEPS = 3;
 
 export function createCalibrationActivities({ drivers }: Pick<HostDeps, 'drivers'>) {
   return {
@@ -47,15 +45,21 @@ async function takeSamples(spec: EngineSpec, endpoint: string, signal: AbortSign
   }
   for (const { sequences, words } of BATCHES.filter((b) => b.sequences <= spec.maxSequences)) {
     const streams = await Promise.all(Array.from({ length: sequences }, () => stream(words, DECODE_TOKENS)));
-    const gaps = streams.flatMap(({ tokenTimesMs }) =>
-      tokenTimesMs.slice(SETTLING_STEPS).map((at, i) => at - tokenTimesMs[SETTLING_STEPS + i - 1]!),
-    );
-    if (gaps.length === 0) continue;
+    const msPerStep = decodeStepOf(streams);
+    // A step shorter than its own overhead is our lateness: several tokens were waiting to be read.
+    if (msPerStep <= spec.stepTime.o) continue;
     const contextTokens = streams.reduce((sum, s) => sum + s.inputTokens + DECODE_TOKENS / 2, 0);
-    samples.push({ kind: 'decode', sequences, contextTokens, msPerStep: gaps.reduce((sum, gap) => sum + gap, 0) / gaps.length });
+    samples.push({ kind: 'decode', sequences, contextTokens, msPerStep });
     context.heartbeat(`decoding ${sequences} sequences`);
   }
   return samples;
+}
+
+/** From the moment when the last of the batch has its first token, all of them decode. */
+function decodeStepOf(streams: readonly StreamedCompletion[]): number {
+  const began = Math.max(...streams.map((s) => s.ttftMs));
+  const ended = Math.max(...streams.map((s) => s.tokenTimesMs.at(-1) ?? 0));
+  return (ended - began) / (DECODE_TOKENS - 1);
 }
 
 /** Tokens that a request may hold: the deployment's own limit, else the model's. */

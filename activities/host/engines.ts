@@ -2,7 +2,7 @@
 import { Context } from '@temporalio/activity';
 import { UellmError } from '../../core/domain/errors.ts';
 import type { EngineSpec } from '../../engines/driver.ts';
-import type { HostDeps } from './index.ts';
+import type { HostDeps } from './deps.ts';
 
 /** How often a waiting activity looks, and says that it is alive. */
 const LOOK_EVERY_MS = 250;

