@@ -10,7 +10,7 @@ import { reportScores } from '../core/profiler/scores.ts';
 import { COLD_START_SNAPSHOT, type ProfilerSnapshot } from '../core/profiler/snapshot.ts';
 import type { DatabaseConnection } from '../db/client.ts';
 import { listen } from '../db/listen.ts';
-import { observationsAfter } from '../db/queries/observations.ts';
+import { OBSERVATIONS_CHANNEL, observationsAfter } from '../db/queries/observations.ts';
 import { latestSnapshot, latestSnapshotVersion, publishSnapshot, SNAPSHOT_CHANNEL } from '../db/queries/profiler.ts';
 import { sessionLock } from '../db/session-lock.ts';
 import type { ProfilerMetrics } from './metrics.ts';
@@ -25,8 +25,7 @@ export interface Trainer {
   close(): Promise<void>;
 }
 
-/** Sent by whoever stores observations, without a payload. */
-const OBSERVATIONS_CHANNEL = 'uellm_observations';
+/** Of the processes that hold this advisory lock one trains. */
 const TRAINER_LOCK = 0x7565_6c74; // 'uelt'
 
 const BATCH = 500;

@@ -4,6 +4,9 @@ import type { Observation } from '../../core/domain/observation.ts';
 import type { Executor } from '../client.ts';
 import { observations } from '../schema/index.ts';
 
+/** NOTIFY channel, without a payload: there is something new to learn from. */
+export const OBSERVATIONS_CHANNEL = 'uellm_observations';
+
 /** Serialises deliveries, so that ids become visible in their own order and a follower that has seen id N has seen all below it. */
 const DELIVERY_LOCK = 0x6f62_7376; // 'obsv'
 
@@ -23,6 +26,7 @@ export async function insertObservations(db: Executor, batch: readonly Observati
       .values(rows)
       .onConflictDoNothing({ target: observations.requestId })
       .returning({ id: observations.id });
+    if (inserted.length > 0) await tx.execute(sql`select pg_notify(${OBSERVATIONS_CHANNEL}, '')`);
     return inserted.length;
   });
 }
