@@ -5,6 +5,7 @@ import { Client, Connection } from '@temporalio/client';
 import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
 import { inject } from 'vitest';
 import { ensureSearchAttributes } from '../../bin/temporal-setup.ts';
+import { recordHistories } from './histories.ts';
 
 export interface TestNamespace {
   namespace: string;
@@ -53,6 +54,7 @@ export async function createTestNamespace(): Promise<TestNamespace> {
       return handle;
     },
     async close() {
+      if (process.env.UELLM_RECORD_HISTORIES) await recordHistories(new Client({ connection, namespace }));
       await Promise.all([...workers].map((w) => w.stop()));
       await native.close();
       await connection.close();
@@ -75,7 +77,7 @@ async function untilUsable(connection: Connection, namespace: string): Promise<v
 
 let bundle: Promise<WorkflowBundle> | undefined;
 
-function workflowBundle(): Promise<WorkflowBundle> {
+export function workflowBundle(): Promise<WorkflowBundle> {
   bundle ??= bundleWorkflowCode({
     workflowsPath: fileURLToPath(new URL('../../workflows/index.ts', import.meta.url)),
     logger: new DefaultLogger('ERROR'),
@@ -85,7 +87,7 @@ function workflowBundle(): Promise<WorkflowBundle> {
 
 let quiet = false;
 
-function quietRuntime(): void {
+export function quietRuntime(): void {
   if (quiet) return;
   Runtime.install({ logger: new DefaultLogger('ERROR') });
   quiet = true;
