@@ -41,7 +41,7 @@ const replica = (id: string, over: Partial<typeof replicas.$inferInsert> = {}): 
 });
 const lease = (gatewayId: string, routingVersion: number, inFlight: number, finished: number) => ({
   ...{ gatewayId, address: 'http://127.0.0.1:1', routingVersion },
-  ...{ inFlight: { r1: inFlight }, finished: { r1: finished } },
+  ...{ inFlight: { r1: inFlight }, finished: { r1: finished }, unhealthy: {} },
 });
 
 beforeEach(async () => {

@@ -178,6 +178,17 @@ describe('the lease', () => {
     expect(performance.now() - endedMs).toBeLessThan(300);
   });
 
+  it('says which routed replicas do not answer, and why, until they do', async () => {
+    const gone = await startUpstream();
+    await gone.close();
+    await publish('well', engine.url);
+    await acknowledged(await publish('ill', gone.url));
+    await until(async () => Object.keys((await lease())!.unhealthy).length > 0);
+    expect((await lease())!.unhealthy).toEqual({ ill: expect.stringContaining('ECONNREFUSED') });
+    await acknowledged(await unroute('ill'));
+    expect((await lease())!.unhealthy).toEqual({});
+  });
+
   it('is there before the first table is read, and gone when the gateway has closed', async () => {
     await until(async () => (await lease()) !== undefined);
     await gateway.close();

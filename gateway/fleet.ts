@@ -67,7 +67,7 @@ export class Fleet {
     if (replica.upstream !== upstream) return;
     replica.failures = 0;
     if (replica.healthy) return;
-    replica.healthy = true;
+    replica.ailment = null;
     this.#reindex();
     this.#events.onHealth(replica, 'answers again');
     this.#events.onRoom(replica.deployment);
@@ -76,7 +76,7 @@ export class Fleet {
   /** Sends nothing there until it answers again. What an earlier engine of the replica did says nothing of the present one. */
   eject(replica: LiveReplica, upstream: Upstream, reason: string): void {
     if (!replica.healthy || replica.upstream !== upstream) return;
-    replica.healthy = false;
+    replica.ailment = reason;
     this.#reindex();
     this.#events.onHealth(replica, reason);
   }
@@ -95,6 +95,13 @@ export class Fleet {
       finished[replica.id] = replica.finished;
     }
     return { inFlight, finished };
+  }
+
+  /** For the lease: routed replica → why nothing is sent to it until it answers again. */
+  unhealthy(): Record<string, string> {
+    const ailments: Record<string, string> = {};
+    for (const { id, routed, ailment } of this.#replicas.values()) if (routed && ailment !== null) ailments[id] = ailment;
+    return ailments;
   }
 
   /** What a token takes on this deployment's engines in a typical batch: the mean over its replicas. */
@@ -122,7 +129,7 @@ export class Fleet {
     if (!known.routed || known.row.generation !== row.generation || known.row.endpoint !== row.endpoint) {
       if (known.routed) known.upstream.close();
       known.upstream = new Upstream(row.endpoint, this.#options);
-      known.healthy = true;
+      known.ailment = null;
       known.failures = 0;
       known.engine = null;
     }

@@ -1,7 +1,7 @@
 /**
- * This gateway's lease: a row in Postgres that says which routing version it routes by and what it has open on each replica. Those who
- * drain a replica wait for it: version V acknowledged means that nothing new goes, ever, to a replica absent from V. Both are read in one
- * synchronous step when the row is made, and rows are written one after the other.
+ * This gateway's lease: a row in Postgres that says which routing version it routes by, what it has open on each replica, and which of them
+ * do not answer it. Those who drain a replica wait for it: version V acknowledged means that nothing new goes, ever, to a replica absent
+ * from V. All is read in one synchronous step when the row is made, and rows are written one after the other.
  */
 import type { Logger } from 'pino';
 import { messageOf } from '../core/domain/errors.ts';
@@ -9,11 +9,7 @@ import type { Database } from '../db/client.ts';
 import { type Lease, pruneLeases, removeLease, renewLease } from '../db/queries/leases.ts';
 import { within } from './deadline.ts';
 
-export interface LeaseState {
-  routingVersion: number;
-  inFlight: Record<string, number>;
-  finished: Record<string, number>;
-}
+export type LeaseState = Omit<Lease, 'gatewayId' | 'address'>;
 
 const RENEW_EVERY_MS = 500;
 /** What comes together within this is told together. */

@@ -11,7 +11,8 @@ export class LiveReplica implements ReplicaView {
   upstream: Upstream;
   /** In the table. Nothing new goes to one that is not. */
   routed = true;
-  healthy = true;
+  /** Why nothing is sent to it until it answers again; null while it is well. */
+  ailment: string | null = null;
   /** Scrapes that failed in a row. */
   failures = 0;
   /** When bytes last came from it, on the monotonic clock. */
@@ -51,6 +52,10 @@ export class LiveReplica implements ReplicaView {
   }
   get kvCacheTokens(): number {
     return this.row.kvCacheTokens;
+  }
+
+  get healthy(): boolean {
+    return this.ailment === null;
   }
 
   /** May requests be sent to it? */

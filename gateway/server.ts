@@ -63,7 +63,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     {
       onRoom: (deployment) => dispatcher.pump(deployment),
       onDrained: () => controlPlane?.tellLease(),
-      onHealth: (replica, reason) => logger.warn({ replica: replica.id, healthy: replica.healthy, reason }, 'health of a replica changed'),
+      onHealth: (replica, reason) => {
+        logger.warn({ replica: replica.id, healthy: replica.healthy, reason }, 'health of a replica changed');
+        controlPlane?.tellLease();
+      },
       onUnusable: (row) =>
         logger.error({ replica: row.replicaId, endpoint: row.endpoint }, 'a replica has no usable endpoint and is left out'),
     },
@@ -122,7 +125,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       logger,
       metrics,
       applyRouting,
-      leaseState: () => ({ routingVersion: routes?.version ?? 0, ...fleet.counts() }),
+      leaseState: () => ({ routingVersion: routes?.version ?? 0, ...fleet.counts(), unhealthy: fleet.unhealthy() }),
     });
   } else {
     source.routing.start(applyRouting);

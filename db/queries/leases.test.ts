@@ -18,6 +18,7 @@ const lease = (gatewayId: string, routingVersion: number, inFlight: Record<strin
   routingVersion,
   inFlight,
   finished: { r1: 7 },
+  unhealthy: { r2: 'its metrics did not answer 2 times' },
 });
 
 describe('leases', () => {

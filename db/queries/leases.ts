@@ -13,6 +13,8 @@ export interface Lease {
   inFlight: Record<string, number>;
   /** replica id → requests that ended on it since this gateway began to route to it. */
   finished: Record<string, number>;
+  /** replica id → why the gateway sends nothing there, for the routed replicas that do not answer it. */
+  unhealthy: Record<string, string>;
 }
 
 /** Writes the lease, or renews it. A renewal that was overtaken on its way (an older routing version) changes nothing. */
@@ -37,6 +39,7 @@ export async function liveLeases(db: Executor, maxAgeMs: number): Promise<Lease[
       routingVersion: gatewayLeases.routingVersion,
       inFlight: gatewayLeases.inFlight,
       finished: gatewayLeases.finished,
+      unhealthy: gatewayLeases.unhealthy,
     })
     .from(gatewayLeases)
     .where(sql`${gatewayLeases.renewedAt} > ${ago(maxAgeMs)}`)

@@ -15,6 +15,8 @@ export const gatewayLeases = pgTable('gateway_leases', {
   inFlight: jsonb().$type<Record<string, number>>().notNull(),
   /** replica id → requests that ended on it since the gateway began to route to it. */
   finished: jsonb().$type<Record<string, number>>().notNull(),
+  /** replica id → why the gateway sends nothing there, for the routed replicas that do not answer it. */
+  unhealthy: jsonb().$type<Record<string, string>>().notNull().default({}),
   startedAt: timestamp({ withTimezone: true }).notNull().defaultNow(),
   renewedAt: timestamp({ withTimezone: true }).notNull().defaultNow(),
 });

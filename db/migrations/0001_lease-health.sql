@@ -1,0 +1,1 @@
+ALTER TABLE "gateway_leases" ADD COLUMN "unhealthy" jsonb DEFAULT '{}'::jsonb NOT NULL;
