@@ -1,8 +1,9 @@
 /** Planning: load, plan, verify, save. Workflows carry the plan's id and its moves, never the fleet. */
+import { isDeepStrictEqual } from 'node:util';
 import type { ModelShape } from '../core/domain/model-spec.ts';
 import type { Plan, PlanSummary } from '../core/domain/plan.ts';
 import { plan } from '../core/placement/planner.ts';
-import { type AppliedPlan, applyPlan, latestAppliedPlan, loadPlan, lockPlanning, savePlan } from '../db/queries/plans.ts';
+import { type AppliedPlan, applyPlan, latestAppliedPlan, loadPlan, lockPlanning, newestPlanOf, savePlan } from '../db/queries/plans.ts';
 import type { ControlDeps } from './deps.ts';
 import { loadPlanInput, type PlanRequest } from './planning-input.ts';
 
@@ -32,6 +33,11 @@ export function createPlanningActivities(deps: ControlDeps) {
         const { moves, report } = plan(input);
         const basedOn = await latestAppliedPlan(tx);
         const state = request.dryRun ? 'dry-run' : moves.length === 0 && report.waiting.length > 0 ? 'refused' : 'proposed';
+        if (state === 'refused') {
+          // Looking again every few seconds, a wait finds the same again and again: one row tells it.
+          const before = await newestPlanOf(tx, request.purpose, request.subject);
+          if (before?.state === 'refused' && isDeepStrictEqual(before.report.waiting, report.waiting)) return summarise(before);
+        }
         const made = { id: request.planId, purpose: request.purpose, subject: request.subject, basedOn, moves, report };
         // A rebalance that finds nothing to do leaves no row behind: there is one every few minutes.
         if (request.purpose !== 'rebalance' || request.dryRun || moves.length + report.waiting.length > 0) await savePlan(tx, made, state);

@@ -30,7 +30,9 @@ const LEASE_LIFETIME_MS = 10_000;
 const DEFAULT_MAX_SEQUENCES = 256;
 
 export interface CalibrationResult {
+  /** The fit, or what was known before where the run was too noisy to tell. */
   stepTime: StepTimeCoefficients;
+  sound: boolean;
   errorPercent: number;
   kvCacheTokens: number | null;
 }
@@ -81,7 +83,7 @@ export function createReplicaActivities({ db }: ControlDeps) {
       await beginGeneration(db, replicaId, generation, reason);
     },
 
-    /** Records what calibration found, for this replica and as the profile of its shape. */
+    /** Records what calibration found, for this replica and, where it is sound, as the profile of its shape. */
     async recordServing(spec: EngineSpec, endpoint: string, calibration: CalibrationResult): Promise<void> {
       const published: PublishedReplica = {
         generation: spec.generation,
@@ -91,6 +93,7 @@ export function createReplicaActivities({ db }: ControlDeps) {
         maxInFlight: spec.maxSequences,
       };
       await recordServing(db, spec.replicaId, published);
+      if (!calibration.sound) return;
       await upsertStepTimeProfile(db, {
         model: spec.model,
         accelerator: spec.acceleratorKind,

@@ -22,7 +22,7 @@ import { canaryVerdict, canaryWeights, FULL_WEIGHT } from './canary.ts';
 import { Compensations, reasonOf } from './compensation.ts';
 import { type DeployModelInput, type PlacingStage, type ReplicaProgress, replicaProgressSignal, workflowIds } from './messages.ts';
 import { placeReplica } from './place-replica.ts';
-import { control, controlBriefly, planning } from './proxies.ts';
+import { control, controlBriefly, onHost, planning } from './proxies.ts';
 import { retireAll } from './retire-replica.ts';
 import { type RolloutControls, takeControls } from './rollout-controls.ts';
 import { searchAttributes } from './search-attributes.ts';
@@ -31,6 +31,8 @@ import { StageBoard } from './stage-board.ts';
 /** How long a rollout waits for room in the fleet, looking again every few seconds. */
 const CAPACITY_WAIT_MS = 10 * 60_000;
 const LOOK_AGAIN = '5s';
+/** How long a new revision whose engines ended may take to serve again before it is given up. */
+const SERVING_WAIT_MS = 3 * 60_000;
 
 export async function deployModel({ rolloutId }: DeployModelInput): Promise<RolloutStatus> {
   const board = new StageBoard(rolloutId);
@@ -70,7 +72,10 @@ export async function deployModel({ rolloutId }: DeployModelInput): Promise<Roll
       await awaitApproval(board, rollout, controls);
       await board.run(
         'promote',
-        () => promote(rollout, placed),
+        async () => {
+          await untilServing(rollout);
+          await promote(rollout, placed);
+        },
         () => `revision ${revision} takes all traffic`,
       );
       controls.close();
@@ -134,8 +139,9 @@ async function planAndReserve(board: StageBoard, undo: Compensations, { id, depl
     }
     const [waiting] = plan.waiting;
     const why = waiting ? [waiting.message, waiting.nearest].filter(Boolean).join('; ') : 'the fleet changed while planning';
-    if (Date.now() >= deadline) throw ApplicationFailure.nonRetryable(why, 'refused', waiting);
-    await board.show(`waiting: ${why}`);
+    const hopeless = plan.waiting.length > 0 && plan.waiting.every((w) => w.kind === 'refused');
+    if (hopeless || Date.now() >= deadline) throw ApplicationFailure.nonRetryable(why, 'refused', waiting);
+    await board.show(`waiting, at most until ${new Date(deadline).toISOString().slice(11, 19)} UTC: ${why}`);
     await sleep(LOOK_AGAIN);
   }
 }
@@ -189,6 +195,7 @@ async function shiftTraffic(board: StageBoard, { deployment, revision, spec }: R
         await control.routeReplicas(canaryWeights(step.weight, placed, others), `canary at ${step.weight} %`);
         await board.show(`${step.weight} % of the traffic for ${step.pauseSeconds} s`);
         await sleep(step.pauseSeconds * 1000);
+        await untilServing({ deployment, revision });
         const verdict = canaryVerdict(await control.compareRevisions(deployment, revision, since));
         if (!verdict.good) throw ApplicationFailure.nonRetryable(`canary at ${step.weight} %: ${verdict.why}`, 'refused');
         lines.push(`${step.weight} %: ${verdict.why}`);
@@ -211,6 +218,22 @@ async function awaitApproval(board: StageBoard, { spec }: RolloutRecord, control
     },
     (by) => `approved by ${by}`,
   );
+}
+
+/**
+ * Waits until every replica of the new revision serves: one whose engine ended on the way is being started again. What does not serve
+ * in time is not promoted, however good the canary looked.
+ */
+async function untilServing({ deployment, revision }: Pick<RolloutRecord, 'deployment' | 'revision'>): Promise<void> {
+  for (const deadline = Date.now() + SERVING_WAIT_MS; ; ) {
+    const replicas = await control.livingReplicas(deployment, revision, 'this');
+    const ready = await Promise.all(replicas.map(({ id, host }) => onHost(host).isEngineReady(id)));
+    if (replicas.length > 0 && ready.every(Boolean)) return;
+    const silent = replicas.filter((_, i) => !ready[i]).map((r) => `${r.id} on ${r.host}`);
+    if (Date.now() >= deadline)
+      throw ApplicationFailure.nonRetryable(`not serving: ${silent.join(', ') || 'no replica is left'}`, 'refused');
+    await sleep('2s');
+  }
 }
 
 /** All traffic to the new revision: what was placed, and what a drain has meanwhile put in the place of one of them. */

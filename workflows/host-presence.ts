@@ -4,9 +4,7 @@
  * host `suspect` (no new work), and after a grace `lost`; gateways do not wait for either, they look at the engines themselves.
  */
 import {
-  ActivityCancellationType,
   type ActivityInterfaceFor,
-  CancellationScope,
   condition,
   continueAsNew,
   log,
@@ -41,10 +39,7 @@ export async function hostPresence({ host }: HostPresenceInput): Promise<void> {
   while (workflowInfo().historyLength < HISTORY_LIMIT) {
     const seenStarts = starts;
     try {
-      const presence = await untilRestarted(
-        () => starts > seenStarts,
-        () => presenceOf(host).reportPresence(digest),
-      );
+      const presence = await untilRestarted(() => starts > seenStarts, presenceOf(host).reportPresence(digest));
       if (presence === 'restarted') {
         digest = 'nothing known';
         continue;
@@ -79,20 +74,16 @@ function presenceOf(host: string): ActivityInterfaceFor<HostActivities> {
     startToCloseTimeout: '1h',
     heartbeatTimeout: `${HEARTBEAT_TIMEOUT_SECONDS}s`,
     retry: { maximumAttempts: 1 },
-    cancellationType: ActivityCancellationType.ABANDON,
   });
 }
 
-/** The activity's answer, or `restarted` as soon as a new host worker has said hello: the old activity is nobody's then. */
-async function untilRestarted<T>(restarted: () => boolean, work: () => Promise<T>): Promise<T | 'restarted'> {
-  const scope = new CancellationScope();
-  const running = scope.run(work);
-  const outcome = await Promise.race([running, condition(restarted).then(() => 'restarted' as const)]);
-  if (outcome === 'restarted') {
-    scope.cancel();
-    await running.catch(() => {});
-  }
-  return outcome;
+/**
+ * The activity's answer, or `restarted` as soon as a new host worker has said hello. The old activity is left alone then, not cancelled: its
+ * worker is gone, and a cancelled activity that times out afterwards is an event that the SDK cannot take.
+ */
+async function untilRestarted<T>(restarted: () => boolean, work: Promise<T>): Promise<T | 'restarted'> {
+  work.catch(() => {});
+  return Promise.race([work, condition(restarted).then(() => 'restarted' as const)]);
 }
 
 async function recordSilence(host: string, sinceMs: number, why: string): Promise<void> {

@@ -42,7 +42,8 @@ export async function placeReplica(replicaId: string): Promise<{ replicaId: stri
     });
     await control.recordServing(spec, endpoint, calibration);
 
-    const found = `step time fitted within ${calibration.errorPercent.toFixed(1)} %`;
+    const fitted = `step time fitted within ${calibration.errorPercent.toFixed(1)} %`;
+    const found = calibration.sound ? fitted : `${fitted}: too noisy, what was known stays in force`;
     setCurrentDetails(`Replica \`${replicaId}\` serves \`${spec.model}\` on **${spec.host}** at ${endpoint}; ${found}.`);
     await passed('calibrate', found);
     return { replicaId, host: spec.host, endpoint };

@@ -31,7 +31,7 @@ export function takeControls(board: StageBoard, work: CancellationScope): Rollou
   setHandler(
     pauseUpdate,
     async ({ by, reason }) => {
-      pausedBy = `${by}: ${reason}`;
+      pausedBy = said(by, reason);
       await board.show(`paused by ${pausedBy}; the stage under way ends first`, 'paused');
       return board.status;
     },
@@ -67,7 +67,7 @@ export function takeControls(board: StageBoard, work: CancellationScope): Rollou
   setHandler(
     abortUpdate,
     ({ by, reason }) => {
-      abortedBy = `${by}: ${reason}`;
+      abortedBy = said(by, reason);
       work.cancel();
       return board.status;
     },
@@ -90,4 +90,8 @@ export function takeControls(board: StageBoard, work: CancellationScope): Rollou
       return closed;
     },
   };
+}
+
+function said(by: string, reason: string): string {
+  return reason ? `${by}: ${reason}` : by;
 }

@@ -1,7 +1,7 @@
 /** The calibration run on a fresh replica: a few prompts and batches are timed, and the step-time model is fitted to them. */
 import { Context } from '@temporalio/activity';
 import { UellmError } from '../../core/domain/errors.ts';
-import { type CalibrationSample, fitStepTime } from '../../core/profiler/calibrate.ts';
+import { type CalibrationSample, fitStepTime, isSound } from '../../core/profiler/calibrate.ts';
 import type { EngineDriver, EngineSpec } from '../../engines/driver.ts';
 import { type StreamedCompletion, streamCompletion } from '../../engines/openai.ts';
 import type { CalibrationResult } from '../replicas.ts';
@@ -23,8 +23,10 @@ export function createCalibrationActivities({ drivers }: Pick<HostDeps, 'drivers
       if (!driver)
         throw new UellmError({ kind: 'engine-failed', replicaId: spec.replicaId, reason: `this host has no driver for ${spec.engine}` });
       const samples = await takeSamples(spec, endpoint, Context.current().cancellationSignal);
-      const { coefficients, errorPercent } = fitStepTime(spec.stepTime, samples);
-      return { stepTime: coefficients, errorPercent, kvCacheTokens: await reportedKvCacheTokens(driver, endpoint) };
+      const fit = fitStepTime(spec.stepTime, samples);
+      const sound = isSound(fit);
+      const kvCacheTokens = await reportedKvCacheTokens(driver, endpoint);
+      return { stepTime: sound ? fit.coefficients : spec.stepTime, sound, errorPercent: fit.errorPercent, kvCacheTokens };
     },
   };
 }

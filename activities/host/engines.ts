@@ -33,6 +33,14 @@ export function createEngineActivities({ engines }: Pick<HostDeps, 'engines'>) {
       return reports.some((r) => r.replicaId === replicaId && r.generation >= generation && r.state === 'running');
     },
 
+    /** Does the engine serve at this moment? An engine that is not there does not. */
+    async isEngineReady(replicaId: string): Promise<boolean> {
+      return engines.health(replicaId).then(
+        (health) => health.state === 'ready',
+        () => false,
+      );
+    },
+
     /** Ends the engine politely: it finishes what it streams, within its driver's grace. Stopping what is stopped does nothing. */
     async stopEngine(replicaId: string, generation: number): Promise<{ requestsDropped: number }> {
       const context = Context.current();

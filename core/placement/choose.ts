@@ -51,9 +51,10 @@ export function bestCandidate(draft: Draft, deployment: DeploymentDemand, siblin
   return ranked(candidates(draft, deployment), keysOf, (c) => c.host.name)[0];
 }
 
-/** Hosts that the deployment's own lists allow. */
+/** Hosts that the deployment's own lists allow. A simulated engine imitates accelerators that are not there, a real one needs them. */
 export function isAllowed({ spec }: DeploymentDemand, host: HostState, kind: string): boolean {
   const { hosts, accelerators } = spec.placement;
+  if (host.simulated !== (spec.engine.kind === 'simulated')) return false;
   return (hosts.length === 0 || hosts.includes(host.name)) && (accelerators.length === 0 || accelerators.includes(kind));
 }
 

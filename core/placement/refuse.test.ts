@@ -42,9 +42,24 @@ describe('a refusal names the constraint and the nearest thing that would do', (
     expect(refusal).toMatchObject({
       kind: 'refused',
       on: 'placement',
-      message: '0 of 1 replica can be placed: it fits none of what its placement allows: hosts b and accelerators H100-SXM',
+      message:
+        '0 of 1 replica can be placed: it fits none of what its placement allows: simulated hosts and hosts b and accelerators H100-SXM',
       nearest: 'fits on 1 H100-SXM of host a',
     });
+  });
+
+  it('placement: a real engine is not started on a simulated host, nor a simulated one on a real host', () => {
+    const fleet = new TestFleet(fleetOf('a: 1 H100-SXM'), [deployed(chat)]);
+    const wish = fleet.deployments[0]!;
+    fleet.deployments = [{ ...wish, spec: { ...wish.spec, engine: { kind: 'vllm', args: {} } } }];
+    expect(plan(fleet.input('deploy', 'chat'))).toMatchObject({
+      moves: [],
+      report: { waiting: [{ kind: 'refused', on: 'placement', message: expect.stringContaining('hosts that run vllm') }] },
+    });
+    fleet.hosts = fleet.hosts.map((host) => ({ ...host, simulated: false }));
+    expect(plan(fleet.input('deploy', 'chat')).moves).toHaveLength(1);
+    fleet.deployments = [wish];
+    expect(plan(fleet.input('deploy', 'chat')).moves).toEqual([]);
   });
 
   it('accelerators: how many more, and where', () => {

@@ -83,6 +83,7 @@ function memoryRefusal(deployment: DeploymentDemand, hosts: readonly HostState[]
 function placementRefusal({ spec }: DeploymentDemand, options: readonly Option[]): Refusal {
   const { hosts, accelerators } = spec.placement;
   const lists = [
+    spec.engine.kind === 'simulated' ? 'simulated hosts' : `hosts that run ${spec.engine.kind}, which simulated ones do not`,
     ...(hosts.length > 0 ? [`hosts ${hosts.join(', ')}`] : []),
     ...(accelerators.length > 0 ? [`accelerators ${accelerators.join(', ')}`] : []),
   ].join(' and ');

@@ -19,6 +19,8 @@ export interface StepTimeFit {
   coefficients: StepTimeCoefficients;
   /** Mean absolute error of the fit over the samples, per cent of the measured time. */
   errorPercent: number;
+  /** The same of the prior. */
+  priorErrorPercent: number;
 }
 
 /** Logarithms of the factors: the two groups first, then the deviation of each term. */
@@ -60,8 +62,22 @@ export function fitStepTime(prior: StepTimeCoefficients, samples: readonly Calib
     throw new UellmError({ kind: 'invalid-input', what: 'calibration run', issues });
   }
   const coefficients = scaled(prior, levenbergMarquardt(prior, usable));
-  const errors = usable.map((sample) => Math.abs(predictedMs(coefficients, sample) / measuredMs(sample) - 1));
-  return { coefficients, errorPercent: (100 * errors.reduce((a, b) => a + b, 0)) / errors.length };
+  return { coefficients, errorPercent: errorPercentOf(coefficients, usable), priorErrorPercent: errorPercentOf(prior, usable) };
+}
+
+function errorPercentOf(coefficients: StepTimeCoefficients, samples: readonly CalibrationSample[]): number {
+  const errors = samples.map((sample) => Math.abs(predictedMs(coefficients, sample) / measuredMs(sample) - 1));
+  return (100 * errors.reduce((a, b) => a + b, 0)) / errors.length;
+}
+
+/** A fit that explains its own samples no better than this, per cent, measured something else as well: a busy machine, as a rule. */
+const SOUND_ERROR_PERCENT = 20;
+/** A prior that is off by more than this, per cent, is worse than any fit. */
+const HOPELESS_PRIOR_PERCENT = 80;
+
+/** Is a fit better than the prior it began with? */
+export function isSound({ errorPercent, priorErrorPercent }: StepTimeFit): boolean {
+  return errorPercent <= SOUND_ERROR_PERCENT || (priorErrorPercent > HOPELESS_PRIOR_PERCENT && errorPercent < priorErrorPercent / 2);
 }
 
 function levenbergMarquardt(prior: StepTimeCoefficients, samples: readonly CalibrationSample[]): number[] {

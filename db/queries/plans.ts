@@ -1,8 +1,8 @@
 /** Plans: saved once, applied once. The applier verifies a plan again against the present, in one transaction, and trims what no longer fits. */
-import { eq, sql } from 'drizzle-orm';
+import { and, desc, eq, sql } from 'drizzle-orm';
 import { notFound } from '../../core/domain/errors.ts';
 import { expandAccelerators, type HostState } from '../../core/domain/fleet.ts';
-import type { PlaceMove, Plan } from '../../core/domain/plan.ts';
+import type { PlaceMove, Plan, PlanPurpose } from '../../core/domain/plan.ts';
 import type { Refusal } from '../../core/domain/refusal.ts';
 import { checkMoves } from '../../core/placement/check.ts';
 import type { Database, Executor, Transaction } from '../client.ts';
@@ -17,6 +17,8 @@ export async function lockPlanning(tx: Transaction): Promise<void> {
   await tx.execute(sql`select pg_advisory_xact_lock(${PLAN_LOCK})`);
 }
 
+export type PlanRow = typeof plans.$inferSelect;
+
 /** Saves a plan; saving the same id again changes nothing. */
 export async function savePlan(db: Executor, plan: Plan, state: 'proposed' | 'refused' | 'dry-run'): Promise<void> {
   const { id, purpose, subject, basedOn, moves, report } = plan;
@@ -27,6 +29,17 @@ export async function savePlan(db: Executor, plan: Plan, state: 'proposed' | 're
 export async function loadPlan(db: Executor, id: string): Promise<typeof plans.$inferSelect> {
   const [row] = await db.select().from(plans).where(eq(plans.id, id));
   if (!row) throw notFound('plan', id);
+  return row;
+}
+
+/** The newest plan of this purpose for this subject. */
+export async function newestPlanOf(db: Executor, purpose: PlanPurpose, subject: string): Promise<PlanRow | undefined> {
+  const [row] = await db
+    .select()
+    .from(plans)
+    .where(and(eq(plans.purpose, purpose), eq(plans.subject, subject)))
+    .orderBy(desc(plans.createdAt), desc(plans.id))
+    .limit(1);
   return row;
 }
 

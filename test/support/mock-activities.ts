@@ -129,12 +129,13 @@ export function createMockWorld(rollout: Record<string, unknown> = {}): MockWorl
       return 'http://127.0.0.1:1';
     },
     awaitEngineReady: async () => {},
+    isEngineReady: async (id) => world.replicas.get(id)?.engine ?? false,
     isEngineRunning: async (id) => world.replicas.get(id)?.engine ?? false,
     stopEngine: async (id) => {
       update(id, { engine: false });
       return { requestsDropped: 0 };
     },
-    calibrateEngine: async () => ({ stepTime: STEP, errorPercent: 1, kvCacheTokens: 1000 }),
+    calibrateEngine: async () => ({ stepTime: STEP, sound: true, errorPercent: 1, kvCacheTokens: 1000 }),
     reportPresence: async () => ({ engines: [], digest: '' }),
   };
   world.activities = recorded(world, activities);
