@@ -102,6 +102,32 @@ describe('the queue', () => {
     await Promise.all([running, urgent, ...batch]);
   });
 
+  it('passes on at once what is too long for every engine, and neither it nor the others wait', async () => {
+    gateway.route([replica({ maxInFlight: 8, kvCacheTokens: 1000 })]);
+    const running = stream('a');
+    await until(() => held.length === 1);
+    engine.answer = (res) => res.writeHead(400, { 'content-type': 'application/json' }).end('{"error":{"code":"context_length_exceeded"}}');
+    const refused = await stream('long '.repeat(2000));
+    expect([refused.status, await errorOf(refused)]).toEqual([400, { code: 'context_length_exceeded' }]);
+    engine.answer = streamed(['x']);
+    expect((await stream('b')).status).toBe(200);
+    held[0]!();
+    await running;
+  });
+
+  it('holds what fits an empty engine until it is empty', async () => {
+    gateway.route([replica({ maxInFlight: 8, kvCacheTokens: 1000 })]);
+    const running = stream('a');
+    await until(() => held.length === 1);
+    const large = stream('word '.repeat(840));
+    await queued(1);
+    expect(arrived()).toEqual(['a']);
+    held[0]!();
+    await until(() => held.length === 2);
+    held[1]!();
+    for (const response of [running, large]) expect((await response).status).toBe(200);
+  });
+
   it('sheds what has waited as long as its policy allows, where it allows to shed', async () => {
     gateway.route([replica()], [sloPolicy({ queue: { maxWaitMs: 200, onHopeless: 'shed' } })]);
     const running = stream('a');

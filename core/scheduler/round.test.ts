@@ -30,8 +30,24 @@ describe('replica choice', () => {
     ).toBeNull();
     expect(choose([replicaView({ id: 'a', running, kvCacheTokens: 3000, reservedKvTokens: 1100 })])).toBe('a');
   });
-  it('gives an idle replica anything: it refuses what is too long in its own words', () => {
-    expect(choose([replicaView({ id: 'a', kvCacheTokens: 10 })])).toBe('a');
+  describe('for a prompt that may be longer than the KV cache', () => {
+    const busy = (id: string, kvCacheTokens: number) =>
+      replicaView({ id, kvCacheTokens, running: runningRequests(1), reservedKvTokens: kvCacheTokens });
+    const prompt = (inputTokens: number) => queuedRequest({ id: 'long', inputTokens });
+
+    it('waits for an empty replica as long as the estimate may be wrong', () => {
+      expect(choose([busy('a', 1000)], prompt(1500))).toBeNull();
+      expect(choose([replicaView({ id: 'a', kvCacheTokens: 1000 })], prompt(1500))).toBe('a');
+    });
+    it('takes any replica with a free place at once when it is surely too long for all', () => {
+      expect(choose([busy('a', 1000)], prompt(1501))).toBe('a');
+      expect(choose([replicaView({ id: 'a', kvCacheTokens: 1000, maxInFlight: 1, running: runningRequests(1) })], prompt(1501))).toBeNull();
+    });
+    it('waits for the replica that can hold it, though a smaller one is idle', () => {
+      const small = replicaView({ id: 'small', kvCacheTokens: 1000 });
+      expect(choose([small, busy('large', 4000)], prompt(2000))).toBeNull();
+      expect(choose([small, replicaView({ id: 'large', kvCacheTokens: 4000, running: runningRequests(1) })], prompt(2000))).toBe('large');
+    });
   });
   it('avoids replicas on which the request failed, unless no other can have it', () => {
     const retried = queuedRequest({ id: 'x', avoid: ['a'] });

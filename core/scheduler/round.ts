@@ -16,9 +16,14 @@ export interface Round<V extends ReplicaView = ReplicaView> {
   readonly slots: readonly Slot<V>[];
   /** Requests that the slots can take together. */
   readonly room: number;
+  /** KV cache of the largest replica, whether it has room or not. */
+  readonly largestKvCacheTokens: number;
   /** Weight of each revision: the sum over its replicas, whether they have room or not. */
   readonly weights: ReadonlyMap<number, number>;
 }
+
+/** Prompts are estimated by their characters: one is held to be too long only when it is so many times too long. */
+const ESTIMATE_MAY_EXCEED = 1.5;
 
 export type Admits = (slot: Slot, request: QueuedRequest) => boolean;
 
@@ -26,14 +31,16 @@ export function openRound<V extends ReplicaView>(replicas: readonly V[]): Round<
   const slots: Slot<V>[] = [];
   const weights = new Map<number, number>();
   let room = 0;
+  let largestKvCacheTokens = 0;
   for (const replica of replicas) {
     weights.set(replica.revision, (weights.get(replica.revision) ?? 0) + replica.weight);
+    largestKvCacheTokens = Math.max(largestKvCacheTokens, replica.kvCacheTokens);
     const free = replica.maxInFlight - replica.running.size;
     if (free <= 0) continue;
     room += free;
     slots.push({ replica, taken: [], inFlight: replica.running.size, reservedKvTokens: kvTokensInUse(replica) });
   }
-  return { slots, room, weights };
+  return { slots, room, largestKvCacheTokens, weights };
 }
 
 /** KV cache tokens that a request is expected to need in the end. */
@@ -47,8 +54,8 @@ function kvTokensInUse(replica: ReplicaView): number {
 }
 
 /**
- * The replica for a request, or null when none has room for it now. An idle replica has room for anything: what is too long for it,
- * its engine refuses in its own words.
+ * The replica for a request, or null when none has room for it now. What fits a replica only when it is empty waits until it is; what is
+ * too long for every replica goes to any of them at once, where the engine, which counts tokens, refuses it in its own words.
  */
 export function chooseSlot<V extends ReplicaView>(
   round: Round<V>,
@@ -56,7 +63,7 @@ export function chooseSlot<V extends ReplicaView>(
   shares: Shares,
   admits?: Admits,
 ): Slot<V> | null {
-  const able = round.slots.filter((slot) => hasRoom(slot, request) && (admits?.(slot, request) ?? true));
+  const able = round.slots.filter((slot) => hasRoom(round, slot, request) && (admits?.(slot, request) ?? true));
   const fresh = request.avoid.size === 0 ? able : able.filter((slot) => !request.avoid.has(slot.replica.id));
   const candidates = fresh.length > 0 ? fresh : able;
   if (candidates.length === 0) return null;
@@ -75,9 +82,12 @@ export function take(slot: Slot, request: QueuedRequest): void {
   slot.reservedKvTokens += kvTokensOf(request);
 }
 
-function hasRoom(slot: Slot, request: QueuedRequest): boolean {
-  if (slot.inFlight >= slot.replica.maxInFlight) return false;
-  return slot.inFlight === 0 || slot.reservedKvTokens + kvTokensOf(request) <= slot.replica.kvCacheTokens;
+function hasRoom(round: Round, slot: Slot, request: QueuedRequest): boolean {
+  const { maxInFlight, kvCacheTokens } = slot.replica;
+  if (slot.inFlight >= maxInFlight) return false;
+  const leastPromptTokens = request.inputTokens / ESTIMATE_MAY_EXCEED;
+  if (leastPromptTokens > kvCacheTokens) return leastPromptTokens > round.largestKvCacheTokens;
+  return slot.inFlight === 0 || slot.reservedKvTokens + kvTokensOf(request) <= kvCacheTokens;
 }
 
 /** Least in flight for its weight; among equals the engine with the quicker step, then the one used less. */
