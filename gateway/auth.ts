@@ -1,7 +1,7 @@
 /** Who may use the gateway. With keys: whoever has one. Without: whoever is on this machine and was not sent here by a foreign page. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { type ApiError, foreignHost, unauthorized } from './errors.ts';
+import { type ApiError, foreignHost, foreignOrigin, unauthorized } from './errors.ts';
 
 /** A key, of which only the hash is kept. */
 export interface GatewayKey {
@@ -16,11 +16,18 @@ export function gatewayKey(secret: string, tenant: string | null = null): Gatewa
 
 export type Access = { allowed: true; tenant: string | null } | { allowed: false; error: ApiError };
 
-/** With keys a bearer token must match one; without any the Host header must be loopback, against DNS rebinding. */
+/**
+ * With keys a bearer token must match one. Without any the Host header must be loopback, against DNS rebinding, and the Origin header, which
+ * browsers send, that same host: other sites' pages may not use what runs on this machine.
+ */
 export function authorize(req: IncomingMessage, keys: readonly GatewayKey[]): Access {
   if (keys.length === 0) {
-    const host = req.headers.host ?? '';
-    return isLoopbackHost(host) ? { allowed: true, tenant: null } : { allowed: false, error: foreignHost(host) };
+    const { host = '', origin } = req.headers;
+    if (!isLoopbackHost(host)) return { allowed: false, error: foreignHost(host) };
+    if (origin !== undefined && origin.toLowerCase() !== `http://${host.toLowerCase()}`) {
+      return { allowed: false, error: foreignOrigin(origin) };
+    }
+    return { allowed: true, tenant: null };
   }
   const token = /^Bearer +(\S+)$/i.exec(req.headers.authorization ?? '')?.[1];
   if (!token) return { allowed: false, error: unauthorized('this gateway takes requests with a key: Authorization: Bearer KEY') };

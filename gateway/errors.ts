@@ -77,6 +77,9 @@ export const unauthorized = (reason: string): ApiError => ({
 
 export const foreignHost = (host: string) => invalid(403, 'foreign_host', `the Host header ${show(host)} is not this machine's loopback`);
 
+export const foreignOrigin = (origin: string) =>
+  invalid(403, 'foreign_origin', `the Origin header ${show(origin)} is not this gateway's own, and without an API key no other is served`);
+
 export const queueFull = (deployment: string, queued: number, retryAfterSeconds: number): ApiError => ({
   status: 429,
   type: 'rate_limit_error',

@@ -54,6 +54,17 @@ describe('access', () => {
       expect(authorize(request({ host }), [])).toMatchObject({ allowed: false, error: { status: 403 } });
     }
   });
+  it('without keys is for pages of the same origin only, by scheme, host and port', () => {
+    const from = (origin: string) => authorize(request({ host: 'localhost:8000', origin }), []);
+    for (const origin of ['http://localhost:8000', 'http://LOCALHOST:8000']) expect(from(origin).allowed).toBe(true);
+    for (const origin of ['https://localhost:8000', 'http://localhost', 'http://localhost:8080', 'http://127.0.0.1:8000', 'null', '']) {
+      expect(from(origin)).toMatchObject({ allowed: false, error: { status: 403, code: 'foreign_origin' } });
+    }
+    const guarded = authorize(request({ host: 'gw.example', origin: 'http://ui.example', authorization: 'Bearer admin' }), [
+      gatewayKey('admin'),
+    ]);
+    expect(guarded.allowed).toBe(true);
+  });
   it('with keys is for whoever has one, from anywhere', () => {
     const keys = [gatewayKey('admin'), gatewayKey('secret', 'acme')];
     expect(authorize(request({ host: 'gw.example', authorization: 'Bearer admin' }), keys)).toEqual({ allowed: true, tenant: null });

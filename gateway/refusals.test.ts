@@ -100,6 +100,19 @@ describe('what the gateway refuses', () => {
     expect(answer).toContain('foreign_host');
   });
 
+  it('a page of another origin, where there is no key', async () => {
+    const ask = (origin: string) => post('/v1/completions', '{"model":"chat","prompt":"x","stream":true}', { origin });
+    const foreign = await ask('http://evil.example');
+    expect(foreign.status).toBe(403);
+    expect(await errorOf(foreign)).toMatchObject({
+      type: 'invalid_request_error',
+      code: 'foreign_origin',
+      message: expect.stringContaining('"http://evil.example"'),
+    });
+    const own = await ask(gateway.url);
+    expect([own.status, await own.text()]).toEqual([200, expect.stringContaining('[DONE]')]);
+  });
+
   it('what is no HTTP, and headers without end', async () => {
     expect(await raw(gateway.url, 'hello\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 .*"malformed_request"/s);
     expect(await raw(gateway.url, `GET / HTTP/1.1\r\nx: ${'a'.repeat(40_000)}\r\n\r\n`)).toMatch(/^HTTP\/1\.1 431 .*"headers_too_large"/s);
