@@ -10,6 +10,7 @@ import { parseDocuments } from '../documents.ts';
 import { COLLECTIONS } from '../kinds.ts';
 import { paint, toneOf } from '../output/colour.ts';
 import { type OutputOptions, print, withOutput } from '../output/print.ts';
+import { checkReferences } from '../references.ts';
 import type { Terminal } from '../terminal.ts';
 
 interface ApplyOptions extends OutputOptions {
@@ -34,6 +35,7 @@ export function addApply(program: Command, terminal: Terminal): void {
 
 async function apply({ client, terminal }: CommandContext, options: ApplyOptions): Promise<void> {
   const objects = parseDocuments(await read(options.file, terminal), options.file);
+  for (const warning of await checkReferences(client, objects, options.file)) terminal.err(`warning: ${warning}\n`);
   const items: Applied[] = [];
   try {
     for (const object of objects) items.push(await applyOne(client, object, options.dryRun === true));

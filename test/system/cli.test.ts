@@ -73,11 +73,35 @@ describe('declaring', () => {
     expect(await json('get policy chat-interactive')).toMatchObject({ targets: { ttftMs: 200 }, status: { version: 2 } });
   });
 
-  it('tells what the API refuses, field by field, after what it took', async () => {
-    const stdin = 'kind: Model\nname: other\nsource: hf://a/b\n---\nkind: Deployment\nname: d\nmodel: nobody\nengine: { kind: vllm }';
-    const run = await uellm('apply -f -', { stdin });
-    expect(run).toMatchObject({ exitCode: 2, out: expect.stringContaining("Model 'other' created") });
-    expect(run.err).toBe('error: Deployment \'d\' is not valid\n  model: got "nobody", allowed is the name of a model that is declared\n');
+  it.each(['apply -f -', 'apply -f - --dry-run'])('%s takes nothing of a file that refers to what is not there', async (line) => {
+    const stdin = `
+{kind: Model, name: other, source: hf://a/b}
+---
+{kind: Host, name: ext, accelerators: [{kind: L4, count: 1}], external: {endpoints: [{url: 'http://e:1', model: other}]}}
+---
+{kind: Deployment, name: d, model: nobody, engine: {kind: vllm}, placement: {hosts: [h1, ext, h9]}}
+`;
+    expect(await uellm(line, { stdin })).toEqual({
+      exitCode: 2,
+      out: '',
+      err: `error: - is not valid
+  Host 'ext': external.endpoints[0].model: got "other", allowed is the name of a declared model with a config
+  Deployment 'd': model: got "nobody", allowed is the name of a model that is declared
+  Deployment 'd': placement.hosts[1]: got "ext", allowed is the name of a host that is declared, and not external
+  Deployment 'd': placement.hosts[2]: got "h9", allowed is the name of a host that is declared, and not external
+`,
+    });
+    expect((await json('get models')).items).toHaveLength(1);
+  });
+
+  it('warns of a policy for a model that is not declared yet', async () => {
+    const stdin =
+      '{kind: SloPolicy, name: early, match: {model: later}, targets: {ttftMs: 500}}\n---\n{kind: Model, name: other, source: hf://a/b}';
+    expect(await uellm('apply -f -', { stdin })).toMatchObject({
+      exitCode: 0,
+      out: expect.stringContaining("SloPolicy 'early' created"),
+      err: "warning: SloPolicy 'early': match.model: no model named 'later' is declared, so no request falls under it yet\n",
+    });
   });
 
   it('writes YAML that it reads again', async () => {
