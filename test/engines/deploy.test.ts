@@ -76,7 +76,7 @@ function deployment({ command, env, modelDir }: RealVllm) {
 
     it('is drained under streaming load with nothing dropped', async () => {
       const [before] = await ready();
-      const load = startLoad(cluster.gatewayUrl, MODEL, { clients: 2, tokens: 200 });
+      const load = startLoad(cluster.gatewayUrl, MODEL, { clients: 2, tokens: 200, pauseMs: 1000 });
       await cluster.api('POST', `/hosts/${before!.host}/drain`);
       const receipt = await drained(cluster, before!.host, 280_000);
       await load.stop();

@@ -1,4 +1,5 @@
 /** Streaming clients that never stop asking: what a drain or a kill must not disturb. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { streamCompletion } from '../../engines/openai.ts';
 
 export interface Load {
@@ -10,8 +11,15 @@ export interface Load {
   stop(): Promise<void>;
 }
 
-/** @param clients each streams one answer of `tokens` tokens after another */
-export function startLoad(gatewayUrl: string, model: string, { clients, tokens }: { clients: number; tokens: number }): Load {
+/**
+ * @param clients each streams one answer of `tokens` tokens after another
+ * @param pauseMs between two answers: real engines on few cores leave no room for another to start
+ */
+export function startLoad(
+  gatewayUrl: string,
+  model: string,
+  { clients, tokens, pauseMs = 0 }: { clients: number; tokens: number; pauseMs?: number },
+): Load {
   let stopping = false;
   let finished = 0;
   const failures: string[] = [];
@@ -25,9 +33,10 @@ export function startLoad(gatewayUrl: string, model: string, { clients, tokens }
           ignoreEos: true,
         });
         finished += 1;
+        if (pauseMs > 0) await delay(pauseMs);
       } catch (error) {
         failures.push(String(error));
-        await new Promise((resolve) => setTimeout(resolve, 100));
+        await delay(100);
       }
     }
   });
