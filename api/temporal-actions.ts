@@ -201,6 +201,9 @@ function declined(error: unknown, what: string, name: string, action: RolloutAct
   return error;
 }
 
+/** The words it began with. What the client throws for a workflow or an update that failed only wraps them. */
 function rootMessage(error: unknown): string {
-  return rootCause(error) ?? messageOf(error);
+  const wraps = error instanceof WorkflowUpdateFailedError || error instanceof WorkflowFailedError;
+  const failure = wraps ? (error.cause ?? error) : error;
+  return rootCause(failure) ?? messageOf(failure);
 }

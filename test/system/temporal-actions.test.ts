@@ -113,8 +113,13 @@ describe('with workers', () => {
     world = createMockWorld({ approval: 'manual' });
     await actions.startDeploy('chat-r2');
     const request = { by: 'ann', reason: 'lunch' };
+    await expect(actions.updateRollout('chat-r2', 'resume', request)).rejects.toMatchObject(
+      detail('conflict', /cannot resume: the rollout is not paused/),
+    );
     expect(await actions.updateRollout('chat-r2', 'pause', request)).toMatchObject({ phase: 'paused' });
-    await expect(actions.updateRollout('chat-r2', 'approve', request)).rejects.toMatchObject(detail('conflict', /cannot approve: .+/));
+    await expect(actions.updateRollout('chat-r2', 'approve', request)).rejects.toMatchObject(
+      detail('conflict', /cannot approve: the rollout does not wait for approval/),
+    );
     await actions.updateRollout('chat-r2', 'resume', request);
     await expect.poll(() => actions.updateRollout('chat-r2', 'approve', request).catch(() => null), { timeout: 15_000 }).not.toBeNull();
     await expect.poll(() => world.rollout.ended?.phase, { timeout: 15_000 }).toBe('succeeded');
