@@ -110,7 +110,9 @@ export function createApiClient({ url, apiKey, fetch = globalThis.fetch }: ApiCl
     create: <C extends DeclaredCollection>(collection: C, object: unknown) => json<Collections[C]>('POST', collection, { body: object }),
     replace: <C extends DeclaredCollection>(collection: C, name: string, object: unknown, ifMatch: string) =>
       json<Collections[C]>('PUT', at(collection, name), { body: object, ifMatch }),
-    remove: (collection: DeclaredCollection, name: string) => call('DELETE', at(collection, name)).then(() => undefined),
+    /** @param drain of a deployment: drain and stop the replicas that it still has */
+    remove: (collection: DeclaredCollection, name: string, { drain }: { drain?: boolean | undefined } = {}) =>
+      call('DELETE', at(collection, name), { query: { drain: drain ? 'true' : undefined } }).then(() => undefined),
 
     startRollout: (deployment: string, revision?: number) =>
       json<RolloutStarted>('POST', at('deployments', deployment, 'rollouts'), { body: revision === undefined ? {} : { revision } }),

@@ -34,9 +34,17 @@ export interface DeclaredKind<Spec extends { name: string }, View extends { vers
   create(tx: Executor, spec: Spec): Promise<void>;
   /** @throws conflict, invalid-input */
   replace(tx: Executor, spec: Spec, before: Spec): Promise<void>;
+  /** What deleting one may be asked to do besides; nothing where absent. */
+  removal?: z.ZodObject<{ drain: z.ZodType<Removal['drain']> }, z.core.$strict>;
   /** @throws conflict while it is in use */
-  remove(tx: Executor, spec: Spec, actor: string): Promise<void>;
+  remove(tx: Executor, spec: Spec, actor: string, removal: Removal): Promise<void>;
   present(view: View): unknown;
+}
+
+/** Query parameters of a deletion. */
+export interface Removal {
+  /** Drain and stop first what still serves. */
+  drain?: 'true' | 'false' | undefined;
 }
 
 export const nameParam = z.object({ name: nameSchema });
@@ -131,7 +139,7 @@ export function declaredRoutes<Spec extends { name: string }, View extends { ver
         path: '/{name}',
         tags,
         summary: 'Delete one',
-        request: { params: nameParam, headers: ifMatchHeader },
+        request: { params: nameParam, headers: ifMatchHeader, query: kind.removal ?? z.strictObject({}) },
         responses: { 204: { description: 'It is gone.' }, ...problems(404, 409, 412) },
       }),
       async (c) => {
@@ -140,7 +148,7 @@ export function declaredRoutes<Spec extends { name: string }, View extends { ver
           const before = await kind.lock(tx, name);
           checkIfMatch(c.req.valid('header')['if-match'], before.version);
           await recordAudit(tx, { actor: c.get('actor'), action: 'delete', kind: path, name, before: before.spec });
-          await kind.remove(tx, before.spec, c.get('actor'));
+          await kind.remove(tx, before.spec, c.get('actor'), c.req.valid('query'));
         });
         return c.body(null, 204);
       },

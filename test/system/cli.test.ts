@@ -138,6 +138,14 @@ describe('looking', () => {
     expect((await uellm('get plans')).out).toBe('no plans\n');
   });
 
+  it('deletes a deployment that serves only with --drain', async () => {
+    await json('get deployment chat');
+    expect(await uellm('delete deployment chat')).toMatchObject({ exitCode: 1, out: '', err: expect.stringContaining('replicas r1') });
+    api.actions.startRetirement.mockRejectedValueOnce(new Error('asked'));
+    await uellm('delete deployment chat --drain');
+    expect(api.actions.startRetirement).toHaveBeenCalledWith('chat', expect.anything());
+  });
+
   it('says when a key is needed', async () => {
     expect(await uellm('get hosts', { env: {} })).toMatchObject({
       exitCode: 1,

@@ -99,7 +99,7 @@ describe('the whole loop', () => {
 
   it('deletes a deployment: its replicas finish what they stream and are gone', async () => {
     const streaming = streamCompletion(cluster.gatewayUrl, { model: MODEL, prompt: 'hello', maxTokens: 150, ignoreEos: true });
-    await cluster.api('DELETE', `/deployments/${MODEL}`);
+    await cluster.api('DELETE', `/deployments/${MODEL}?drain=true`);
     expect(await streaming).toMatchObject({ outputTokens: 150 });
     await expect.poll(replicas, { timeout: 20_000 }).toEqual([]);
     await expect.poll(() => models(), { timeout: 5000 }).toEqual([]);

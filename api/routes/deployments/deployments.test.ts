@@ -60,10 +60,18 @@ describe('deployments', () => {
     expect((await api.call('GET', `${PATH}/kept`)).body).toMatchObject({
       status: { currentRevision: 1, pendingChange: false, replicas: { ready: 1, living: 1 } },
     });
+    for (const query of ['', '?drain=false'])
+      expect(await api.call('DELETE', `${PATH}/kept${query}`)).toMatchObject({
+        status: 409,
+        body: { detail: "deployment 'kept': has living replicas kept-1: repeat with ?drain=true to drain and stop them" },
+      });
+    expect(await api.call('DELETE', `${PATH}/kept?drain=yes`)).toMatchObject({ status: 422, body: { issues: [{ field: 'drain' }] } });
+    expect(await api.call('DELETE', `/api/v1/hosts/h1?drain=true`)).toMatchObject({ status: 422, body: { issues: [{ field: 'drain' }] } });
+    expect(api.actions.startRetirement).not.toHaveBeenCalled();
     api.actions.startRetirement.mockRejectedValueOnce(new UellmError({ kind: 'unavailable', what: 'Temporal', reason: 'away' }));
-    expect((await api.call('DELETE', `${PATH}/kept`)).status).toBe(503);
+    expect((await api.call('DELETE', `${PATH}/kept?drain=true`)).status).toBe(503);
     expect((await api.call('GET', `${PATH}/kept`)).status).toBe(200);
-    expect((await api.call('DELETE', `${PATH}/kept`)).status).toBe(204);
+    expect((await api.call('DELETE', `${PATH}/kept?drain=true`)).status).toBe(204);
     expect(api.actions.startRetirement).toHaveBeenLastCalledWith('kept', 'admin');
     await create('kept');
     expect((await rollOut('kept')).body).toMatchObject({ id: 'kept-r2', revision: 2 });

@@ -1,5 +1,6 @@
 /** /api/v1/deployments */
 import { isDeepStrictEqual } from 'node:util';
+import { z } from '@hono/zod-openapi';
 import type { DeploymentSpec } from '../../../core/domain/deployment.ts';
 import { conflict, type FieldIssue, UellmError } from '../../../core/domain/errors.ts';
 import type { Executor } from '../../../db/client.ts';
@@ -22,6 +23,12 @@ import { deploymentInputSchema, deploymentResourceSchema } from '../../schema/de
 import type { DeploymentResource } from '../../schema/index.ts';
 import { declaredRoutes } from '../declared.ts';
 
+const removalQuery = z.strictObject({
+  drain: z.enum(['true', 'false']).optional().openapi({
+    description: 'Drains and stops the living replicas; without it a deployment that has any is not deleted.',
+  }),
+});
+
 export function deploymentRoutes(dependencies: ApiDependencies) {
   return declaredRoutes<DeploymentSpec, DeploymentRow & DeploymentProgress>(dependencies, {
     path: 'deployments',
@@ -41,10 +48,13 @@ export function deploymentRoutes(dependencies: ApiDependencies) {
       await updateDeployment(tx, spec);
     },
     // Its replicas are no longer anyone's wish: a workflow drains and stops them. It starts as the last step before the commit.
-    async remove(tx, { name }, actor) {
+    removal: removalQuery,
+    async remove(tx, { name }, actor, { drain }) {
       const rollout = await runningRollout(tx, name);
       if (rollout) throw conflict('deployment', name, `rollout ${rollout} is running: abort it first`);
       const living = await livingReplicasOf(tx, name);
+      if (living.length > 0 && drain !== 'true')
+        throw conflict('deployment', name, `has living replicas ${living.join(', ')}: repeat with ?drain=true to drain and stop them`);
       await deleteDeployment(tx, name);
       if (living.length > 0) await dependencies.actions.startRetirement(name, actor);
     },
