@@ -1,6 +1,7 @@
 /** What one object shows beneath its row. */
 
 import type { Collection, Collections } from '../api/client.ts';
+import type { Drain } from '../api/schema/index.ts';
 import type { DrainReceipt } from '../core/domain/drain.ts';
 import type { Move } from '../core/domain/plan.ts';
 import type { Refusal } from '../core/domain/refusal.ts';
@@ -32,6 +33,12 @@ export function moveLine(move: Move): string {
 
 export function refusalLine({ kind, on, subject, message, nearest }: Refusal): string {
   return `${kind} on ${on}, ${subject}: ${message}${nearest ? ` (${nearest})` : ''}`;
+}
+
+/** Why a drain stands where it does, each thing once: its reason repeats what it waits for in a sentence. */
+export function drainReasons({ reason, waiting }: Pick<Drain, 'reason' | 'waiting'>): string[] {
+  const told = waiting.some(({ message }) => reason.includes(message));
+  return [...(told ? [] : [reason]), ...waiting.map(refusalLine)].filter(Boolean);
 }
 
 export function receiptLines(receipt: DrainReceipt): string[] {

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { type ApiClient, ApiProblem } from '../../api/client.ts';
 import type { Drain } from '../../api/schema/index.ts';
 import { action, type CommandContext } from '../command.ts';
-import { receiptLines, refusalLine } from '../details.ts';
+import { drainReasons, receiptLines } from '../details.ts';
 import { CommandFailed } from '../failure.ts';
 import { paint, toneOf } from '../output/colour.ts';
 import { count } from '../output/figures.ts';
@@ -41,10 +41,10 @@ async function drain({ client, terminal }: CommandContext, host: string, options
   const progress = createProgress(terminal, { resultOnly: options.output !== 'table' });
   await startOrJoin(client, host, progress);
   const ended = await followDrain(client, host, terminal, progress);
-  if (!ended.receipt)
-    throw new CommandFailed(
-      `drain of ${host} is ${ended.phase}: ${[ended.reason, ...ended.waiting.map(refusalLine)].filter(Boolean).join('; ')}`,
-    );
+  if (!ended.receipt) {
+    print(terminal, options, ended, () => ''); // people have seen it
+    throw new CommandFailed(`drain of ${host} is ${ended.phase}: ${drainReasons(ended).join('; ')}`);
+  }
   const { receipt } = ended;
   print(terminal, options, receipt, () => `${receiptLines(receipt).join('\n')}\n`);
 }
@@ -67,13 +67,14 @@ function followDrain(client: ApiClient, host: string, terminal: Terminal, progre
     const now = await client.drain(host);
     const seconds = ((Date.now() - began) / 1000).toFixed(1).padStart(6);
     const left = now.remaining.length > 0 ? ` (${count(now.remaining.length, 'replica')} left)` : '';
-    const head = (colour: boolean) => `${paint(now.phase, toneOf(now.phase), colour)}: ${now.reason}${left}`;
+    const [reason = '', ...waiting] = drainReasons(now);
+    const head = (colour: boolean) => `${paint(now.phase, toneOf(now.phase), colour)}: ${reason}${left}`;
     const block = [
       `${seconds} s  ${head(terminal.colour)}`,
       ...now.remaining.map((id) => `          ${id}`),
-      ...now.waiting.map((w) => `          ${refusalLine(w)}`),
+      ...waiting.map((line) => `          ${line}`),
     ];
-    progress.show(block, [head(false), ...now.waiting.map(refusalLine)].join('; '));
+    progress.show(block, [head(false), ...waiting].join('; '));
     return now.running ? undefined : now;
   });
 }

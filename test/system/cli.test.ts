@@ -238,10 +238,18 @@ describe('draining', () => {
       status: { ...status, phase: 'blocked', reason: 'waited 60 s', waiting },
     });
     const run = await uellm('drain h1 --watch --json');
-    expect(run).toMatchObject({ exitCode: 1, out: '' });
+    expect([run.exitCode, JSON.parse(run.out)]).toMatchObject([1, { host: 'h1', phase: 'blocked', waiting }]);
     expect(run.err).toContain(
       'error: drain of h1 is blocked: waited 60 s; waiting on accelerators, chat: no room (fits with 1 more H100-SXM)\n',
     );
+
+    const reason = 'no room; fits with 1 more H100-SXM'; // as the workflow says it
+    api.actions.drainStatus.mockResolvedValueOnce({ running: false, status: { ...status, phase: 'blocked', reason, waiting } });
+    expect(await uellm('drain h1 --watch')).toMatchObject({
+      exitCode: 1,
+      out: 'blocked: waiting on accelerators, chat: no room (fits with 1 more H100-SXM) (1 replica left)\n',
+      err: 'error: drain of h1 is blocked: waiting on accelerators, chat: no room (fits with 1 more H100-SXM)\n',
+    });
   });
 
   it('ends by uncordon', async () => {
