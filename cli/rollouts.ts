@@ -23,7 +23,7 @@ export async function newestRollout(client: ApiClient, name: string): Promise<Ro
   }
 }
 
-/** Shows a rollout until it is over. @throws CommandFailed unless it succeeded */
+/** Shows a rollout until it is over. */
 export async function followRollout(client: ApiClient, id: string, terminal: Terminal, progress: Progress): Promise<RolloutResource> {
   const rollout = await watch(progress, async () => {
     const now = await client.get('rollouts', id);
@@ -40,8 +40,7 @@ export function rolloutLine({ id, status }: RolloutResource, colour: boolean): s
   return `${id}: ${paint(status.phase, toneOf(status.phase), colour)} at ${status.stage}: ${status.reason}`;
 }
 
-/** @throws CommandFailed for a rollout that ended otherwise than well */
-export function requireSuccess({ id, status }: RolloutResource): void {
-  if (status.phase === 'failed' || status.phase === 'rolled-back')
-    throw new CommandFailed(`rollout ${id} ${status.phase} at ${status.stage}: ${status.reason}`);
+/** @throws CommandFailed for a rollout that ended otherwise than asked */
+export function requireEnd({ id, status }: RolloutResource, asked: 'succeeded' | 'rolled-back'): void {
+  if (status.phase !== asked) throw new CommandFailed(`rollout ${id} ${status.phase} at ${status.stage}: ${status.reason}`);
 }

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { action, type CommandContext } from '../command.ts';
 import { createProgress } from '../output/live.ts';
 import { type OutputOptions, print, withOutput } from '../output/print.ts';
-import { followRollout, requireSuccess } from '../rollouts.ts';
+import { followRollout, requireEnd } from '../rollouts.ts';
 import type { Terminal } from '../terminal.ts';
 
 export interface WatchOptions extends OutputOptions {
@@ -35,5 +35,5 @@ export async function rollOut(
   progress.note(hello);
   const ended = await followRollout(client, started.id, terminal, progress);
   print(terminal, options, ended, () => ''); // people have seen it
-  requireSuccess(ended);
+  requireEnd(ended, 'succeeded');
 }

@@ -6,7 +6,7 @@ import { stageLines } from '../details.ts';
 import { CommandFailed } from '../failure.ts';
 import { createProgress } from '../output/live.ts';
 import { print, withOutput } from '../output/print.ts';
-import { followRollout, newestRollout, requireSuccess, rolloutLine } from '../rollouts.ts';
+import { followRollout, newestRollout, requireEnd, rolloutLine } from '../rollouts.ts';
 import type { Terminal } from '../terminal.ts';
 import { rollOut, type WatchOptions } from './deploy.ts';
 
@@ -34,7 +34,8 @@ export function addRollout(program: Command, terminal: Terminal): void {
       .action(
         action(terminal, async (context, name: string, options: ActOptions) => {
           const { id } = await newestRollout(context.client, name);
-          await report(context, await context.client.actOnRollout(id, verb, options.reason), options);
+          const rollout = await context.client.actOnRollout(id, verb, options.reason);
+          await report(context, rollout, options, verb === 'abort' ? 'rolled-back' : 'succeeded');
         }),
       );
   }
@@ -51,10 +52,15 @@ function subcommand(rollout: Command, name: string, description: string): Comman
   return withOutput(rollout.command(name))
     .description(description)
     .argument('<name>', 'name of the deployment')
-    .option('--watch', 'show how it goes until it is over; exit 1 unless it succeeds');
+    .option('--watch', 'show how it goes until it is over; exit 1 unless it succeeds, or is rolled back by an abort');
 }
 
-async function report({ client, terminal }: CommandContext, rollout: RolloutResource, options: WatchOptions): Promise<void> {
+async function report(
+  { client, terminal }: CommandContext,
+  rollout: RolloutResource,
+  options: WatchOptions,
+  asked: 'succeeded' | 'rolled-back' = 'succeeded',
+): Promise<void> {
   const { colour } = terminal;
   if (!options.watch) {
     print(terminal, options, rollout, () =>
@@ -65,7 +71,7 @@ async function report({ client, terminal }: CommandContext, rollout: RolloutReso
   const progress = createProgress(terminal, { resultOnly: options.output !== 'table' });
   const ended = await followRollout(client, rollout.id, terminal, progress);
   print(terminal, options, ended, () => ''); // people have seen it
-  requireSuccess(ended);
+  requireEnd(ended, asked);
 }
 
 /** The revision that was rolled out last with success, and is not the one that serves. */

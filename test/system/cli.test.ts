@@ -190,6 +190,21 @@ describe('rolling out', () => {
     await endRollout(api.db, 'chat-r1-2', { ...RUNNING, phase: 'succeeded' });
     expect(await uellm('rollout rollback chat --to 9')).toMatchObject({ exitCode: 2, err: expect.stringContaining('revision: got 9') });
     expect(await json('rollout rollback chat --to 3')).toMatchObject({ id: 'chat-r3-2' });
+    await endRollout(api.db, 'chat-r3-2', { ...RUNNING, phase: 'succeeded' });
+  });
+
+  it('ends well where an abort does what it was asked to', async () => {
+    for (const [phase, exitCode] of [
+      ['rolled-back', 0],
+      ['failed', 1],
+    ] as const) {
+      const { id } = await json('deploy chat');
+      api.actions.updateRollout.mockImplementationOnce(async () => {
+        setTimeout(() => endRollout(api.db, id, { ...RUNNING, phase, reason: 'aborted by ann' }), 50);
+        return { ...RUNNING, phase: 'rolling-back' };
+      });
+      expect(await uellm('rollout abort chat --watch')).toMatchObject({ exitCode });
+    }
   });
 });
 
