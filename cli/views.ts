@@ -1,5 +1,6 @@
 /** How each collection looks as a table: the columns, and a row for an object. */
 import type { Collection, Collections } from '../api/client.ts';
+import type { ReplicaResource } from '../api/schema/index.ts';
 import { toneOf } from './output/colour.ts';
 import { age, billions, ms, NONE, percent } from './output/figures.ts';
 import type { Row } from './output/table.ts';
@@ -60,14 +61,14 @@ export const VIEWS: { [C in Collection]: View<Collections[C]> } = {
     header: ['ID', 'DEPLOYMENT', 'REV', 'HOST', 'ACCELERATORS', 'STATE', 'WEIGHT', 'GEN', 'ENGINE', 'ENDPOINT', 'REASON'],
     row: ({ id, deployment, revision, host, accelerators, engine, endpoint, generation, simulated, ...replica }) => [
       ...[id, deployment, String(revision), host, `${replica.status.acceleratorKind} ${list(accelerators)}`],
-      state(replica.state),
+      state(shownState(replica)),
       ...[
         String(replica.status.weight),
         String(generation),
         simulated && engine !== 'simulated' ? `${engine} (simulated)` : engine,
         endpoint ?? NONE,
       ],
-      replica.status.reason,
+      replica.status.unreachable ?? replica.status.reason,
     ],
   },
   plans: {
@@ -109,3 +110,8 @@ export const VIEWS: { [C in Collection]: View<Collections[C]> } = {
     row: (entry, now) => [String(entry.id), age(entry.at, now), entry.actor, entry.action, entry.kind, entry.name],
   },
 };
+
+/** `unreachable` in place of the `ready` of a replica that a gateway gets no answer from. */
+export function shownState({ state, status }: Pick<ReplicaResource, 'state' | 'status'>): string {
+  return state === 'ready' && status.unreachable !== null ? 'unreachable' : state;
+}

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { renewLease } from '../../db/queries/leases.ts';
 import { corrections, observations, plans } from '../../db/schema/index.ts';
 import { createTestApi, type TestApi } from '../../test/support/api.ts';
 import { anObservation } from '../../test/support/observations.ts';
@@ -89,6 +90,26 @@ describe('replicas', () => {
       'simulated',
     ];
     expect(Object.keys(body)).toEqual([...contract, 'status']);
+  });
+  it('say where a live gateway gets no answer, and do not count as ready', async () => {
+    await api.call('POST', '/api/v1/models', { name: 'llama-3.1-8b', source: 'hf://a/b' });
+    await api.call('POST', '/api/v1/deployments', { name: 'chat', model: 'llama-3.1-8b', engine: { kind: 'simulated' } });
+    const status = async (path: string) => (await api.call<{ status: Record<string, unknown> }>('GET', `/api/v1/${path}`)).body.status;
+    expect(await status('replicas/b')).toMatchObject({ unreachable: null });
+    expect(await status('deployments/chat')).toMatchObject({ replicas: { ready: 1, living: 1 } });
+
+    const lease = { address: 'http://g', routingVersion: 1, inFlight: {}, finished: {} };
+    await renewLease(api.db, { ...lease, gatewayId: 'g1', unhealthy: {} });
+    await renewLease(api.db, { ...lease, gatewayId: 'g2', unhealthy: { b: 'connection refused', a: 'gone' } });
+    await renewLease(api.db, { ...lease, gatewayId: 'g3', unhealthy: { b: 'timeout' } });
+    const { body } = await api.call<{ items: object[] }>('GET', '/api/v1/replicas?host=h1');
+    expect(body.items).toMatchObject([
+      { id: 'b', state: 'ready', status: { unreachable: 'connection refused' } },
+      { id: 'a', status: { unreachable: null } },
+    ]);
+    expect(await status('replicas/b')).toMatchObject({ unreachable: 'connection refused' });
+    expect(await status('deployments/chat')).toMatchObject({ replicas: { ready: 0, living: 1 } });
+    expect((await api.call('GET', '/api/v1/deployments')).body).toMatchObject({ items: [{ status: { replicas: { ready: 0 } } }] });
   });
   it('name the states there are', async () => {
     expect((await api.call('GET', '/api/v1/replicas?state=ready,bad')).body).toMatchObject({

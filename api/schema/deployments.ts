@@ -13,7 +13,10 @@ export const deploymentResourceSchema = deploymentSpecSchema
       latestRevision: z.number().int().nullable(),
       currentRevision: z.number().int().nullable().openapi({ description: 'The revision promoted last.' }),
       pendingChange: z.boolean().openapi({ description: 'The spec differs from the newest revision: a rollout would change something.' }),
-      replicas: z.object({ ready: z.number().int(), living: z.number().int() }),
+      replicas: z.object({
+        ready: z.number().int().openapi({ description: 'Those that serve, and that every live gateway reaches.' }),
+        living: z.number().int(),
+      }),
       rollout: z
         .object({
           id: z.string(),

@@ -9,6 +9,9 @@ export const replicaResourceSchema = replicaSchema
       acceleratorKind: z.string(),
       weight: z.number().openapi({ description: "Share of its deployment's traffic relative to its siblings." }),
       reason: z.string().openapi({ description: 'Why it is in its state.' }),
+      unreachable: z.string().nullable().openapi({
+        description: 'Why a live gateway gets no answer from it, whatever its state; null where it answers, or is not routed.',
+      }),
       planId: z.string().nullable(),
       capacityRequestsPerSecond: z.number().nullable(),
       maxInFlight: z.number().int(),

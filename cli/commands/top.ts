@@ -12,6 +12,7 @@ import { type OutputOptions, print, withOutput } from '../output/print.ts';
 import { renderTable, type TableStyle } from '../output/table.ts';
 import { rolloutLine } from '../rollouts.ts';
 import type { Terminal } from '../terminal.ts';
+import { shownState } from '../views.ts';
 import { watch } from '../watch.ts';
 
 const WINDOW_SECONDS = 60;
@@ -87,7 +88,7 @@ export function topLines({ windowSeconds, info, attainment, hosts, replicas, rol
         status.service,
         replicas
           .filter((replica) => replica.host === name)
-          .map((replica) => `${replica.deployment} ${replica.state}`)
+          .map((replica) => `${replica.deployment} ${shownState(replica)}`)
           .join(', '),
       ]),
     ),

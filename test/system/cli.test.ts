@@ -1,6 +1,7 @@
 /** The command line against the admin API: what a person types, what is printed where, and the exit code. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { removeLease, renewLease } from '../../db/queries/leases.ts';
 import { endRollout } from '../../db/queries/rollouts.ts';
 import type { DrainStatus } from '../../workflows/messages.ts';
 import { createTestApi, RUNNING, type TestApi } from '../support/api.ts';
@@ -128,6 +129,15 @@ describe('looking', () => {
       expect(await json(`get ${kind}`)).toMatchObject({ items: [{ id: 'r1', state: 'ready' }] });
     for (const kind of ['audit', 'plans', 'rollout', 'observations', 'corrections', 'slopolicies'])
       expect(Array.isArray((await json(`get ${kind}`)).items)).toBe(true);
+  });
+
+  it('shows a replica that no longer answers as unreachable, with the reason of the gateway', async () => {
+    const lease = { gatewayId: 'g', address: 'http://g', routingVersion: 1, inFlight: {}, finished: {} };
+    await renewLease(api.db, { ...lease, unhealthy: { r1: 'connection refused' } });
+    expect((await uellm('get replicas')).out).toMatch(/^r1 .* unreachable .* connection refused$/m);
+    expect((await uellm('get deployments')).out).toMatch(/^chat .* 0\/1 /m);
+    expect((await uellm('top')).out).toContain('chat unreachable');
+    await removeLease(api.db, 'g');
   });
 
   it('fits its tables to the terminal', async () => {

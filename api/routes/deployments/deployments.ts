@@ -18,10 +18,12 @@ import {
 } from '../../../db/queries/deployments.ts';
 import { placeableHostNames } from '../../../db/queries/hosts.ts';
 import { lockModel } from '../../../db/queries/models.ts';
+import { livingReplicas } from '../../../db/queries/replicas.ts';
 import type { ApiDependencies } from '../../context.ts';
 import { deploymentInputSchema, deploymentResourceSchema } from '../../schema/deployments.ts';
 import type { DeploymentResource } from '../../schema/index.ts';
 import { declaredRoutes } from '../declared.ts';
+import { unreachableReplicas } from '../replicas/unreachable.ts';
 
 const removalQuery = z.strictObject({
   drain: z.enum(['true', 'false']).optional().openapi({
@@ -36,8 +38,14 @@ export function deploymentRoutes(dependencies: ApiDependencies) {
     title: 'Deployment',
     input: deploymentInputSchema,
     resource: deploymentResourceSchema,
-    list: listDeployments,
-    read: readDeployment,
+    async list(db, page) {
+      const found = await listDeployments(db, page);
+      return { ...found, items: await withoutUnreachable(db, found.items) };
+    },
+    async read(db, name) {
+      const [deployment] = await withoutUnreachable(db, [await readDeployment(db, name)]);
+      return deployment!;
+    },
     lock: lockDeployment,
     async create(tx, spec) {
       await checkReferences(tx, spec);
@@ -59,6 +67,17 @@ export function deploymentRoutes(dependencies: ApiDependencies) {
       if (living.length > 0) await dependencies.actions.startRetirement(name, actor);
     },
     present: presentDeployment,
+  });
+}
+
+/** Replicas that no longer answer a gateway do not serve, whatever their rows still say. */
+async function withoutUnreachable<D extends DeploymentRow & DeploymentProgress>(db: Executor, found: readonly D[]): Promise<D[]> {
+  const unreachable = await unreachableReplicas(db);
+  if (unreachable.size === 0) return [...found];
+  const silent = (await livingReplicas(db)).filter(({ id, state }) => state === 'ready' && unreachable.has(id));
+  return found.map((one) => {
+    const lost = silent.filter(({ deployment }) => deployment === one.name).length;
+    return { ...one, ready: Math.max(0, one.ready - lost) };
   });
 }
 

@@ -8,6 +8,7 @@ import type { ReplicaResource } from '../../schema/index.ts';
 import { replicaResourceSchema, replicaStatesSchema } from '../../schema/replicas.ts';
 import { pageRequest } from '../cursor.ts';
 import { jsonContent, listAnswer, listQuery, newRoutes, problems } from '../route.ts';
+import { unreachableReplicas } from './unreachable.ts';
 
 const tags = ['replicas'];
 const query = listQuery({
@@ -34,7 +35,11 @@ export function replicaRoutes({ database: { db } }: ApiDependencies) {
       async (c) => {
         const { deployment, host, model, state, ...page } = c.req.valid('query');
         const found = await listReplicas(db, pageRequest(page), { deployment, host, model, states: state });
-        return c.json(listAnswer(found, presentReplica), 200);
+        const unreachable = await unreachableReplicas(db);
+        return c.json(
+          listAnswer(found, (row) => presentReplica(row, unreachable)),
+          200,
+        );
       },
     )
     .openapi(
@@ -46,11 +51,11 @@ export function replicaRoutes({ database: { db } }: ApiDependencies) {
         request: { params: z.object({ id: textFilter }) },
         responses: { 200: jsonContent(replicaResourceSchema, 'The replica.'), ...problems(404) },
       }),
-      async (c) => c.json(presentReplica(await loadReplica(db, c.req.valid('param').id)), 200),
+      async (c) => c.json(presentReplica(await loadReplica(db, c.req.valid('param').id), await unreachableReplicas(db)), 200),
     );
 }
 
-function presentReplica(row: ReplicaRow): ReplicaResource {
+function presentReplica(row: ReplicaRow, unreachable: ReadonlyMap<string, string>): ReplicaResource {
   const { id, model, deployment, revision, host, accelerators, tensorParallel, engine, endpoint, state, generation, simulated } = row;
   const { acceleratorKind, weight, reason, planId, capacityRequestsPerSecond, maxInFlight, kvCacheTokens } = row;
   const createdAt = row.createdAt.toISOString();
@@ -62,6 +67,7 @@ function presentReplica(row: ReplicaRow): ReplicaResource {
       acceleratorKind,
       weight,
       reason,
+      unreachable: row.endedAt ? null : (unreachable.get(id) ?? null),
       planId,
       capacityRequestsPerSecond,
       maxInFlight,

@@ -1,5 +1,5 @@
 import type { AcceleratorBlock } from '../view/fleet-map.ts';
-import { replicaTone } from '../view/tones.ts';
+import { replicaLabel } from '../view/tones.ts';
 
 /** Accelerators that one replica holds, drawn as one piece; or a free one. */
 export function Block({ block, series }: { block: AcceleratorBlock; series: (deployment: string) => number }) {
@@ -11,19 +11,17 @@ export function Block({ block, series }: { block: AcceleratorBlock; series: (dep
       </li>
     );
   }
-  const tone = replicaTone(replica.state);
+  const { label, tone } = replicaLabel(replica);
   const settled = tone === 'good';
   const where = count > 1 ? `indexes ${first} to ${first + count - 1}` : `index ${first}`;
   return (
     <li
       class={`block series-${series(replica.deployment)} block-${tone}`}
       style={{ gridColumn: `span ${count}` }}
-      title={`${replica.id}: ${replica.deployment} revision ${replica.revision}, ${replica.state}; ${kind} ${where}`}
+      title={`${replica.id}: ${replica.deployment} revision ${replica.revision}, ${label}; ${kind} ${where}`}
     >
       <span class="block-name">{replica.deployment}</span>
-      <span class="block-note">
-        {settled ? `r${replica.revision}${count > 1 ? ` · TP ${replica.tensorParallel}` : ''}` : replica.state}
-      </span>
+      <span class="block-note">{settled ? `r${replica.revision}${count > 1 ? ` · TP ${replica.tensorParallel}` : ''}` : label}</span>
     </li>
   );
 }

@@ -5,7 +5,7 @@ import { Section } from '../parts/Section.tsx';
 import { endedReplicas, replicas } from '../state/cluster.ts';
 import { useResource } from '../state/use-resource.ts';
 import { count } from '../view/format.ts';
-import { replicaTone } from '../view/tones.ts';
+import { replicaLabel } from '../view/tones.ts';
 
 /** Every engine that lives, and those that ended lately. */
 export function Replicas() {
@@ -63,6 +63,7 @@ function ReplicaTable({ items }: { items: ReplicaResource[] }) {
 
 function ReplicaRow({ replica }: { replica: ReplicaResource }) {
   const { status } = replica;
+  const { label, tone } = replicaLabel(replica);
   return (
     <tr>
       <th scope="row" class="mono">
@@ -72,8 +73,8 @@ function ReplicaRow({ replica }: { replica: ReplicaResource }) {
         {replica.deployment} <span class="quiet">r{replica.revision}</span>
       </td>
       <td>
-        <Pill tone={replicaTone(replica.state)} title={status.reason}>
-          {replica.state}
+        <Pill tone={tone} title={status.unreachable ?? status.reason}>
+          {label}
         </Pill>
       </td>
       <td>{replica.host}</td>

@@ -75,6 +75,8 @@ export function refreshAll(): void {
 
 const ATTAINMENT_EVERY_MS = 5000;
 const READINESS_EVERY_MS = 10_000;
+/** Nobody announces which replicas a gateway still reaches. */
+const REPLICAS_EVERY_MS = 5000;
 /** How far a running drain is, nobody announces. */
 const DRAINS_EVERY_MS = 2000;
 
@@ -98,6 +100,7 @@ export function startFollowing(): void {
   });
   every(ATTAINMENT_EVERY_MS, () => attainment.refresh());
   every(READINESS_EVERY_MS, () => readiness.refresh());
+  every(REPLICAS_EVERY_MS, () => [replicas, deployments].map((resource) => resource.refresh()));
   every(DRAINS_EVERY_MS, () => (drains.snapshot.value ?? []).some((d) => d.running) && drains.refresh());
 }
 

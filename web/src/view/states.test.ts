@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import type { Drain, HostResource } from '../../../api/schema/index.ts';
+import type { Drain, HostResource, ReplicaResource } from '../../../api/schema/index.ts';
 import { knownDrains } from './drains.ts';
 import { health } from './health.ts';
 import { workflowUrl } from './links.ts';
 import { actionsOf, progress, type Stage, stageSeconds } from './rollouts.ts';
-import { attainmentTone, hostState } from './tones.ts';
+import { attainmentTone, hostState, replicaLabel } from './tones.ts';
 
 describe('hostState', () => {
   it.each([
@@ -18,6 +18,14 @@ describe('hostState', () => {
   ] as const)('%s and %s is %s', (liveness, service, label) => {
     expect(hostState({ status: { liveness, service } } as HostResource).label).toBe(label);
   });
+});
+
+it.each([
+  ['ready', null, 'ready', 'good'],
+  ['ready', 'connection refused', 'unreachable', 'bad'],
+  ['draining', 'connection refused', 'draining', 'busy'],
+] as const)('a replica that is %s, out of reach by %s, is %s', (state, unreachable, label, tone) => {
+  expect(replicaLabel({ state, status: { unreachable } } as ReplicaResource)).toEqual({ label, tone });
 });
 
 it.each([

@@ -32,9 +32,14 @@ const PLAN: Record<PlanResource['state'], Tone> = {
   'dry-run': 'quiet',
 };
 
-export const replicaTone = (state: ReplicaResource['state']): Tone => REPLICA[state];
 export const rolloutTone = (phase: RolloutResource['status']['phase']): Tone => ROLLOUT[phase];
 export const planTone = (state: PlanResource['state']): Tone => PLAN[state];
+
+/** One label for a replica: `unreachable` in place of the `ready` of one that a gateway gets no answer from. */
+export function replicaLabel({ state, status }: ReplicaResource): { label: string; tone: Tone } {
+  if (state === 'ready' && status.unreachable !== null) return { label: 'unreachable', tone: 'bad' };
+  return { label: state, tone: REPLICA[state] };
+}
 
 /** One label for a host: whether it is heard of goes before whether it takes work. */
 export function hostState({ status }: HostResource): { label: string; tone: Tone } {
