@@ -17,6 +17,7 @@ import { claimPidFile } from './processes/pid-file.ts';
 import { createSupervisor, endLeftovers } from './processes/supervisor.ts';
 import { formatAddresses } from './up/addresses.ts';
 import { startClients } from './up/clients.ts';
+import { surviveClosedOutput } from './up/closed-output.ts';
 import { declareFleet } from './up/fleet.ts';
 import { listenForInterrupts } from './up/interrupts.ts';
 import { layoutOf } from './up/layout.ts';
@@ -47,6 +48,7 @@ interface Demo {
 
 /** Runs until it is interrupted. @returns the exit code. @throws invalid-input where an option, a port or the data folder is not usable */
 export async function runUp(environment: Environment, options: UpOptions): Promise<number> {
+  surviveClosedOutput();
   const fleet = options.fleet ?? (options.demo ? DEMO_FLEET : undefined);
   const demo: Demo = {
     objects: fleet ? readObjects(fleet) : [],

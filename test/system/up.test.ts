@@ -39,13 +39,13 @@ afterAll(() => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-function start(command = ['npm', 'start', '--']): ChildProcess {
-  const log = openSync(join(directory, 'up.log'), 'a');
+function start(command = ['npm', 'start', '--'], output: 'log' | 'pipe' = 'log'): ChildProcess {
+  const out = output === 'pipe' ? output : openSync(join(directory, 'up.log'), 'a');
   const [program, ...args] = [...command, '--fleet', join(directory, 'fleet.yaml')];
   return spawn(program!, args, {
     cwd: ROOT,
     detached: true,
-    stdio: ['ignore', log, log],
+    stdio: ['ignore', out, out],
     env: variablesOf(environment),
   });
 }
@@ -141,6 +141,17 @@ describe('npm start', () => {
     signalGroup('SIGINT');
     expect(await exited).toEqual([0, null]);
     expect(Date.now() - began).toBeLessThan(15_000);
+    expect(remaining()).toEqual([]);
+  });
+
+  it('ends everything when its terminal is closed, though nobody reads what it says', { timeout: 90_000 }, async () => {
+    up = start([process.execPath, 'bin/uellm.js', 'up'], 'pipe');
+    await served();
+    const exited = once(up, 'exit');
+    up.stdout!.destroy();
+    up.stderr!.destroy();
+    signalGroup('SIGHUP');
+    expect(await exited).toEqual([0, null]);
     expect(remaining()).toEqual([]);
   });
 });
