@@ -23,7 +23,7 @@ export async function runApi(environment: Environment): Promise<void> {
       port: environment.ports.api,
       apiKeys: environment.apiKey ? [environment.apiKey] : [],
       logger,
-      info: { version: packageVersion(), temporalUiUrl: environment.temporalUiUrl, gatewayUrl: environment.gatewayUrl },
+      info: { version: packageVersion(), temporalUiUrl: namespaceUrl(environment), gatewayUrl: environment.gatewayUrl },
       webRoot: existsSync(WEB_ROOT) ? WEB_ROOT : null,
     });
     return async () => {
@@ -32,6 +32,11 @@ export async function runApi(environment: Environment): Promise<void> {
       await database.close();
     };
   });
+}
+
+/** Where Temporal's UI shows our workflows: it has a page for each namespace. */
+function namespaceUrl({ temporalUiUrl, temporal }: Environment): string {
+  return `${temporalUiUrl.replace(/\/+$/, '')}/namespaces/${encodeURIComponent(temporal.namespace)}`;
 }
 
 function packageVersion(): string {
