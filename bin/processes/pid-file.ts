@@ -13,6 +13,11 @@ export function writePidFile(file: string, { pid, startTime, stopSignal }: Recor
   writeFileSync(file, JSON.stringify({ pid, startTime, stopSignal }));
 }
 
+/** Once the process that it names was ended. */
+export function removePidFile(file: string): void {
+  rmSync(file, { force: true });
+}
+
 /** The process that a pid file names, if that very process still runs. */
 export function readPidFile(file: string): RecordedProcess | undefined {
   try {

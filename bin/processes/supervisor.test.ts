@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -49,6 +49,7 @@ describe('the supervisor', () => {
 
     await supervisor.stop('worker');
     expect(pidsIn('worker').map((pid) => processStartTime(pid))).toEqual([null, null]);
+    expect(existsSync(join(directory, 'worker.pid'))).toBe(false);
     expect(supervisor.states()).toEqual({});
   });
 

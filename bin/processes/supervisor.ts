@@ -7,7 +7,7 @@ import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '../../core/domain/errors.ts';
 import { endProcess, type LaunchedProcess, launch, type ProcessSpec, waitUntilReady } from './launch.ts';
-import { readPidFile, writePidFile } from './pid-file.ts';
+import { readPidFile, removePidFile, writePidFile } from './pid-file.ts';
 
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 10_000;
@@ -92,6 +92,7 @@ export function createSupervisor({ runDir, onEvent, signal }: SupervisorOptions)
       await entry.watching;
       // A start that was under way when the end was asked for.
       if (entry.current) await endProcess(entry.current, { ...stopOptions(entry.spec), hurry });
+      removePidFile(pidFile(name));
       watched.delete(name);
     },
 
@@ -100,13 +101,15 @@ export function createSupervisor({ runDir, onEvent, signal }: SupervisorOptions)
   };
 }
 
-/** Ends whatever the pid files of a folder name and still runs. Returns the names. */
+/** Ends whatever the pid files of a folder name and still runs, and removes them. Returns the names. */
 export async function endLeftovers(runDir: string): Promise<string[]> {
-  const found = pidFilesIn(runDir).flatMap((file) => {
+  const files = pidFilesIn(runDir);
+  const found = files.flatMap((file) => {
     const identity = readPidFile(join(runDir, file));
     return identity ? [{ name: basename(file, '.pid'), identity }] : [];
   });
   await Promise.all(found.map(({ identity }) => endProcess(identity, { signal: identity.stopSignal, graceSeconds: 5 })));
+  for (const file of files) removePidFile(join(runDir, file));
   return found.map(({ name }) => name);
 }
 

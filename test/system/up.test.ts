@@ -1,7 +1,7 @@
 /** `npm start` as a newcomer sees it: it comes up, mends what is killed, finds its data and its engines again, and ends in order. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -142,6 +142,8 @@ describe('npm start', () => {
     expect(await exited).toEqual([0, null]);
     expect(Date.now() - began).toBeLessThan(15_000);
     expect(remaining()).toEqual([]);
+    expect(output().trimEnd().split('\n').at(-1)).toBe(`uellm has ended; its data is in ${environment.dataDir}`);
+    expect(readdirSync(layoutOf(environment.dataDir).runDir)).toEqual([]);
   });
 
   it('ends everything when its terminal is closed, though nobody reads what it says', { timeout: 90_000 }, async () => {
