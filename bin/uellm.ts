@@ -18,7 +18,8 @@ program
   .option('--data-dir <dir>', 'where everything is kept (default: UELLM_DATA_DIR, else .uellm)')
   .action(async ({ dataDir, ...options }: { fleet?: string; trace?: string; demo: boolean; dataDir?: string }) => {
     const { runUp } = await import('./up.ts');
-    process.exit(await runUp(readEnvironment(process.env, dataDir ? { UELLM_DATA_DIR: dataDir } : {}), options));
+    const environment = readEnvironment(process.env, dataDir ? { UELLM_DATA_DIR: dataDir } : {});
+    process.exit(await runUp(environment, { ...options, dataDirFrom: dataDir ? '--data-dir' : 'UELLM_DATA_DIR' }));
   });
 
 program

@@ -13,7 +13,7 @@ import { processStartTime } from '../engines/process-identity.ts';
 import { readTraceFile } from './demo/trace-file.ts';
 import type { Traffic } from './demo/traffic.ts';
 import { type Environment, onThisMachine } from './environment.ts';
-import { claimPidFile } from './processes/pid-file.ts';
+import { claimPidFile, removeIfEmpty } from './processes/pid-file.ts';
 import { createSupervisor, endLeftovers } from './processes/supervisor.ts';
 import { formatAddresses } from './up/addresses.ts';
 import { startClients } from './up/clients.ts';
@@ -37,6 +37,8 @@ export interface UpOptions {
   trace?: string | undefined;
   /** false: no demo fleet, no traffic. */
   demo: boolean;
+  /** What named the data folder, for the error about one that is in use. */
+  dataDirFrom: '--data-dir' | 'UELLM_DATA_DIR';
 }
 
 /** What `--fleet` and `--trace` hold, read before anything starts. */
@@ -56,17 +58,18 @@ export async function runUp(environment: Environment, options: UpOptions): Promi
     traffic: options.demo,
   };
   const { dataDir } = environment;
-  mkdirSync(dataDir, { recursive: true, mode: 0o755 });
+  const isNew = mkdirSync(dataDir, { recursive: true, mode: 0o755 }) !== undefined;
   const self = { pid: process.pid, startTime: processStartTime(process.pid) ?? '', stopSignal: 'SIGINT' } as const;
   const lock = claimPidFile(layoutOf(dataDir).lockFile, self);
   if ('holder' in lock) {
     const allowed = `a folder that no other uellm runs on; process ${lock.holder.pid} does on this one`;
-    throw new UellmError({ kind: 'invalid-input', what: 'data folder', issues: [{ field: 'UELLM_DATA_DIR', given: dataDir, allowed }] });
+    throw new UellmError({ kind: 'invalid-input', what: 'data folder', issues: [{ field: options.dataDirFrom, given: dataDir, allowed }] });
   }
   try {
     return await runLocked(onThisMachine(environment), demo);
   } finally {
     lock.release();
+    if (isNew) removeIfEmpty(dataDir); // nothing came of it
   }
 }
 

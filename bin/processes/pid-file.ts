@@ -1,5 +1,5 @@
 /** Pid files: which process holds a place. They name a process by pid and start time, so a stale one is told from a live one. */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { isRunning, type ProcessIdentity } from '../../engines/process-identity.ts';
 
@@ -33,16 +33,32 @@ export function readPidFile(file: string): RecordedProcess | undefined {
  * @returns how to give it back, or who holds it
  */
 export function claimPidFile(file: string, self: RecordedProcess): { release: () => void } | { holder: ProcessIdentity } {
-  mkdirSync(dirname(file), { recursive: true });
   for (;;) {
+    mkdirSync(dirname(file), { recursive: true });
     try {
       writeFileSync(file, JSON.stringify(self), { flag: 'wx' });
-      return { release: () => rmSync(file, { force: true }) };
+      return { release: () => release(file) };
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT') continue; // another one has just released it, and its folder with it
+      if (code !== 'EEXIST') throw error;
     }
     const holder = readPidFile(file);
     if (holder) return { holder };
     rmSync(file, { force: true });
+  }
+}
+
+/** A folder that held nothing else goes as well. */
+function release(file: string): void {
+  removePidFile(file);
+  removeIfEmpty(dirname(file));
+}
+
+export function removeIfEmpty(directory: string): void {
+  try {
+    rmdirSync(directory);
+  } catch {
+    // something is kept there
   }
 }

@@ -115,6 +115,17 @@ describe('a place that one process may hold', () => {
     claimPidFile(file, { pid: other.pid, startTime: other.startTime, stopSignal: 'SIGTERM' });
     expect(claimPidFile(file, self)).toMatchObject({ holder: { pid: other.pid } });
     await endProcess(other, { signal: 'SIGKILL', graceSeconds: 1 });
-    expect(claimPidFile(file, self)).toHaveProperty('release');
+    const claim = claimPidFile(file, self);
+    if ('holder' in claim) throw new Error('it is still held');
+    claim.release();
+    expect(existsSync(file)).toBe(false);
+  });
+
+  it('leaves no folder behind that held nothing else', () => {
+    const folder = join(directory, 'run');
+    const claim = claimPidFile(join(folder, 'up.lock'), self);
+    if ('holder' in claim) throw new Error('nobody can hold it');
+    claim.release();
+    expect(existsSync(folder)).toBe(false);
   });
 });

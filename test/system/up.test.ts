@@ -1,7 +1,7 @@
 /** `npm start` as a newcomer sees it: it comes up, mends what is killed, finds its data and its engines again, and ends in order. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -108,10 +108,20 @@ describe('npm start', () => {
   });
 
   it('refuses a second one on the same data', async () => {
-    const second = start([process.execPath, 'bin/uellm.js', 'up']);
-    const [code] = await once(second, 'exit');
-    expect(code).toBe(2);
-    expect(output()).toContain(`UELLM_DATA_DIR: got ${environment.dataDir}, allowed is a folder that no other uellm runs on`);
+    const { dataDir } = environment;
+    for (const [field, flags] of [['UELLM_DATA_DIR', []] as const, ['--data-dir', ['--data-dir', dataDir]] as const]) {
+      const second = start([process.execPath, 'bin/uellm.js', 'up', ...flags]);
+      expect(await once(second, 'exit')).toEqual([2, null]);
+      expect(output()).toContain(`  ${field}: got ${dataDir}, allowed is a folder that no other uellm runs on`);
+    }
+  });
+
+  it('leaves nothing behind of a start that it refuses', async () => {
+    const dataDir = join(directory, 'refused');
+    const second = start([process.execPath, 'bin/uellm.js', 'up', '--data-dir', dataDir]);
+    expect(await once(second, 'exit')).toEqual([2, null]);
+    expect(output()).toContain('allowed is a port that is free');
+    expect(existsSync(dataDir)).toBe(false);
   });
 
   it.each(['postgres', 'temporal', 'gateway', 'api'])('starts %s again when it is killed', { timeout: 60_000 }, async (name) => {
@@ -143,7 +153,7 @@ describe('npm start', () => {
     expect(Date.now() - began).toBeLessThan(15_000);
     expect(remaining()).toEqual([]);
     expect(output().trimEnd().split('\n').at(-1)).toBe(`uellm has ended; its data is in ${environment.dataDir}`);
-    expect(readdirSync(layoutOf(environment.dataDir).runDir)).toEqual([]);
+    expect(existsSync(layoutOf(environment.dataDir).runDir)).toBe(false);
   });
 
   it('ends everything when its terminal is closed, though nobody reads what it says', { timeout: 90_000 }, async () => {
