@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { acceleratorKind } from '../domain/accelerators.ts';
 import { UellmError } from '../domain/errors.ts';
 import { KNOWN_CONFIGS, modelShape } from '../domain/model-spec.ts';
@@ -118,7 +118,8 @@ describe('fitStepTime', () => {
 
 const grid = new URL('../../../shared/data/perf/aic_grid_vllm.csv', import.meta.url);
 
-describe.skipIf(!existsSync(grid))('fitStepTime on measured shapes (skipped where ../shared/data is absent)', () => {
+describe('fitStepTime on measured shapes', () => {
+  beforeEach((context) => context.skip(!existsSync(grid), 'there is no ../shared/data beside this checkout'));
   const MODELS: Record<string, string> = {
     'meta-llama/Meta-Llama-3.1-8B': 'llama-3.1-8b',
     'meta-llama/Meta-Llama-3.1-70B': 'llama-3.1-70b',
