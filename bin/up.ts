@@ -121,12 +121,17 @@ async function serve(
 
   const database = connectDatabase(databaseUrl, { maxConnections: 2 });
   let traffic: Traffic | undefined;
+  let watchedSinceMs = Date.now();
   const over = new AbortController();
-  const shown = view.run(() => readStatus(database.db, Date.now(), traffic?.counts() ?? null), AbortSignal.any([end, over.signal]));
+  const shown = view.run(
+    () => readStatus(database.db, Date.now(), watchedSinceMs, traffic?.counts() ?? null),
+    AbortSignal.any([end, over.signal]),
+  );
   try {
     await declareFleet(createApiClient({ url: api, apiKey }), demo.objects, end, view.print);
     if (demo.traffic && deployments.length > 0) {
       traffic = await startClients({ gatewayUrl: gateway, apiKey, deployments, trace: demo.trace, signal: end });
+      watchedSinceMs = Date.now();
       await traffic.done;
     }
     await shown;

@@ -30,6 +30,7 @@ export async function shutDown(running: Running, hurry: AbortSignal, print: (lin
   await supervisor.stop('profiler', hurry);
   await supervisor.stop('temporal', hurry);
   await supervisor.stop('postgres', hurry);
+  print(`uellm has ended; its data is in ${running.layout.dataDir}`);
 }
 
 async function stopEngines({ environment, layout, hosts }: Running, hurry: AbortSignal, print: (line: string) => void): Promise<void> {

@@ -7,8 +7,8 @@ import { livingReplicas } from '../../db/queries/replicas.ts';
 import { listRollouts } from '../../db/queries/rollout-reads.ts';
 import type { TrafficCounts } from '../demo/traffic.ts';
 
-/** Requests are counted over this long, seconds. */
-export const WINDOW_SECONDS = 60;
+/** Requests are counted over this long at most, seconds. */
+const WINDOW_SECONDS = 60;
 
 export interface ClassStatus {
   name: string;
@@ -25,6 +25,8 @@ export interface DeploymentStatus {
 }
 
 export interface Status {
+  /** What `classes` counts over, seconds: shorter where traffic has not been watched for long. */
+  windowSeconds: number;
   /** What the clients of this very terminal saw; null where it sends no traffic (yet). */
   clients: Pick<TrafficCounts, 'sent' | 'ok' | 'refused' | 'failed' | 'cut'> | null;
   classes: ClassStatus[];
@@ -33,9 +35,11 @@ export interface Status {
   activity: string[];
 }
 
-export async function readStatus(db: Executor, nowMs: number, clients: Status['clients']): Promise<Status> {
+/** @param watchedSinceMs when the traffic began: what was answered before is not counted */
+export async function readStatus(db: Executor, nowMs: number, watchedSinceMs: number, clients: Status['clients']): Promise<Status> {
+  const windowSeconds = windowOf(nowMs, watchedSinceMs);
   const [attainment, replicas, rollouts, hosts] = await Promise.all([
-    sloAttainment(db, new Date(nowMs - WINDOW_SECONDS * 1000)),
+    sloAttainment(db, new Date(nowMs - windowSeconds * 1000)),
     livingReplicas(db),
     listRollouts(db, { limit: 20 }, {}),
     listHosts(db, { limit: 100 }),
@@ -43,6 +47,7 @@ export async function readStatus(db: Executor, nowMs: number, clients: Status['c
   const running = rollouts.items.filter((rollout) => !isTerminalPhase(rollout.status.phase));
   const away = hosts.items.filter((host) => host.service !== 'schedulable' || host.liveness === 'suspect' || host.liveness === 'lost');
   return {
+    windowSeconds,
     clients,
     classes: byClass(attainment),
     deployments: byDeployment(replicas),
@@ -54,6 +59,11 @@ export async function readStatus(db: Executor, nowMs: number, clients: Status['c
       }),
     ],
   };
+}
+
+/** Whole seconds, at least one: of a moment there is no rate. */
+export function windowOf(nowMs: number, watchedSinceMs: number): number {
+  return Math.min(WINDOW_SECONDS, Math.max(1, Math.round((nowMs - watchedSinceMs) / 1000)));
 }
 
 /** Policies and deployments of a class together. */

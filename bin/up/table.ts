@@ -1,6 +1,5 @@
 /** The live table as text: `formatTable` for a terminal, `formatLine` where lines are all there is. */
 import type { ClassStatus, DeploymentStatus, Status } from './status.ts';
-import { WINDOW_SECONDS } from './status.ts';
 
 const MOST_ACTIVITY_LINES = 6;
 
@@ -10,11 +9,17 @@ export function formatTable(status: Status, width: number): string[] {
   const hidden = status.activity.length - MOST_ACTIVITY_LINES;
   const activity = [...status.activity.slice(0, MOST_ACTIVITY_LINES), ...(hidden > 0 ? [`and ${hidden} more`] : [])];
   return [
-    ...section('requests', [`${rate(status)} over the last ${WINDOW_SECONDS} s`, ...clients(status)]),
+    ...section('requests', [rate(status), ...clients(status)]),
     ...section('within SLO', classes.length > 0 ? classes : ['no requests yet']),
     ...section('replicas', deployments.length > 0 ? deployments : ['none yet']),
     ...section('workflows', activity.length > 0 ? activity : ['nothing is changing']),
-  ].map((line) => (line.length > width ? `${line.slice(0, Math.max(0, width - 1))}…` : line));
+  ].map((line) => fitted(line, width));
+}
+
+/** On one line of the terminal: no reason that somebody gave breaks it. */
+function fitted(line: string, width: number): string {
+  const plain = line.replace(/\p{Cc}+/gu, ' ');
+  return plain.length > width ? `${plain.slice(0, Math.max(0, width - 1))}…` : plain;
 }
 
 export function formatLine(status: Status): string {
@@ -30,7 +35,8 @@ function section(title: string, lines: string[]): string[] {
   return lines.map((line, index) => `  ${(index === 0 ? title : '').padEnd(12)}${line}`);
 }
 
-const rate = ({ classes }: Status) => `${(classes.reduce((sum, c) => sum + c.requests, 0) / WINDOW_SECONDS).toFixed(1)}/s`;
+const rate = ({ classes, windowSeconds }: Status) =>
+  `${(classes.reduce((sum, c) => sum + c.requests, 0) / windowSeconds).toFixed(1)}/s over the last ${windowSeconds} s`;
 
 /** Whatever went wrong is named only when it did. */
 function clients({ clients }: Status): string[] {
