@@ -16,7 +16,7 @@ export const demandSchema = z.strictObject({
 /** Requests a second and the mean lengths: a first guess, or what was observed or forecast. */
 export type Demand = z.infer<typeof demandSchema>;
 
-export const rolloutStrategySchema = z.enum(['canary', 'blue-green', 'recreate']);
+export const rolloutStrategySchema = z.enum(['canary', 'blue-green']);
 
 const canaryStepSchema = z.strictObject({
   /** Share of the traffic that the new revision takes, per cent. */
