@@ -94,7 +94,6 @@ async function runLocked(environment: Environment, demo: Demo): Promise<number> 
     }
   }
   await shutDown({ environment, layout, supervisor, hosts }, interrupts.hurry, view.print);
-  view.print(`uellm has ended; its data is in ${environment.dataDir}`);
   return exitCode;
 }
 
