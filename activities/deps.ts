@@ -1,12 +1,10 @@
 /** What the activities of the control plane need from outside. */
-import type { Logger } from 'pino';
 import type { ModelShape } from '../core/domain/model-spec.ts';
 import type { ShapeProfile } from '../core/profiler/shapes.ts';
 import type { Database } from '../db/client.ts';
 
 export interface ControlDeps {
   db: Database;
-  logger: Logger;
   now: () => number;
   newId: () => string;
   /** Asks the profiler service for memory and step time of a model on each accelerator kind. */

@@ -1,5 +1,4 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
-import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { hostSpecSchema } from '../core/domain/fleet.ts';
 import { renewLease } from '../db/queries/leases.ts';
@@ -15,7 +14,6 @@ beforeAll(async () => {
   database = await createTestDatabase();
   activities = createControlActivities({
     db: db(),
-    logger: pino({ level: 'silent' }),
     now: Date.now,
     newId: () => 'id',
     profileShapes: async () => [],

@@ -38,7 +38,6 @@ export async function runControl(environment: Environment): Promise<void> {
       workflowBundle: { codePath: WORKFLOW_BUNDLE },
       activities: createControlActivities({
         db: database.db,
-        logger,
         now: Date.now,
         newId: randomUUID,
         profileShapes: (model, accelerators) => profiler.profileShapes(model, accelerators),

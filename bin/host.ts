@@ -40,7 +40,7 @@ async function createHostWorker(environment: Environment, connection: NativeConn
     connection,
     namespace: environment.temporal.namespace,
     taskQueue: hostTaskQueue(host),
-    activities: createHostActivities({ host, engines, drivers, logger: log }),
+    activities: createHostActivities({ engines, drivers }),
     shutdownGraceTime: '1s',
     shutdownForceTime: '5s',
   });

@@ -16,7 +16,7 @@ export function createHostActivities(deps: HostDeps) {
     ...createEngineActivities(deps),
     ...createCalibrationActivities(deps),
     ...createPresenceActivities(deps),
-    ...createWeightActivities(deps),
+    ...createWeightActivities(),
   });
 }
 

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { UellmError } from '../../core/domain/errors.ts';
 import type { EngineSpec } from '../../engines/driver.ts';
 
-export function createWeightActivities(_: object) {
+export function createWeightActivities() {
   return {
     /** @returns one line on where the weights come from. @throws engine-failed when a `file://` source is not on this host */
     async fetchWeights({ engine, replicaId, source }: Pick<EngineSpec, 'engine' | 'replicaId' | 'source'>): Promise<string> {
