@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { SCHEDULER_POLICIES } from '../core/scheduler/registry.ts';
 import { onThisMachine, readEnvironment, variablesOf } from './environment.ts';
 
 describe('the environment', () => {
@@ -26,6 +27,10 @@ describe('the environment', () => {
     expect(onThisMachine(environment)).toMatchObject({ apiUrl: 'http://127.0.0.1:8080', profilerUrl: 'http://127.0.0.1:8090' });
   });
 
+  it.each(SCHEDULER_POLICIES.map(({ name }) => name))('takes the scheduling policy %s', (name) => {
+    expect(readEnvironment({ UELLM_SCHEDULER_POLICY: name }).schedulerPolicy).toBe(name);
+  });
+
   it('goes on to child processes whole', () => {
     const environment = readEnvironment({ UELLM_API_PORT: '18080', DATABASE_URL: 'postgres://u:p@h/d', UELLM_API_KEY: 'k' });
     expect(readEnvironment(variablesOf(environment))).toEqual(environment);
@@ -39,6 +44,7 @@ describe('the environment', () => {
     [{ TEMPORAL_ADDRESS: 'temporal' }, 'TEMPORAL_ADDRESS: got "temporal", allowed is HOST:PORT'],
     [{ UELLM_BIND: '0.0.0.0' }, 'UELLM_BIND: got "0.0.0.0", allowed is a loopback address unless UELLM_API_KEY is set'],
     [{ UELLM_API_KEY: 'not secret' }, 'UELLM_API_KEY: got something else, allowed is a key of printable ASCII characters without blanks'],
+    [{ UELLM_SCHEDULER_POLICY: 'best' }, 'UELLM_SCHEDULER_POLICY: got "best", allowed is one of "round-robin"'],
     [{ UELLM_LOG_LEVEL: 'loud' }, 'UELLM_LOG_LEVEL: got "loud", allowed is one of "debug", "info", "warn", "error"'],
   ])('refuses %j', (variables, message) => {
     expect(() => readEnvironment(variables)).toThrow(message);

@@ -4,12 +4,14 @@ import type { Logger } from 'pino';
 import { predictOutput } from '../core/profiler/predict.ts';
 import type { ProfilerSnapshot } from '../core/profiler/snapshot.ts';
 import { deadlinesOf } from '../core/scheduler/deadlines.ts';
+import type { Prefix } from '../core/scheduler/types.ts';
 import { readBody } from './body.ts';
 import { type ApiError, draining, internalError, modelNotFound, noReplica, RequestError, sendError, tooLarge } from './errors.ts';
 import { type Accepted, Exchange, type ExchangeParts } from './exchange.ts';
-import { identify, requestIdOf } from './identity.ts';
+import { asksWhy, identify, requestIdOf } from './identity.ts';
+import { PREFIX_BLOCK_CHARACTERS, prefixBlocks } from './prefix.ts';
 import { type Endpoint, readRequest } from './request.ts';
-import type { Routes } from './routing.ts';
+import type { Destination, Routes } from './routing.ts';
 import type { TokenEstimate } from './token-estimate.ts';
 
 export interface AcceptParts extends ExchangeParts {
@@ -40,6 +42,7 @@ const NOT_FORWARDED = new Set([
   'trailer',
   'transfer-encoding',
   'upgrade',
+  'x-uellm-explain',
   'x-request-id',
 ]);
 
@@ -82,7 +85,7 @@ function accept(
   { id, requestId, tenant }: { id: string; requestId: string; tenant: string | null },
 ): Accepted {
   const arrivalMs = performance.now();
-  const request = readRequest(endpoint, body);
+  const { texts, ...request } = readRequest(endpoint, body);
   const identity = identify(req.headers, tenant);
   const routes = parts.routes();
   if (!routes) throw new RequestError(noReplica(request.model));
@@ -116,7 +119,17 @@ function accept(
     inputTokens,
     prediction,
     snapshotVersion: snapshot.version,
+    prefix: prefixOf(parts, destination, texts),
+    explain: parts.explainHeaders && asksWhy(req.headers),
   };
+}
+
+/** Only where there is a choice that it could decide. */
+function prefixOf({ fleet, estimate }: AcceptParts, { model, deployments }: Destination, texts: () => string[]): Prefix | null {
+  if (!deployments.some((deployment) => fleet.eligible(deployment).length > 1)) return null;
+  const blocks = prefixBlocks(texts());
+  if (blocks.length === 0) return null;
+  return { blocks, blockTokens: estimate.inputTokens(model, { characters: PREFIX_BLOCK_CHARACTERS, tokens: 0 }) };
 }
 
 function forwardedHeaders(req: IncomingMessage, requestId: string): Record<string, string> {

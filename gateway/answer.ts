@@ -14,6 +14,7 @@ export class Answer {
   #firstTokenMs: number | null = null;
   #lastTokenMs = 0;
   #outputs = 0;
+  #usageOfWhole: Usage | null | undefined;
 
   /** @param hideUsage the client did not ask for the usage chunk of a stream */
   constructor(status: number, headers: IncomingHttpHeaders, hideUsage: boolean) {
@@ -67,6 +68,8 @@ export class Answer {
   /** What the engine said of its tokens. */
   usage(): Usage | null {
     if (this.#events) return this.#events.usage;
-    return this.status === 200 && this.#kept.length > 0 ? usageOfText(Buffer.concat(this.#kept).toString('utf8')) : null;
+    if (this.status !== 200 || this.#kept.length === 0) return null;
+    if (this.#usageOfWhole === undefined) this.#usageOfWhole = usageOfText(Buffer.concat(this.#kept).toString('utf8'));
+    return this.#usageOfWhole;
   }
 }

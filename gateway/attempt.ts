@@ -57,11 +57,11 @@ export class Attempt implements UpstreamHandler {
 
   onEnd(): void {
     if (!this.#dropped) this.#owner.onEnd(this);
-    this.reservation.release();
+    this.reservation.end();
   }
 
   onFailure(error: Error, neverSent: boolean): void {
-    this.reservation.release();
+    this.reservation.end();
     if (!this.#dropped) this.#owner.onFailure(this, error, neverSent);
   }
 

@@ -1,9 +1,13 @@
 /**
  * Where requests wait, and where they are released: one queue a deployment. Between choosing a replica and opening the request on it there
  * is no await, so that a new routing table never finds a request on its way to a replica that it has not.
+ *
+ * A queue is pumped when a request comes, when something that it waits for has changed (`wake`), and every 25 ms while something waits,
+ * since a policy may hold a request back for a time.
  */
 import { admission, standing } from '../core/scheduler/admission.ts';
-import type { Assignment, QueuedRequest, SchedulerPolicy, Shares } from '../core/scheduler/types.ts';
+import { withRevisionShares } from '../core/scheduler/revisions.ts';
+import type { Assignment, QueuedRequest, Scheduler, SchedulerPolicy } from '../core/scheduler/types.ts';
 import type { ApiError } from './errors.ts';
 import { noReplica, queueFull, shed } from './errors.ts';
 import type { Fleet } from './fleet.ts';
@@ -14,6 +18,7 @@ export interface Waiting extends QueuedRequest {
   deployment: string;
   /** Other deployments that may serve it too: where it was asked for by its model's name. */
   readonly alternatives: readonly string[];
+  /** Opens it on the replica before it returns. */
   release(assignment: Assignment<Waiting, LiveReplica>): void;
   refuse(error: ApiError, outcome: 'shed' | 'failed'): void;
 }
@@ -21,92 +26,98 @@ export interface Waiting extends QueuedRequest {
 export interface DispatcherOptions {
   policy: SchedulerPolicy;
   maxQueued: number;
-  /** Told how long each run of the policy took. */
+  /** Told how long each decision of the policy took. */
   onScheduled: (ms: number) => void;
 }
 
 interface Queue {
-  waiting: Set<Waiting>;
-  shares: Shares;
+  /** All that wait, in the order in which they came: for admission, and for those who have waited too long. */
+  readonly waiting: Set<Waiting>;
+  /** The same, in the policy's order. */
+  readonly scheduler: Scheduler<Waiting, LiveReplica>;
+  /** Is pumped when this turn of the event loop has heard all there is to hear. */
+  woken: boolean;
+  pumping: boolean;
+  again: boolean;
 }
 
 const MAX_RETRY_AFTER_SECONDS = 60;
+const TICK_MS = 25;
 
 export class Dispatcher {
   readonly #queues = new Map<string, Queue>();
   readonly #fleet: Fleet;
   readonly #options: DispatcherOptions;
-  readonly #pumping = new Set<string>();
-  readonly #again = new Set<string>();
+  #ticker: NodeJS.Timeout | undefined;
 
   constructor(fleet: Fleet, options: DispatcherOptions) {
     this.#fleet = fleet;
     this.#options = options;
   }
 
+  /** Name of the policy by which it releases. */
+  get policy(): string {
+    return this.#options.policy.name;
+  }
+
   /** Queues a request that has just come, or refuses it at once. */
   enqueue(request: Waiting): void {
     request.deployment = this.#leastLoaded(request);
-    const { waiting } = this.#queue(request.deployment);
+    const queue = this.#queue(request.deployment);
+    const { waiting } = queue;
     const verdict = admission(waiting, request, this.#options.maxQueued);
     if (verdict.verdict === 'full') {
       request.refuse(queueFull(request.deployment, waiting.size, this.#retryAfterSeconds(waiting)), 'shed');
       return;
     }
     if (verdict.instead) {
-      waiting.delete(verdict.instead);
+      takeOut(queue, verdict.instead);
       verdict.instead.refuse(shed(request.deployment, 'displaced', this.#retryAfterSeconds(waiting)), 'shed');
     }
-    waiting.add(request);
-    this.pump(request.deployment);
+    this.#putIn(queue, request);
   }
 
   /** Queues a request again that a replica has failed: it was admitted once and keeps its arrival. */
   requeue(request: Waiting): void {
-    this.#queue(request.deployment).waiting.add(request);
-    this.pump(request.deployment);
+    this.#putIn(this.#queue(request.deployment), request);
   }
 
   /** The client is gone. */
   cancel(request: Waiting): void {
-    this.#queues.get(request.deployment)?.waiting.delete(request);
+    const queue = this.#queues.get(request.deployment);
+    if (queue) takeOut(queue, request);
   }
 
-  /** Releases what can be released now. */
-  pump(deployment: string): void {
+  /**
+   * Something has changed that may let requests go: a request ended or has its first token, replicas or their gauges are new. What changes
+   * together, as many sockets are read in one turn of the event loop, is looked at together, at the end of that turn.
+   */
+  wake(deployment: string): void {
     const queue = this.#queues.get(deployment);
-    if (!queue) return;
-    // What is released may fail at once and come back here: it waits for the next run, whose views count what this one has opened.
-    if (this.#pumping.has(deployment)) {
-      this.#again.add(deployment);
-      return;
-    }
-    this.#pumping.add(deployment);
-    try {
-      do {
-        this.#again.delete(deployment);
-        this.#release(deployment, queue);
-      } while (this.#again.has(deployment));
-    } finally {
-      this.#pumping.delete(deployment);
-    }
+    if (!queue || queue.woken || queue.waiting.size === 0) return;
+    queue.woken = true;
+    setImmediate(() => {
+      queue.woken = false;
+      this.#pump(deployment, queue);
+    });
   }
 
   /** Looks after those who have waited too long. Called a few times a second. */
   sweep(nowMs: number): void {
-    for (const [deployment, { waiting }] of this.#queues) {
+    for (const [deployment, queue] of this.#queues) {
+      const { waiting } = queue;
       const hasReplica = this.#fleet.eligible(deployment).length > 0;
       for (const request of waiting) {
         const refuge = hasReplica ? undefined : request.alternatives.find((d) => this.#fleet.eligible(d).length > 0);
         if (refuge) {
-          waiting.delete(request);
+          takeOut(queue, request);
           request.deployment = refuge;
           this.requeue(request);
           continue;
         }
         const state = standing(request, nowMs, hasReplica);
         if (state !== 'shed' && state !== 'unavailable') continue;
-        waiting.delete(request);
+        takeOut(queue, request);
         if (state === 'shed') request.refuse(shed(deployment, 'waited-too-long', this.#retryAfterSeconds(waiting)), 'shed');
         else request.refuse(noReplica(deployment), 'failed');
       }
@@ -122,18 +133,57 @@ export class Dispatcher {
     return this.#queues.keys();
   }
 
-  #release(deployment: string, queue: Queue): void {
-    if (queue.waiting.size === 0) return;
-    const replicas = this.#fleet.eligible(deployment);
-    if (replicas.length === 0) return;
-    const startedMs = performance.now();
-    const assignments = this.#options.policy.schedule(queue.waiting, replicas, startedMs, queue.shares);
-    this.#options.onScheduled(performance.now() - startedMs);
-    for (const assignment of assignments) {
-      // An earlier release of this run may have found the replica gone.
-      if (!assignment.replica.eligible) this.#again.add(deployment);
-      else if (queue.waiting.delete(assignment.request)) assignment.request.release(assignment);
+  #putIn(queue: Queue, request: Waiting): void {
+    queue.waiting.add(request);
+    queue.scheduler.enqueue(request);
+    this.#pump(request.deployment, queue);
+  }
+
+  /** Releases what can be released now. */
+  #pump(deployment: string, queue: Queue): void {
+    // What is released may fail at once and come back here: the run that released it goes on with it.
+    if (queue.pumping) {
+      queue.again = true;
+      return;
     }
+    queue.pumping = true;
+    const used = new Set<LiveReplica>();
+    try {
+      do {
+        queue.again = false;
+        this.#release(deployment, queue, used);
+      } while (queue.again);
+    } finally {
+      queue.pumping = false;
+      for (const replica of used) replica.closeBatch();
+      if (queue.waiting.size > 0) this.#ticker ??= setInterval(() => this.#tick(), TICK_MS).unref();
+    }
+  }
+
+  #release(deployment: string, { waiting, scheduler }: Queue, used: Set<LiveReplica>): void {
+    while (waiting.size > 0) {
+      // Asked for each time: a release may have found a replica gone.
+      const replicas = this.#fleet.eligible(deployment);
+      if (replicas.length === 0) return;
+      const nowMs = performance.now();
+      const assignment = scheduler.next(replicas, nowMs);
+      this.#options.onScheduled(performance.now() - nowMs);
+      if (!assignment) return;
+      used.add(assignment.replica);
+      waiting.delete(assignment.request);
+      assignment.request.release(assignment);
+    }
+  }
+
+  #tick(): void {
+    let waits = false;
+    for (const [deployment, queue] of this.#queues) {
+      if (queue.waiting.size > 0) this.#pump(deployment, queue);
+      if (queue.waiting.size > 0) waits = true;
+    }
+    if (waits) return;
+    clearInterval(this.#ticker);
+    this.#ticker = undefined;
   }
 
   /** Of the deployments that may serve it, the one with the most room for its size; one without a healthy replica only if all are. */
@@ -152,7 +202,7 @@ export class Dispatcher {
     let open = this.queued(deployment);
     let capacity = 0;
     for (const replica of this.#fleet.eligible(deployment)) {
-      open += replica.running.size;
+      open += replica.load.inFlight;
       capacity += replica.maxInFlight;
     }
     return capacity === 0 ? Number.POSITIVE_INFINITY : open / capacity;
@@ -161,7 +211,9 @@ export class Dispatcher {
   #queue(deployment: string): Queue {
     let queue = this.#queues.get(deployment);
     if (!queue) {
-      queue = { waiting: new Set(), shares: new Map() };
+      // A seed of its own for each, or all gateways would draw the same lots.
+      const scheduler = withRevisionShares<Waiting, LiveReplica>(this.#options.policy.createScheduler(Math.random() * 2 ** 32));
+      queue = { waiting: new Set(), scheduler, woken: false, pumping: false, again: false };
       this.#queues.set(deployment, queue);
     }
     return queue;
@@ -173,4 +225,9 @@ export class Dispatcher {
     const waitedMs = oldest ? performance.now() - oldest.arrivalMs : 0;
     return Math.min(MAX_RETRY_AFTER_SECONDS, Math.max(1, waitedMs / 1000));
   }
+}
+
+/** Harmless where it does not wait there. */
+function takeOut({ waiting, scheduler }: Queue, request: Waiting): void {
+  if (waiting.delete(request)) scheduler.cancel(request);
 }

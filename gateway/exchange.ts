@@ -4,15 +4,17 @@
  */
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { messageOf } from '../core/domain/errors.ts';
-import type { SloPolicy, SloTargets } from '../core/domain/slo-policy.ts';
+import { DEFAULT_WEIGHT, type SloPolicy, type SloTargets } from '../core/domain/slo-policy.ts';
 import type { OutputPrediction } from '../core/profiler/predict.ts';
 import type { Deadlines } from '../core/scheduler/deadlines.ts';
+import type { Explanation } from '../core/scheduler/explanation.ts';
 import { type PredictedLatency, predictLatency } from '../core/scheduler/latency.ts';
-import type { Assignment, QueuedRequest } from '../core/scheduler/types.ts';
+import type { Assignment, Prefix, QueuedRequest } from '../core/scheduler/types.ts';
 import { Answer } from './answer.ts';
 import { Attempt, type AttemptOwner } from './attempt.ts';
 import type { Dispatcher, Waiting } from './dispatcher.ts';
 import { type ApiError, upstreamFailed } from './errors.ts';
+import { EXPLANATION_HEADER, explanationHeader } from './explanation-header.ts';
 import type { Fleet } from './fleet.ts';
 import type { Ledger } from './ledger.ts';
 import { type Measured, meanTpotMs, type ObservationOutcome } from './record.ts';
@@ -51,6 +53,9 @@ export interface Accepted {
   /** Of one answer. */
   prediction: OutputPrediction;
   snapshotVersion: number;
+  prefix: Prefix | null;
+  /** It asks why it goes where it goes. */
+  explain: boolean;
 }
 
 export interface ExchangeParts {
@@ -78,6 +83,8 @@ export class Exchange implements Waiting, AttemptOwner {
   readonly accepted: Accepted;
   readonly avoid = new Set<string>();
   readonly predictedOutput: QueuedRequest['predictedOutput'];
+  /** While it waits; what an attempt has produced is its reservation's. */
+  readonly producedTokens = 0;
   deployment: string;
   readonly #parts: ExchangeParts;
   readonly #res: ServerResponse;
@@ -91,6 +98,7 @@ export class Exchange implements Waiting, AttemptOwner {
   #overheadMs = 0;
   #predicted: PredictedLatency | null = null;
   #answer: Answer | null = null;
+  #explanation: Explanation | null = null;
   #ended = false;
 
   constructor(parts: ExchangeParts, accepted: Accepted, res: ServerResponse) {
@@ -111,6 +119,12 @@ export class Exchange implements Waiting, AttemptOwner {
   get class(): string {
     return this.accepted.class;
   }
+  get tenant(): string {
+    return this.accepted.tenant;
+  }
+  get tenantWeight(): number {
+    return this.accepted.policy.weight ?? DEFAULT_WEIGHT;
+  }
   get priority(): number {
     return this.accepted.policy.priority;
   }
@@ -128,6 +142,12 @@ export class Exchange implements Waiting, AttemptOwner {
   }
   get inputTokens(): number {
     return this.accepted.inputTokens;
+  }
+  get prefix(): Prefix | null {
+    return this.accepted.prefix;
+  }
+  get explain(): boolean {
+    return this.accepted.explain;
   }
   get alternatives(): readonly string[] {
     return this.accepted.alternatives;
@@ -147,21 +167,24 @@ export class Exchange implements Waiting, AttemptOwner {
     this.#fail(error, 'failed');
   }
 
-  release({ replica }: Assignment<Waiting, LiveReplica>): void {
+  release({ replica, explanation }: Assignment<Waiting, LiveReplica>): void {
     const nowMs = performance.now();
     const { accepted } = this;
     this.#queueMs += nowMs - this.#queuedMs;
-    const latency = predictLatency(replica, this);
+    const latency = predictLatency(replica, this, nowMs);
     this.#predicted = { ttftMs: nowMs - accepted.arrivalMs + latency.ttftMs, tpotMs: latency.tpotMs };
     this.#replica = replica;
+    this.#explanation = explanation;
     const attempt = new Attempt(this, this.#parts.fleet.open(replica, this));
     this.#attempt = attempt;
+    if (!accepted.request.streamed) attempt.reservation.expectFirstToken(latency.ttftMs);
     const body = forwardedBody(accepted.request, replica.row.engine, accepted.policy.priority);
     this.#overheadMs = performance.now() - accepted.arrivalMs - this.#queueMs;
     attempt.send(accepted.path, accepted.headers, body);
   }
 
   refuse(error: ApiError, outcome: 'shed' | 'failed'): void {
+    if (this.explain) this.#explanation = this.#refusal(error);
     this.#fail(error, outcome);
   }
 
@@ -195,6 +218,8 @@ export class Exchange implements Waiting, AttemptOwner {
       this.onFailure(attempt, new Error('its stream broke off'), false);
       return;
     }
+    const outputTokens = this.#answer!.outputTokens(this.#answer!.usage());
+    if (outputTokens !== null) attempt.reservation.producedInAll(outputTokens);
     if (rest) this.#reply.write(rest, attempt.call);
     this.#reply.end();
     this.#finish(verdict);
@@ -260,8 +285,14 @@ export class Exchange implements Waiting, AttemptOwner {
     this.#parts.ledger.ended(this, ended, code);
   }
 
+  #refusal({ message }: ApiError): Explanation {
+    const waitedMs = Math.round(performance.now() - this.arrivalMs);
+    return { policy: this.#parts.dispatcher.policy, because: message, replica: '', waitedMs, considered: [] };
+  }
+
   #headers(): Record<string, string> {
     const headers: Record<string, string> = { 'x-request-id': this.accepted.requestId };
+    if (this.#explanation) headers[EXPLANATION_HEADER] = explanationHeader(this.#explanation);
     const row = this.#replica?.row;
     if (row?.simulated) headers['x-uellm-simulated'] = 'true';
     if (!this.#parts.explainHeaders || !row) return headers;

@@ -23,7 +23,7 @@ describe('a gateway file', () => {
     const { table } = parse(`
 replicas:
   - { endpoint: 'http://10.0.0.5:8000/', model: llama-3.1-8b, accelerator: h100 }
-  - { endpoint: 'http://10.0.0.6:8000', model: llama-3.1-8b, deployment: fast, weight: 5, maxInFlight: 32 }
+  - { endpoint: 'http://10.0.0.6:8000', model: llama-3.1-8b, deployment: fast, weight: 5, maxInFlight: 32, batching: static }
 policies:
   - { name: chat, match: { class: interactive }, targets: { ttftMs: 500 } }
 `);
@@ -34,12 +34,14 @@ policies:
       engine: 'vllm',
       stepTime: { d0: 6.374 },
       maxInFlight: 256,
+      batching: 'continuous',
     });
     expect(table.replicas[1]).toMatchObject({
       replicaId: 'fast-2',
       deployment: 'fast',
       weight: 5,
       maxInFlight: 32,
+      batching: 'static',
       stepTime: { d0: 11.42 },
     });
     expect(table.policies[0]).toMatchObject({ name: 'chat', queue: { maxWaitMs: 30_000, onHopeless: 'demote' } });
@@ -51,6 +53,10 @@ policies:
     ['replicas: [{ endpoint: "http://x", model: m, wieght: 3 }]', /replicas\[0\].wieght: got 3, allowed is no such field/],
     ['replicas: [{ endpoint: "http://x", model: m, accelerator: H1000 }]', /replicas\[0\].accelerator: got "H1000", allowed is one of T4/],
     ['replicas: [{ endpoint: "http://x", model: m, id: a }, { endpoint: "http://y", model: m, id: a }]', /replicas with different ids/],
+    [
+      "replicas: [{ endpoint: 'http://x', model: m, batching: some }]",
+      /replicas\[0\].batching: got "some", allowed is one of "continuous", "static"/,
+    ],
     ['replicas: [', /allowed is YAML or JSON/],
     ['', /the input: got null, allowed is an object/],
   ])('is refused with the field: %s', (text, message) => {

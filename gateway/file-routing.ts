@@ -15,7 +15,7 @@ import { acceleratorKindSchema } from '../core/domain/accelerators.ts';
 import { engineKindSchema } from '../core/domain/deployment.ts';
 import { messageOf, UellmError } from '../core/domain/errors.ts';
 import { nameSchema } from '../core/domain/names.ts';
-import type { RoutedReplica } from '../core/domain/routing.ts';
+import { batchingSchema, type RoutedReplica } from '../core/domain/routing.ts';
 import { sloPolicySchema } from '../core/domain/slo-policy.ts';
 import { measuredStepTime, stepTimeCoefficientsSchema } from '../core/domain/step-time.ts';
 import { parseInput } from '../core/domain/validate.ts';
@@ -33,6 +33,7 @@ const fileReplicaSchema = z.strictObject({
   revision: z.number().int().nonnegative().default(1),
   weight: z.number().nonnegative().default(100),
   maxInFlight: z.number().int().positive().max(100_000).default(256),
+  batching: batchingSchema.default('continuous'),
   /** Tokens that its KV cache holds; vLLM prints it at its start. */
   kvCacheTokens: z.number().int().positive().default(400_000),
   /** Its kind tells how long its steps take, where that was measured for the model; or give the coefficients. */
@@ -84,6 +85,7 @@ export function parseGatewayFile(text: string, where: string, version: number): 
       maxInFlight: replica.maxInFlight,
       stepTime: replica.stepTime ?? knownStepTime(replica) ?? UNKNOWN_STEP_TIME,
       kvCacheTokens: replica.kvCacheTokens,
+      batching: replica.batching,
       simulated: replica.simulated,
     }),
   );

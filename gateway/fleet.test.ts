@@ -53,10 +53,10 @@ describe('the fleet', () => {
     apply([b]);
     expect(() => fleet.open(replica, request('3'))).toThrow(/not routed/);
     expect(fleet.counts()).toEqual({ inFlight: { a: 2, b: 0 }, finished: { a: 0, b: 0 } });
-    open[0]!.release();
+    open[0]!.end();
     expect(told.drained).toBe(0);
-    open[1]!.release();
-    open[1]!.release();
+    open[1]!.end();
+    open[1]!.end();
     expect(told.drained).toBe(1);
     expect(fleet.counts()).toEqual({ inFlight: { a: 0, b: 0 }, finished: { a: 2, b: 0 } });
   });
@@ -75,7 +75,7 @@ describe('the fleet', () => {
     const { fleet, apply, ids } = createFleet();
     apply([a]);
     const replica = fleet.eligible('chat')[0]!;
-    fleet.open(replica, request('1')).release();
+    fleet.open(replica, request('1')).end();
     const first = replica.upstream;
     apply([]);
     apply([a]);
@@ -88,6 +88,70 @@ describe('the fleet', () => {
     expect(ids()).toEqual(['a']);
     fleet.eject(replica, ejected, 'late news of the engine before');
     expect(ids()).toEqual(['a']);
+  });
+
+  it('holds nothing of an engine against the one that follows it, and counts what ends on either', () => {
+    const { fleet, apply } = createFleet();
+    apply([a]);
+    const replica = fleet.eligible('chat')[0]!;
+    const prefix = { blocks: [1, 2], blockTokens: 40 };
+    const before = fleet.open(replica, { ...request('1'), prefix });
+    apply([]);
+    apply([a]);
+    expect([replica.load.inFlight, replica.load.prefixes.hitTokens(prefix, 100)]).toEqual([1, 80]);
+    apply([{ ...a, generation: 2 }]);
+    expect([replica.load.inFlight, replica.load.prefixes.hitTokens(prefix, 100)]).toEqual([0, 0]);
+    const after = fleet.open(replica, request('2'));
+    before.end();
+    expect(replica.load.inFlight).toBe(1);
+    expect(fleet.counts()).toEqual({ inFlight: { a: 1 }, finished: { a: 1 } });
+    after.end();
+    expect(fleet.counts()).toEqual({ inFlight: { a: 0 }, finished: { a: 2 } });
+  });
+
+  it('counts a request that is tried again where its last attempt is still open, as two', () => {
+    const { fleet, apply } = createFleet();
+    apply([a]);
+    const replica = fleet.eligible('chat')[0]!;
+    const again = request('1');
+    const [first, second] = [fleet.open(replica, again), fleet.open(replica, again)];
+    second!.produced(3);
+    first!.end();
+    expect(replica.load).toMatchObject({ inFlight: 1, prefilling: 0, decodeContextTokens: 103, expectedKvTokens: 110 });
+    second!.end();
+    expect(replica.load).toMatchObject({ inFlight: 0, decodeContextTokens: 0, expectedKvTokens: 0 });
+  });
+
+  it('says that there may be room at a first token, at an end, and when gauges are new', () => {
+    const { fleet, apply, told } = createFleet();
+    apply([a]);
+    const replica = fleet.eligible('chat')[0]!;
+    const open = fleet.open(replica, request('1'));
+    told.room.length = 0;
+    open.produced(1);
+    open.produced(1);
+    expect(told.room).toEqual(['chat']);
+    open.end();
+    expect(told.room).toEqual(['chat', 'chat']);
+    fleet.readGauges(replica, replica.upstream, { running: 1, waiting: 2, kvCacheUsage: 0.5 });
+    expect(told.room).toHaveLength(3);
+    expect(replica.engine).toEqual({ running: 1, waiting: 2, kvCacheUsage: 0.5 });
+  });
+
+  it('takes the first token of an answer that comes as a whole to have come when it was predicted', async () => {
+    const { fleet, apply } = createFleet();
+    apply([a]);
+    const replica = fleet.eligible('chat')[0]!;
+    const [soon, ended] = [fleet.open(replica, request('1')), fleet.open(replica, request('2'))];
+    soon!.expectFirstToken(20);
+    ended!.expectFirstToken(20);
+    ended!.end();
+    expect(replica.load.prefilling).toBe(1);
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    expect(replica.load).toMatchObject({ inFlight: 1, prefilling: 0, prefillTokens: 0 });
+    soon!.producedInAll(7);
+    expect(replica.load.decodeContextTokens).toBe(107);
+    soon!.end();
   });
 
   it('leaves out what is not well, and has room for it again once it is', () => {
@@ -104,29 +168,35 @@ describe('the fleet', () => {
   });
 
   it('gives back all that was reserved, however requests went', () => {
-    const event = fc.record({ which: fc.nat(4), kind: fc.constantFrom('produce', 'release'), tokens: fc.integer({ min: 1, max: 25 }) });
+    const event = fc.record({ which: fc.nat(4), kind: fc.constantFrom('produce', 'end'), tokens: fc.integer({ min: 1, max: 25 }) });
     fc.assert(
       fc.property(fc.array(event, { maxLength: 40 }), (events) => {
         const { fleet, apply } = createFleet();
         apply([a]);
         const replica = fleet.eligible('chat')[0]!;
         const open = Array.from({ length: 5 }, (_, i) => fleet.open(replica, request(String(i))));
-        expect(replica).toMatchObject({ outstandingPrefillTokens: 500, outstandingDecodeTokens: 50, reservedKvTokens: 550 });
+        const { load } = replica;
+        expect(load).toMatchObject({ inFlight: 5, prefilling: 5, prefillTokens: 500, outstandingDecodeTokens: 50, expectedKvTokens: 550 });
         for (const { which, kind, tokens } of events) {
-          if (kind === 'release') open[which]!.release();
+          if (kind === 'end') open[which]!.end();
           else open[which]!.produced(tokens);
-          expect(replica.outstandingDecodeTokens).toBeGreaterThanOrEqual(0);
-          expect(replica.outstandingPrefillTokens).toBeGreaterThanOrEqual(0);
-          expect(replica.reservedKvTokens).toBeGreaterThanOrEqual(110 * replica.running.size - 1e-9);
+          expect(load.outstandingDecodeTokens).toBeGreaterThanOrEqual(0);
+          expect(load.prefillTokens).toBe(100 * load.prefilling);
+          const produced = [...load.running].reduce((sum, { producedTokens }) => sum + producedTokens, 0);
+          expect(load.decodeContextTokens).toBe(100 * (load.inFlight - load.prefilling) + produced);
+          expect(load.expectedKvTokens).toBeCloseTo(110 * load.inFlight, 9);
         }
-        for (const reservation of open) reservation.release();
-        expect(replica).toMatchObject({
-          outstandingPrefillTokens: 0,
-          outstandingPrefillSquares: 0,
+        for (const reservation of open) reservation.end();
+        expect(load).toMatchObject({
+          inFlight: 0,
+          prefilling: 0,
+          prefillTokens: 0,
+          prefillSquares: 0,
+          decodeContextTokens: 0,
           outstandingDecodeTokens: 0,
-          reservedKvTokens: 0,
-          finished: 5,
+          expectedKvTokens: 0,
         });
+        expect(replica).toMatchObject({ inFlight: 0, finished: 5 });
       }),
     );
   });

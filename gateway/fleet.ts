@@ -5,12 +5,12 @@
 import type { RoutedReplica, RoutingTable } from '../core/domain/routing.ts';
 import { decodeStepMs } from '../core/domain/step-time.ts';
 import { TYPICAL_DECODE_MS_PER_TOKEN } from '../core/scheduler/deadlines.ts';
-import type { QueuedRequest } from '../core/scheduler/types.ts';
+import type { EngineLoad, QueuedRequest } from '../core/scheduler/types.ts';
 import { LiveReplica, Reservation } from './replica.ts';
 import { Upstream, type UpstreamOptions } from './upstream.ts';
 
 export interface FleetEvents {
-  /** Something may be released: a request ended, or a replica came or came back. */
+  /** Something may be released: a request ended or has its first token, a replica came or came back, or its engine's gauges are new. */
   onRoom(deployment: string): void;
   /** The last request ended on a replica that is no longer routed. */
   onDrained(): void;
@@ -58,8 +58,15 @@ export class Fleet {
     if (!replica.eligible) throw new Error(`replica ${replica.id} is not routed`);
     return new Reservation(replica, request, (r) => {
       if (r.eligible) this.#events.onRoom(r.deployment);
-      else if (!r.routed && r.running.size === 0) this.#events.onDrained();
+      else if (!r.routed && r.inFlight === 0) this.#events.onDrained();
     });
+  }
+
+  /** What its engine says of itself. What an earlier engine of the replica said says nothing of the present one. */
+  readGauges(replica: LiveReplica, upstream: Upstream, engine: EngineLoad | null): void {
+    if (replica.upstream !== upstream) return;
+    replica.engine = engine;
+    if (replica.eligible) this.#events.onRoom(replica.deployment);
   }
 
   /** It has answered at this upstream. */
@@ -91,7 +98,7 @@ export class Fleet {
     const inFlight: Record<string, number> = {};
     const finished: Record<string, number> = {};
     for (const replica of this.#replicas.values()) {
-      inFlight[replica.id] = replica.running.size;
+      inFlight[replica.id] = replica.inFlight;
       finished[replica.id] = replica.finished;
     }
     return { inFlight, finished };
@@ -126,15 +133,14 @@ export class Fleet {
       return;
     }
     // Another generation is another engine, even at the same address; a closed upstream takes no more calls.
-    if (!known.routed || known.row.generation !== row.generation || known.row.endpoint !== row.endpoint) {
-      if (known.routed) known.upstream.close();
-      known.upstream = new Upstream(row.endpoint, this.#options);
-      known.ailment = null;
-      known.failures = 0;
-      known.engine = null;
-    }
+    const isAnother = known.row.generation !== row.generation || known.row.endpoint !== row.endpoint;
+    const wasRouted = known.routed;
     known.row = row;
     known.routed = true;
+    if (wasRouted && !isAnother) return;
+    if (wasRouted) known.upstream.close();
+    known.connect(new Upstream(row.endpoint, this.#options));
+    if (isAnother) known.forgetEngine();
   }
 
   #unroute(replica: LiveReplica, nowMs: number): void {
@@ -142,7 +148,7 @@ export class Fleet {
       replica.routed = false;
       replica.unroutedMs = nowMs;
       replica.upstream.close();
-    } else if (replica.running.size === 0 && nowMs - replica.unroutedMs > REMEMBER_MS) {
+    } else if (replica.inFlight === 0 && nowMs - replica.unroutedMs > REMEMBER_MS) {
       this.#replicas.delete(replica.id);
     }
   }

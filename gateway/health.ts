@@ -33,8 +33,8 @@ async function ask(fleet: Fleet, replica: LiveReplica, timeoutMs: number): Promi
   const askedMs = performance.now();
   try {
     const text = await upstream.read('/metrics', timeoutMs);
-    if (text !== null && replica.upstream === upstream) replica.engine = readEngineLoad(text);
     fleet.markHealthy(replica, upstream);
+    if (text !== null) fleet.readGauges(replica, upstream, readEngineLoad(text));
   } catch (error) {
     const heardMeanwhile = replica.lastHeardMs > askedMs;
     // Far past the timeout it is this process that was held up; the answer may lie in the socket unread.

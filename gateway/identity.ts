@@ -59,6 +59,15 @@ function targetMs(headers: IncomingHttpHeaders, names: readonly string[]): numbe
   return value;
 }
 
+const EXPLAIN_HEADER = 'x-uellm-explain';
+
+/** Does this request ask why it goes where it goes? @throws RequestError 400 for anything but true and false */
+export function asksWhy(headers: IncomingHttpHeaders): boolean {
+  const given = headers[EXPLAIN_HEADER] ?? 'false';
+  if (given !== 'true' && given !== 'false') throw new RequestError(invalidField(EXPLAIN_HEADER, given, 'true or false'));
+  return given === 'true';
+}
+
 const MAX_REQUEST_ID = 128;
 
 /** The client's own request id, cut to 128 characters, where it is printable ASCII without blanks; else ours. */

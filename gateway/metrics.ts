@@ -42,7 +42,7 @@ export function createMetrics() {
     retries: counter('upstream_retries_total', 'Attempts that failed before a token was sent, by reason.', ['deployment', 'reason']),
     scheduler: new Histogram({
       name: 'uellm_scheduler_e2e_duration_seconds',
-      help: 'One run of the scheduling policy.',
+      help: 'One decision of the scheduling policy.',
       buckets: DECISION_SECONDS,
       registers,
     }),

@@ -1,6 +1,6 @@
 /** One replica as this gateway knows it: what the table says, what is open on it, how it fares. It is the scheduler's view of it too. */
 import type { RoutedReplica } from '../core/domain/routing.ts';
-import { kvTokensOf } from '../core/scheduler/round.ts';
+import { ReplicaLoad } from '../core/scheduler/load.ts';
 import type { EngineLoad, QueuedRequest, ReplicaView } from '../core/scheduler/types.ts';
 import type { Upstream } from './upstream.ts';
 
@@ -20,19 +20,19 @@ export class LiveReplica implements ReplicaView {
   engine: EngineLoad | null = null;
   /** When it left the table, on the monotonic clock. */
   unroutedMs = 0;
-
-  readonly running = new Set<QueuedRequest>();
-  started = 0;
+  /** What is open on its present engine, and what that engine has shown of itself. */
+  load: ReplicaLoad;
+  /** Requests open on any engine that it had, and requests that have ended on one: for the lease. */
+  inFlight = 0;
   finished = 0;
-  reservedKvTokens = 0;
-  outstandingPrefillTokens = 0;
-  outstandingPrefillSquares = 0;
-  outstandingDecodeTokens = 0;
+  /** Requests that had been opened when the batch under way was closed. */
+  #batchEnd = 0;
 
   constructor(row: RoutedReplica, upstream: Upstream) {
     this.id = row.replicaId;
     this.row = row;
     this.upstream = upstream;
+    this.load = new ReplicaLoad(row.kvCacheTokens);
   }
 
   get deployment(): string {
@@ -46,6 +46,9 @@ export class LiveReplica implements ReplicaView {
   }
   get maxInFlight(): number {
     return this.row.maxInFlight;
+  }
+  get batching(): 'continuous' | 'static' {
+    return this.row.batching ?? 'continuous';
   }
   get stepTime(): RoutedReplica['stepTime'] {
     return this.row.stepTime;
@@ -62,69 +65,120 @@ export class LiveReplica implements ReplicaView {
   get eligible(): boolean {
     return this.routed && this.healthy && this.row.weight > 0;
   }
-}
 
-/** What one open request holds on a replica, from its release to its end. */
-export class Reservation {
-  readonly replica: LiveReplica;
-  readonly #request: QueuedRequest;
-  readonly #expectedTokens: number;
-  readonly #onRelease: (replica: LiveReplica) => void;
-  #producedTokens = 0;
-  #prefilling = true;
-  #released = false;
-
-  constructor(replica: LiveReplica, request: QueuedRequest, onRelease: (replica: LiveReplica) => void) {
-    this.replica = replica;
-    this.#request = request;
-    this.#expectedTokens = request.predictedOutput.p50;
-    this.#onRelease = onRelease;
-    replica.running.add(request);
-    replica.started += 1;
-    replica.reservedKvTokens += kvTokensOf(request);
-    replica.outstandingPrefillTokens += request.inputTokens;
-    replica.outstandingPrefillSquares += request.inputTokens ** 2;
-    replica.outstandingDecodeTokens += this.#expectedTokens;
+  get accepting(): boolean {
+    return this.load.ended >= this.#batchEnd;
   }
 
-  /** Output tokens have come; the first of them ends the prefill. What exceeds the expectation is reserved as it comes. */
+  /** What is open on it is a batch: one that batches statically takes nothing more until all of it has ended. */
+  closeBatch(): void {
+    if (this.batching === 'static') this.#batchEnd = this.load.started;
+  }
+
+  /** From now on it is reached here. How it fared where it was reached before says nothing of that. */
+  connect(upstream: Upstream): void {
+    this.upstream = upstream;
+    this.ailment = null;
+    this.failures = 0;
+    this.engine = null;
+  }
+
+  /** It is another engine now: with nothing open on it, and with an empty cache. */
+  forgetEngine(): void {
+    this.load = new ReplicaLoad(this.row.kvCacheTokens);
+    this.#batchEnd = 0;
+  }
+}
+
+/**
+ * A request as it is open on one replica: once for each time that it is sent, since it may be tried again before the engine has let go of
+ * the attempt that failed.
+ */
+interface Sent extends QueuedRequest {
+  producedTokens: number;
+}
+
+/** What one sent request holds on a replica, from its release to its end. */
+export class Reservation {
+  readonly replica: LiveReplica;
+  readonly #load: ReplicaLoad;
+  readonly #sent: Sent;
+  readonly #onChange: (replica: LiveReplica) => void;
+  #prefilling = true;
+  #ended = false;
+  #firstTokenTimer: NodeJS.Timeout | undefined;
+
+  /** @param onChange told of the first token and of the end */
+  constructor(replica: LiveReplica, request: QueuedRequest, onChange: (replica: LiveReplica) => void) {
+    this.replica = replica;
+    this.#load = replica.load;
+    this.#sent = sentCopy(request);
+    this.#onChange = onChange;
+    replica.inFlight += 1;
+    this.#load.open(this.#sent, performance.now(), replica.stepTime);
+  }
+
+  /** Output tokens have come; the first of them ends the prefill. */
   produced(tokens: number): void {
-    if (this.#released) return;
-    this.#endPrefill();
-    const expectedBefore = this.#stillExpected();
-    const excessBefore = this.#excess();
-    this.#producedTokens += tokens;
-    this.replica.outstandingDecodeTokens -= expectedBefore - this.#stillExpected();
-    this.replica.reservedKvTokens += this.#excess() - excessBefore;
+    if (this.#ended) return;
+    this.#count(tokens);
+    this.#firstToken();
+  }
+
+  /** So many output tokens were there in all, as its engine says at the end. */
+  producedInAll(tokens: number): void {
+    const untold = tokens - this.#sent.producedTokens;
+    if (untold > 0) this.produced(untold);
+  }
+
+  /** An answer that comes as a whole shows no first token: it is held to come when it is predicted to. */
+  expectFirstToken(afterMs: number): void {
+    this.#firstTokenTimer = setTimeout(() => this.#firstToken(), afterMs).unref();
   }
 
   /** Gives everything back. Again is harmless. */
-  release(): void {
-    if (this.#released) return;
-    this.#endPrefill();
-    this.#released = true;
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    clearTimeout(this.#firstTokenTimer);
     const { replica } = this;
-    replica.running.delete(this.#request);
+    this.#load.end(this.#sent, performance.now(), replica.stepTime);
+    replica.inFlight -= 1;
     replica.finished += 1;
-    replica.outstandingDecodeTokens -= this.#stillExpected();
-    replica.reservedKvTokens -= kvTokensOf(this.#request) + this.#excess();
-    // Sums of predictions are fractions: leave no dust behind.
-    if (replica.running.size === 0) replica.reservedKvTokens = replica.outstandingDecodeTokens = 0;
-    this.#onRelease(replica);
+    this.#onChange(replica);
   }
 
-  #endPrefill(): void {
-    if (!this.#prefilling) return;
+  #count(tokens: number): void {
+    this.#sent.producedTokens += tokens;
+    this.#load.produced(tokens);
+  }
+
+  #firstToken(): void {
+    if (!this.#prefilling || this.#ended) return;
     this.#prefilling = false;
-    this.replica.outstandingPrefillTokens -= this.#request.inputTokens;
-    this.replica.outstandingPrefillSquares -= this.#request.inputTokens ** 2;
+    clearTimeout(this.#firstTokenTimer);
+    this.#load.firstToken(this.#sent, performance.now(), this.replica.stepTime);
+    this.#onChange(this.replica);
   }
+}
 
-  #stillExpected(): number {
-    return Math.max(0, this.#expectedTokens - this.#producedTokens);
-  }
-
-  #excess(): number {
-    return Math.max(0, this.#producedTokens - this.#expectedTokens);
-  }
+function sentCopy(request: QueuedRequest): Sent {
+  return {
+    id: request.id,
+    deployment: request.deployment,
+    class: request.class,
+    tenant: request.tenant,
+    tenantWeight: request.tenantWeight,
+    priority: request.priority,
+    arrivalMs: request.arrivalMs,
+    targets: request.targets,
+    deadlines: request.deadlines,
+    queue: request.queue,
+    inputTokens: request.inputTokens,
+    predictedOutput: request.predictedOutput,
+    producedTokens: 0,
+    prefix: request.prefix,
+    avoid: request.avoid,
+    explain: request.explain,
+  };
 }

@@ -59,6 +59,26 @@ describe('reading a request', () => {
     expect(read({ model: 'm', prompt }).prompt).toEqual(size);
   });
 
+  it.each([
+    ['a text', { prompt: 'hello' }, ['hello']],
+    ['texts, which are several prompts', { prompt: ['ab', 'cde'] }, ['ab']],
+    ['token ids', { prompt: [1, 2, 3] }, []],
+    ['nothing', {}, ['']],
+  ])('has the texts of a prompt of %s', (_, body, texts) => {
+    expect(read({ model: 'm', ...body }).texts()).toEqual(texts);
+  });
+
+  it('has the texts of a chat with their roles, up to the first thing that is no text', () => {
+    const image = { type: 'image_url', image_url: { url: 'data:xxxxxxxx' } };
+    const messages = [
+      { role: 'system', content: 'abc' },
+      { role: 'assistant', content: null, tool_calls: [] },
+      { role: 'user', content: [{ type: 'text', text: 'defg' }, image, { type: 'text', text: 'behind it' }] },
+      { role: 'user', content: 'far behind it' },
+    ];
+    expect(read({ model: 'm', messages }, 'chat').texts()).toEqual(['system', 'abc', 'assistant', 'user', 'defg']);
+  });
+
   it("knows the API's own limit of completions", () => {
     expect(read({ model: 'm', prompt: 'x' }).maxTokens).toBe(16);
     expect(read({ model: 'm', messages: [] }, 'chat').maxTokens).toBeNull();

@@ -30,6 +30,12 @@ export interface CompletionRequest {
   given: { streamOptions: Record<string, unknown> | null | undefined; priority: unknown };
 }
 
+/** A request with its prompt, which nobody keeps. */
+export interface ReadRequest extends CompletionRequest {
+  /** The prompt's text in pieces, from its beginning up to the first thing that is no text. */
+  texts: () => string[];
+}
+
 /** Length of the prompt: of text only its characters are known before the engine has tokenized it. */
 export interface PromptSize {
   characters: number;
@@ -40,7 +46,7 @@ export interface PromptSize {
 const DEFAULT_COMPLETION_TOKENS = 16;
 
 /** @throws RequestError 400 for what is not a JSON object or has a field of the wrong type */
-export function readRequest(endpoint: Endpoint, body: Buffer): CompletionRequest {
+export function readRequest(endpoint: Endpoint, body: Buffer): ReadRequest {
   const object = parseObject(body);
   const field = <T>(name: string, is: (value: unknown) => value is T, allowed: string): T => {
     const value = object[name];
@@ -63,10 +69,12 @@ export function readRequest(endpoint: Endpoint, body: Buffer): CompletionRequest
   };
   if (endpoint === 'chat') {
     const messages = field('messages', isMessages, 'a list of messages, each an object with a role');
-    return { ...shared, endpoint, maxTokens: completionLimit ?? maxTokens ?? null, prompt: sizeOfMessages(messages) };
+    const limit = completionLimit ?? maxTokens ?? null;
+    return { ...shared, endpoint, maxTokens: limit, prompt: sizeOfMessages(messages), texts: () => textsOfMessages(messages) };
   }
-  const prompt = field('prompt', optional(isPrompt), 'a string, a list of strings, or a list of token ids');
-  return { ...shared, endpoint, maxTokens: maxTokens ?? DEFAULT_COMPLETION_TOKENS, prompt: sizeOfPrompt(prompt ?? '') };
+  const prompt = field('prompt', optional(isPrompt), 'a string, a list of strings, or a list of token ids') ?? '';
+  const limit = maxTokens ?? DEFAULT_COMPLETION_TOKENS;
+  return { ...shared, endpoint, maxTokens: limit, prompt: sizeOfPrompt(prompt), texts: () => textsOfPrompt(prompt) };
 }
 
 /**
@@ -141,4 +149,24 @@ function sizeOfPrompt(prompt: Prompt): PromptSize {
     else size.tokens += typeof item === 'number' ? 1 : item.length;
   }
   return size;
+}
+
+function textsOfMessages(messages: readonly Record<string, unknown>[]): string[] {
+  const texts: string[] = [];
+  for (const { role, content } of messages) {
+    texts.push(String(role));
+    if (typeof content === 'string') texts.push(content);
+    if (!Array.isArray(content)) continue;
+    for (const part of content) {
+      if (!isObject(part) || typeof part.text !== 'string') return texts;
+      texts.push(part.text);
+    }
+  }
+  return texts;
+}
+
+/** Several prompts are several sequences for an engine: only the first is looked at. */
+function textsOfPrompt(prompt: Prompt): string[] {
+  const first = typeof prompt === 'string' ? prompt : prompt[0];
+  return typeof first === 'string' ? [first] : [];
 }

@@ -61,7 +61,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const fleet = new Fleet(
     { connectTimeoutMs: settings.connectTimeoutMs, idleTimeoutMs: settings.upstreamIdleMs },
     {
-      onRoom: (deployment) => dispatcher.pump(deployment),
+      onRoom: (deployment) => dispatcher.wake(deployment),
       onDrained: () => controlPlane?.tellLease(),
       onHealth: (replica, reason) => {
         logger.warn({ replica: replica.id, healthy: replica.healthy, reason }, 'health of a replica changed');

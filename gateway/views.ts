@@ -75,7 +75,7 @@ export function gatewayStats(
       simulated: own.some((r) => r.row.simulated),
       routedReplicas: own.length,
       healthyReplicas: own.filter((r) => r.healthy).length,
-      inFlight: own.reduce((sum, r) => sum + r.running.size, 0),
+      inFlight: own.reduce((sum, r) => sum + r.inFlight, 0),
       queued: dispatcher.queued(name),
       classes: stats.classes(name, nowMs),
     };
@@ -95,7 +95,7 @@ export function gatewayStats(
       weight: r.weight,
       healthy: r.healthy,
       simulated: r.row.simulated,
-      inFlight: r.running.size,
+      inFlight: r.inFlight,
       finished: r.finished,
       engine: r.engine,
     })),
@@ -108,7 +108,7 @@ export function setGauges(metrics: Metrics, routes: Routes | null, fleet: Fleet,
   metrics.routingVersion.set(routes?.version ?? 0);
   for (const replica of fleet.routed()) {
     const labels = { deployment: replica.deployment, replica: replica.id };
-    metrics.inFlight.set(labels, replica.running.size);
+    metrics.inFlight.set(labels, replica.inFlight);
     metrics.healthy.set(labels, replica.eligible ? 1 : 0);
   }
   for (const deployment of dispatcher.deployments()) metrics.queueSize.set({ deployment }, dispatcher.queued(deployment));

@@ -4,6 +4,12 @@ import { engineKindSchema } from './deployment.ts';
 import { sloPolicySchema } from './slo-policy.ts';
 import { stepTimeCoefficientsSchema } from './step-time.ts';
 
+/**
+ * How an engine batches: `continuous` ones take requests into the batch under way, `static` ones begin the next batch when all of the last
+ * has ended.
+ */
+export const batchingSchema = z.enum(['continuous', 'static']);
+
 export const routedReplicaSchema = z.object({
   replicaId: z.string(),
   generation: z.number().int(),
@@ -20,6 +26,8 @@ export const routedReplicaSchema = z.object({
   maxInFlight: z.number().int().positive(),
   stepTime: stepTimeCoefficientsSchema,
   kvCacheTokens: z.number().int().positive(),
+  /** Continuous where absent. */
+  batching: batchingSchema.optional(),
   simulated: z.boolean(),
 });
 export type RoutedReplica = z.infer<typeof routedReplicaSchema>;

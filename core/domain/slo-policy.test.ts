@@ -20,6 +20,15 @@ describe('matchPolicy', () => {
   });
 });
 
+describe('the weight of a tenant', () => {
+  const parse = (weight: unknown) => sloPolicySchema.safeParse({ name: 'p', targets: { ttftMs: 1 }, weight });
+  it('is a positive number, or left out', () => {
+    expect(parse(0.5).data?.weight).toBe(0.5);
+    expect(parse(undefined)).toMatchObject({ success: true, data: { name: 'p' } });
+    for (const wrong of [0, -1, 1001, '2', null]) expect(parse(wrong).success).toBe(false);
+  });
+});
+
 describe('violatedTargets', () => {
   const targets = { ttftMs: 500, tpotMs: 50, e2eMs: 10_000, attainment: 0.99 };
   it('names every target that was missed', () => {

@@ -32,6 +32,8 @@ export const sloPolicySchema = z.strictObject({
   targets: sloTargetsSchema,
   /** Higher is more urgent; below 0 may be shed. */
   priority: z.number().int().min(-1000).max(1000).default(0),
+  /** Share of a tenant under this policy, relative to other tenants of the same class, when not all can be served in time; 1 where absent. */
+  weight: z.number().positive().max(1000).optional(),
   queue: z
     .strictObject({
       maxWaitMs: latencyMs.default(30_000),
@@ -56,6 +58,8 @@ export interface RequestIdentity {
 /** The class of a request that names none. */
 export const DEFAULT_CLASS = 'standard';
 export const DEFAULT_TENANT = 'default';
+/** The weight under a policy that sets none. */
+export const DEFAULT_WEIGHT = 1;
 
 /** The policy for a request that no policy matches: no latency target is promised, and nothing is shed. */
 export const FALLBACK_POLICY: SloPolicy = {

@@ -17,7 +17,7 @@ export function admission<R extends QueuedRequest>(queue: ReadonlySet<R>, reques
 }
 
 /** A demoted request comes first again once it has waited this many times longer than its policy allows: demotion must not starve. */
-const AGEING_FACTOR = 4;
+export const AGEING_FACTOR = 4;
 
 /** What becomes of a request by its time in the queue alone. */
 export type Standing = 'in-time' | 'demoted' | 'aged' | 'shed' | 'unavailable';

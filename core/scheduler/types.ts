@@ -2,12 +2,17 @@
 import type { SloPolicy, SloTargets } from '../domain/slo-policy.ts';
 import type { StepTimeCoefficients } from '../domain/step-time.ts';
 import type { Deadlines } from './deadlines.ts';
+import type { Explanation } from './explanation.ts';
+import type { ReplicaLoad } from './load.ts';
 
 /** A request that waits at the gateway (or in the simulator). */
 export interface QueuedRequest {
   readonly id: string;
   readonly deployment: string;
   readonly class: string;
+  readonly tenant: string;
+  /** The tenant's share relative to others' of the same class, where not all can be served in time. */
+  readonly tenantWeight: number;
   /** Higher is more urgent; below 0 may be shed. */
   readonly priority: number;
   readonly arrivalMs: number;
@@ -18,8 +23,19 @@ export interface QueuedRequest {
   readonly inputTokens: number;
   /** Predicted output tokens, as quantiles. */
   readonly predictedOutput: { readonly p50: number; readonly p90: number };
+  /** Output tokens that have come. */
+  readonly producedTokens: number;
+  /** Ids of the prompt's leading blocks: equal ids, equal content up to there. null where nobody looked. */
+  readonly prefix: Prefix | null;
   /** Replicas on which it failed before its first token: taken again only when no other can have it. */
   readonly avoid: ReadonlySet<string>;
+  /** Someone wants to know why it goes where it goes. */
+  readonly explain: boolean;
+}
+
+export interface Prefix {
+  readonly blocks: readonly (string | number)[];
+  readonly blockTokens: number;
 }
 
 /** What an engine said of itself when it was last asked; it knows the requests of every gateway. */
@@ -30,58 +46,57 @@ export interface EngineLoad {
   kvCacheUsage: number;
 }
 
-/** A healthy replica that may be given requests. Counts are the caller's own requests. */
+/** A healthy replica that may be given requests. */
 export interface ReplicaView {
   readonly id: string;
   /** Revisions share a deployment's traffic by their weights; replicas of one revision by their load. */
   readonly revision: number;
   /** Above 0. */
   readonly weight: number;
+  /** Requests that may be open on it at once; of one that batches statically, the size of its batch. */
   readonly maxInFlight: number;
+  /** Whether it takes requests into the batch under way, or its next batch when all of the last has ended. */
+  readonly batching: 'continuous' | 'static';
+  /** False while a replica that batches statically is at work: it takes its next batch when all of the last has ended. */
+  readonly accepting: boolean;
   readonly stepTime: StepTimeCoefficients;
   readonly kvCacheTokens: number;
-  /** Released to it and not ended. */
-  readonly running: ReadonlySet<QueuedRequest>;
-  /** Requests ever released to it: breaks ties, so that equals take turns. */
-  readonly started: number;
-  /** KV cache tokens that `running` is expected to need. */
-  readonly reservedKvTokens: number;
-  /** Prompt tokens of requests whose first token has not come. */
-  readonly outstandingPrefillTokens: number;
-  /** Sum of the squares of those prompts' lengths: what attention over them costs. */
-  readonly outstandingPrefillSquares: number;
-  /** Output tokens that `running` is expected to produce yet. */
-  readonly outstandingDecodeTokens: number;
+  /** What the caller has open on it. */
+  readonly load: ReplicaLoad;
   /** null until it was asked. */
   readonly engine: EngineLoad | null;
 }
 
 export interface Assignment<R extends QueuedRequest = QueuedRequest, V extends ReplicaView = ReplicaView> {
-  request: R;
-  replica: V;
-  /** Why now and why there, with the figures; costs nothing until it is asked. */
-  explain: () => string;
+  readonly request: R;
+  readonly replica: V;
+  /** Why now and why there; null unless the request asks for it. */
+  readonly explanation: Explanation | null;
 }
 
 /**
- * What must be remembered between two runs of a policy on one deployment so that revisions get their exact shares: each revision's
- * credit. The caller keeps it; policies write nothing else.
+ * The queue of one deployment and the rule by which it empties. It has no clock and starts nothing: whoever owns it tells what comes and
+ * asks what goes.
  */
-export type Shares = Map<number, number>;
+export interface Scheduler<R extends QueuedRequest = QueuedRequest, V extends ReplicaView = ReplicaView> {
+  /** Requests that wait. */
+  readonly size: number;
+  enqueue(request: R): void;
+  /** Takes out one that no longer waits (its client is gone, or it was shed); false where it had left before. */
+  cancel(request: R): boolean;
+  /**
+   * The request that goes now, and its replica; null when nothing can go. It has then left the queue: open it on the replica's load, or
+   * enqueue it again, before asking for the next.
+   * @param replicas healthy ones of that deployment with a weight above 0
+   * @param all where `replicas` are those of one revision: those of every revision
+   */
+  next(replicas: readonly V[], nowMs: number, all?: readonly V[]): Assignment<R, V> | null;
+}
 
 export interface SchedulerPolicy {
   readonly name: string;
   /** One line for help texts. */
   readonly summary: string;
-  /**
-   * Which waiting requests of one deployment go now, and to which replica. Releases no more than the replicas have room for; what is not
-   * in the answer keeps waiting.
-   * @param replicas healthy ones of that deployment with a weight above 0
-   */
-  schedule<R extends QueuedRequest, V extends ReplicaView>(
-    queue: ReadonlySet<R>,
-    replicas: readonly V[],
-    nowMs: number,
-    shares: Shares,
-  ): Assignment<R, V>[];
+  /** @param seed of whatever the policy draws by lot */
+  createScheduler<R extends QueuedRequest, V extends ReplicaView>(seed?: number): Scheduler<R, V>;
 }

@@ -35,6 +35,7 @@ export async function runCli(args: string[], { fetch = nobodyAnswers, env = {}, 
     err,
     interactive: columns !== undefined,
     columns: () => columns ?? Number.POSITIVE_INFINITY,
+    errColumns: () => null,
     colour: false,
     stdin: async () => stdin,
     setExitCode: (code) => {

@@ -1,14 +1,19 @@
-/** First come, first served: the order of arrival, whatever the SLO. The baseline. */
+/** First come, first served: the order of arrival, whatever the SLO, held back where the KV cache is full. The baseline. */
+import { inOrder } from '../in-order.ts';
 import { byArrival } from '../order.ts';
-import { releaseInOrder } from '../release.ts';
+import { leastInFlight } from '../room.ts';
 import type { SchedulerPolicy } from '../types.ts';
 
 export const fcfs: SchedulerPolicy = {
   name: 'fcfs',
-  summary: 'first come, first served, to the replica with the least in flight',
-  schedule: (queue, replicas, nowMs, shares) =>
-    releaseInOrder(queue, replicas, shares, {
+  summary: 'first come, first served, to the replica with the least in flight that has memory for it',
+  createScheduler: () =>
+    inOrder({
+      policy: 'fcfs',
       order: byArrival,
-      because: (request) => `fcfs: first of the queue, after ${Math.round(nowMs - request.arrivalMs)} ms`,
+      demotes: false,
+      minds: 'places-and-memory',
+      choose: leastInFlight,
+      because: () => 'first of the queue',
     }),
 };

@@ -1,0 +1,273 @@
+/**
+ * uellm's own policy. Requests wait at the gateway, by when their first token is due, and bind late: to the replica that fits them best,
+ * when it can take their prompt and keep the tightest promise of all that run there. What cannot be in time is demoted to background work
+ * and bounded by ageing, never dropped; who is demoted, when not all can make it, is the costliest for what it is worth.
+ *
+ * The parts are in `../uellm/`: `waiting.ts` who waits, `overload.ts` who is given up, `fairness.ts` who has been given up enough, `fit.ts`
+ * who may join which replica and how well it fits, `options.ts` the constants.
+ */
+import { AGEING_FACTOR } from '../admission.ts';
+import { byBatching } from '../by-batching.ts';
+import { explain } from '../explain.ts';
+import type { Explanation } from '../explanation.ts';
+import { chunkedPrefillMs } from '../prefill.ts';
+import { largestKvCacheTokens } from '../room.ts';
+import { createStaticBatchScheduler } from '../static-batch-scheduler.ts';
+import type { Assignment, QueuedRequest, ReplicaView, Scheduler, SchedulerPolicy } from '../types.ts';
+import { Costs } from '../uellm/cost.ts';
+import { LengthFairness, lengthBucket, TenantUse } from '../uellm/fairness.ts';
+import { Fitting, type Standing, type Verdict } from '../uellm/fit.ts';
+import { UELLM_DEFAULTS, type UellmOptions } from '../uellm/options.ts';
+import { Outlook } from '../uellm/outlook.ts';
+import { Overload } from '../uellm/overload.ts';
+import { Waiting, type WaitingItem } from '../uellm/waiting.ts';
+
+/** Requests of different TPOT targets that are tried at a time: the first of each, since what refuses one refuses its like. */
+const MAX_TRIES = 6;
+/** How far down the queue the first of each is looked for. */
+const LOOK_AHEAD = 64;
+/** Of more replicas than this, so many are looked at each time, the next ones the next time. */
+const MAX_REPLICAS = 128;
+/** A replica that would take the request but for what passes quickly is kept for it; one over its TPOT limit by more is not. */
+const SOON = 1.1;
+/** An end-to-end target leaves the first token at least this share of itself. */
+const LEAST_START_SHARE = 0.1;
+/** Time per output token that requests are predicted on release, before any was. */
+const TYPICAL_TPOT_MS = 45;
+
+export function createUellm(name = 'uellm', changes: Partial<UellmOptions> = {}): SchedulerPolicy {
+  const options = { ...UELLM_DEFAULTS, ...changes };
+  return {
+    name,
+    summary: 'ours: deadlines, late binding, a gate on time per token, demotion with ageing, fit to unlike engines',
+    createScheduler: <R extends QueuedRequest, V extends ReplicaView>() =>
+      byBatching<R, V>(new UellmScheduler(name, options), createStaticBatchScheduler),
+  };
+}
+
+export const uellm = createUellm();
+
+class UellmScheduler<R extends QueuedRequest, V extends ReplicaView> implements Scheduler<R, V> {
+  readonly #name: string;
+  readonly #options: UellmOptions;
+  readonly #waiting = new Waiting<R>();
+  readonly #costs = new Costs();
+  readonly #overload: Overload<R>;
+  readonly #lengths: LengthFairness;
+  readonly #tenants = new TenantUse();
+  readonly #fitting: Fitting;
+  readonly #outlooks = new WeakMap<V, Outlook>();
+  /** Replicas that are kept for a request which is due before those that are looked at now. */
+  readonly #kept = new Set<V>();
+  readonly #candidates: V[] = [];
+  /** A replica that is kept for an aged request until it has room. */
+  #emptying: V | null = null;
+  /** What aged requests may still take of the releases. */
+  #agedCredit = 1;
+  #tpotMs = TYPICAL_TPOT_MS;
+  #rotation = 0;
+  /** Some replica of those seen last, for what a prompt takes about. */
+  #seen: V | null = null;
+
+  constructor(name: string, options: UellmOptions) {
+    this.#name = name;
+    this.#options = options;
+    this.#overload = new Overload(options, this.#costs);
+    this.#lengths = new LengthFairness(options.lengthFairness);
+    this.#fitting = new Fitting(options, this.#costs);
+  }
+
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  enqueue(request: R): void {
+    this.#costs.observe(request);
+    const bucket = lengthBucket(request.inputTokens);
+    const dueMs = this.#dueMs(request);
+    this.#waiting.add({ request, dueMs, startByMs: dueMs - this.#headStartMs(request, bucket), lengthBucket: bucket, cost: 0 });
+  }
+
+  cancel(request: R): boolean {
+    return this.#waiting.delete(request);
+  }
+
+  next(replicas: readonly V[], nowMs: number, all: readonly V[] = replicas): Assignment<R, V> | null {
+    if (this.#waiting.size === 0 || replicas.length === 0) return null;
+    const looked = this.#some(replicas);
+    this.#seen = looked[0]!;
+    this.#overload.tick(this.#waiting.urgent.length > 0, nowMs);
+    if (this.#options.demotesAhead) this.#relieve(all, nowMs);
+    return this.#aged(looked, nowMs, all) ?? this.#urgent(looked, nowMs, all) ?? this.#background(looked, nowMs, all);
+  }
+
+  /** The first of those that can be in time, by when they are due, for which a replica is ready. */
+  #urgent(replicas: readonly V[], nowMs: number, all: readonly V[]): Assignment<R, V> | null {
+    const { urgent } = this.#waiting;
+    const tried = new Set<number | undefined>();
+    this.#kept.clear();
+    for (let i = 0; i < urgent.length && i < LOOK_AHEAD && tried.size < MAX_TRIES && this.#kept.size < replicas.length; ) {
+      const item = urgent[i]!;
+      const { tpotMs } = item.request.targets;
+      if (tried.has(tpotMs)) {
+        i++;
+        continue;
+      }
+      const found = this.#find(replicas, item.request, 'urgent', item.dueMs - nowMs - this.#options.ttftSafetyMs, nowMs, all);
+      if (found === 'hopeless') {
+        this.#demote(item);
+        continue;
+      }
+      if (found) {
+        this.#lengths.count(item.lengthBucket, true);
+        this.#agedCredit = Math.min(1, this.#agedCredit + this.#options.agedShare / (1 - this.#options.agedShare));
+        return this.#release(item, found, 'urgent', nowMs, all);
+      }
+      tried.add(tpotMs);
+      i++;
+    }
+    return null;
+  }
+
+  /** One that was demoted so long ago that nobody goes before it: its wait is bounded, and it may take its share of the releases. */
+  #aged(replicas: readonly V[], nowMs: number, all: readonly V[]): Assignment<R, V> | null {
+    const request = this.#waiting.aged(nowMs);
+    if (!request) this.#emptying = null;
+    if (!request || (this.#agedCredit < 1 && this.#waiting.urgent.length > 0)) return null;
+    const found = this.#find(replicas, request, 'aged', 0, nowMs, all);
+    if (!found || found === 'hopeless') {
+      // What it needs may never be free at once while smaller ones go before it: one replica takes nobody else until it fits.
+      if (this.#emptying === null || !replicas.includes(this.#emptying)) this.#emptying = emptiest(replicas);
+      return null;
+    }
+    this.#emptying = null;
+    this.#agedCredit -= 1;
+    return this.#release(this.#waiting.item(request), found, 'aged', nowMs, all);
+  }
+
+  /** A demoted one, where a replica has nothing better to do. */
+  #background(replicas: readonly V[], nowMs: number, all: readonly V[]): Assignment<R, V> | null {
+    const request = this.#waiting.background();
+    if (!request) return null;
+    const found = this.#find(replicas, request, 'background', 0, nowMs, all);
+    return found && found !== 'hopeless' ? this.#release(this.#waiting.item(request), found, 'background', nowMs, all) : null;
+  }
+
+  /** The replica that fits best of those that the request may join now; hopeless where its first token cannot be in time on any. */
+  #find(replicas: readonly V[], request: R, standing: Standing, slackMs: number, nowMs: number, all: readonly V[]): V | 'hopeless' | null {
+    const largestTokens = largestKvCacheTokens(all);
+    const isFree = request.avoid.size > 0 && all.some((replica) => !request.avoid.has(replica.id));
+    let best: V | null = null;
+    let bestScore = Number.NEGATIVE_INFINITY;
+    let nearest: V | null = null;
+    let nearestLoad = Number.POSITIVE_INFINITY;
+    // What was not looked at may be quicker.
+    let isPossible = replicas.length < all.length && slackMs > 0;
+    let keeps = false;
+    for (const replica of replicas) {
+      const outlook = this.#outlook(replica, nowMs);
+      const fit = this.#fitting.look(replica, outlook, request, standing, slackMs, largestTokens, nowMs);
+      isPossible ||= fit.isPossible;
+      if ((isFree && request.avoid.has(replica.id)) || (standing !== 'aged' && (this.#kept.has(replica) || replica === this.#emptying)))
+        continue;
+      if (fit.verdict === 'joins') {
+        if (fit.score > bestScore) [best, bestScore] = [replica, fit.score];
+      } else if (standing === 'urgent' && fit.verdict !== 'no memory' && fit.verdict !== 'first token too late') {
+        if (fit.tpotLoad < nearestLoad) [nearest, nearestLoad] = [replica, fit.tpotLoad];
+        if (fit.verdict !== 'tokens too slow' && fit.tpotLoad < SOON) {
+          this.#candidates.push(replica);
+          keeps = true;
+        }
+      }
+    }
+    if (best || standing !== 'urgent' || !isPossible) {
+      this.#candidates.length = 0;
+      return best ?? (standing === 'urgent' ? 'hopeless' : null);
+    }
+    // It waits: for the replicas that are nearly ready for it, or else for the one that is least over its limit. Those due later go elsewhere.
+    if (keeps) for (const replica of this.#candidates) this.#kept.add(replica);
+    else if (nearest) this.#kept.add(nearest);
+    this.#candidates.length = 0;
+    return null;
+  }
+
+  #release(item: WaitingItem<R>, replica: V, standing: Standing, nowMs: number, all: readonly V[]): Assignment<R, V> {
+    const { request } = item;
+    const outlook = this.#outlook(replica, nowMs);
+    const { tpotMs } = this.#fitting.look(replica, outlook, request, standing, 0, 0, nowMs);
+    this.#tpotMs += 0.01 * (tpotMs - this.#tpotMs);
+    const cost = item.cost || 1;
+    if (standing === 'urgent' && nowMs > request.arrivalMs) this.#overload.released(cost);
+    this.#tenants.count(request, cost, nowMs);
+    const explanation = request.explain ? this.#explain(request, item, replica, standing, nowMs, all) : null;
+    this.#waiting.delete(request);
+    return { request, replica, explanation };
+  }
+
+  #relieve(replicas: readonly V[], nowMs: number): void {
+    const { lengths, tenants } = { lengths: this.#lengths, tenants: this.#tenants };
+    this.#overload.relieve(this.#waiting, replicas, nowMs, { lengths, tenants }, (item) => this.#demote(item));
+  }
+
+  #demote(item: WaitingItem<R>): void {
+    this.#waiting.demote(item);
+    this.#lengths.count(item.lengthBucket, false);
+  }
+
+  /**
+   * When its first token is due: by its TTFT target, or so long before its end that a long answer has time at the pace of today; in any
+   * case before it would have aged.
+   */
+  #dueMs({ arrivalMs, targets, predictedOutput, queue }: R): number {
+    const { ttftMs = Number.POSITIVE_INFINITY, e2eMs } = targets;
+    const startMs =
+      e2eMs === undefined ? Number.POSITIVE_INFINITY : Math.max(LEAST_START_SHARE * e2eMs, e2eMs - predictedOutput.p90 * this.#tpotMs);
+    const dueMs = Math.min(ttftMs, startMs);
+    return arrivalMs + (Number.isFinite(dueMs) ? Math.min(dueMs, AGEING_FACTOR * queue.maxWaitMs) : queue.maxWaitMs);
+  }
+
+  /** A long prompt has to start long before its first token is due. Where that has cost its like too often, it may go before others. */
+  #headStartMs({ inputTokens }: R, bucket: number): number {
+    if (!this.#seen || !this.#lengths.isSpared(bucket)) return 0;
+    const { stepTime, load } = this.#seen;
+    return this.#options.headStart * chunkedPrefillMs(stepTime, inputTokens, inputTokens ** 2) * load.stepTimeScale;
+  }
+
+  #outlook(replica: V, nowMs: number): Outlook {
+    let outlook = this.#outlooks.get(replica);
+    if (!outlook) {
+      outlook = new Outlook(replica.load, this.#options.memoryQuantile);
+      this.#outlooks.set(replica, outlook);
+    }
+    outlook.refresh(replica, nowMs);
+    return outlook;
+  }
+
+  #some(replicas: readonly V[]): readonly V[] {
+    if (replicas.length <= MAX_REPLICAS) return replicas;
+    this.#rotation = (this.#rotation + MAX_REPLICAS) % replicas.length;
+    const some = replicas.slice(this.#rotation, this.#rotation + MAX_REPLICAS);
+    return some.length === MAX_REPLICAS ? some : [...some, ...replicas.slice(0, MAX_REPLICAS - some.length)];
+  }
+
+  #explain(request: R, item: WaitingItem<R>, replica: V, standing: Standing, nowMs: number, all: readonly V[]): Explanation {
+    const slackMs = item.dueMs - nowMs - this.#options.ttftSafetyMs;
+    const due = `first token due in ${Math.round(item.dueMs - nowMs)} ms`;
+    const because = { urgent: `${due}; best fit`, background: `demoted, ${due}; room was free`, aged: `demoted, ${due}; has aged` }[
+      standing
+    ];
+    const largestTokens = largestKvCacheTokens(all);
+    return explain(this.#name, because, request, replica, all, nowMs, (other): string => {
+      if (request.avoid.has(other.id)) return 'failed it before';
+      const outlook = this.#outlook(other, nowMs);
+      const { verdict }: { verdict: Verdict } = this.#fitting.look(other, outlook, request, standing, slackMs, largestTokens, nowMs);
+      return verdict === 'joins' ? 'fits less well' : verdict;
+    });
+  }
+}
+
+/** The replica whose memory and places are taken the least. */
+function emptiest<V extends ReplicaView>(replicas: readonly V[]): V {
+  const taken = ({ load, kvCacheTokens, maxInFlight }: V) => Math.max(load.expectedKvTokens / kvCacheTokens, load.inFlight / maxInFlight);
+  return replicas.reduce((best, replica) => (taken(replica) < taken(best) ? replica : best));
+}

@@ -1,0 +1,60 @@
+/**
+ * What a request takes of an engine: its prompt, its tokens' part in every step they are in, and their part of the steps' fixed cost. In
+ * units of what a typical request takes of that engine, so that unlike engines compare: what costs less than elsewhere belongs here.
+ */
+import type { StepTimeCoefficients } from '../../domain/step-time.ts';
+import { chunkedPrefillMs } from '../prefill.ts';
+import type { QueuedRequest, ReplicaView } from '../types.ts';
+
+/** Sequences that share a step's fixed cost in a busy engine. */
+const BATCH = 128;
+/** Means look back over about so many requests, and typical costs are worked out anew after so many. */
+const WINDOW = 500;
+const REFRESH = 50;
+
+export class Costs {
+  #seen = 0;
+  #inputTokens = 1000;
+  #outputTokens = 200;
+  readonly #typicalMs = new Map<StepTimeCoefficients, number>();
+
+  /** A request has come: this is what is typical. */
+  observe({ inputTokens, predictedOutput }: QueuedRequest): void {
+    this.#seen += 1;
+    const pace = Math.max(1 / WINDOW, 1 / this.#seen);
+    this.#inputTokens += pace * (inputTokens - this.#inputTokens);
+    this.#outputTokens += pace * (predictedOutput.p50 - this.#outputTokens);
+    if (this.#seen % REFRESH === 0) this.#typicalMs.clear();
+  }
+
+  get outputTokens(): number {
+    return this.#outputTokens;
+  }
+
+  /** Engine time of a typical request, ms. */
+  typicalMs(stepTime: StepTimeCoefficients): number {
+    let ms = this.#typicalMs.get(stepTime);
+    if (ms === undefined) {
+      const prefillMs = chunkedPrefillMs(stepTime, this.#inputTokens, this.#inputTokens ** 2);
+      ms = prefillMs + decodeMs(stepTime, this.#inputTokens, this.#outputTokens);
+      this.#typicalMs.set(stepTime, ms);
+    }
+    return ms;
+  }
+
+  /** Of a request whose prompt takes `prefillMs` there. */
+  cost({ stepTime }: ReplicaView, { inputTokens, predictedOutput }: QueuedRequest, prefillMs: number): number {
+    return (prefillMs + decodeMs(stepTime, inputTokens, predictedOutput.p50)) / this.typicalMs(stepTime);
+  }
+
+  /** Typical requests that these replicas get through in a millisecond, when busy. */
+  throughput(replicas: readonly ReplicaView[]): number {
+    let perMs = 0;
+    for (const { stepTime, load } of replicas) perMs += 1 / (this.typicalMs(stepTime) * load.stepTimeScale);
+    return perMs;
+  }
+}
+
+function decodeMs({ d0, d1, d2, o }: StepTimeCoefficients, inputTokens: number, outputTokens: number): number {
+  return outputTokens * (d1 + d2 * (inputTokens + outputTokens / 2) + (d0 + o) / BATCH);
+}

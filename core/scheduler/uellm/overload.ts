@@ -1,0 +1,120 @@
+/**
+ * Who is given up when not all can be in time. Moore and Hodgson (1968): go through the requests by when they are due, adding up the time
+ * they take; when one would be late, the costliest so far is demoted. That leaves the fewest late. Here costs are weighed by what speaks
+ * for or against a request (priority, tenant's share), and lengths of prompt that have had their part of demotion are spared.
+ */
+
+import { chunkedPrefillMs } from '../prefill.ts';
+import type { QueuedRequest, ReplicaView } from '../types.ts';
+import type { Costs } from './cost.ts';
+import type { LengthFairness, TenantUse } from './fairness.ts';
+import type { UellmOptions } from './options.ts';
+import type { Waiting, WaitingItem } from './waiting.ts';
+
+/** How fast requests have been released lately is measured over so much time in which some waited. */
+const RATE_WINDOW_MS = 3000;
+/** Before so much of it, nothing is known. */
+const RATE_KNOWN_MS = 300;
+/** Engines are taken to manage at least this share of what the step-time model says. */
+const LEAST_OF_MODEL = 0.95;
+/** Looking through the queue again is worth it after so long. */
+const INTERVAL_MS = 20;
+/** Demotions at one go: the next comes soon. */
+const MAX_DEMOTIONS = 16;
+
+export class Overload<R extends QueuedRequest> {
+  readonly #options: UellmOptions;
+  readonly #costs: Costs;
+  #waitedMs = 0;
+  #releasedCost = 0;
+  #lastMs = 0;
+  #nextMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: UellmOptions, costs: Costs) {
+    this.#options = options;
+    this.#costs = costs;
+  }
+
+  /** Time passes: some wait, or nobody does. */
+  tick(someWait: boolean, nowMs: number): void {
+    const elapsedMs = nowMs - this.#lastMs;
+    if (elapsedMs <= 0) return;
+    this.#lastMs = nowMs;
+    if (!someWait) {
+      const kept = Math.exp(-elapsedMs / RATE_WINDOW_MS);
+      this.#waitedMs *= kept;
+      this.#releasedCost *= kept;
+      return;
+    }
+    this.#waitedMs += elapsedMs;
+    if (this.#waitedMs > RATE_WINDOW_MS) {
+      this.#releasedCost *= RATE_WINDOW_MS / this.#waitedMs;
+      this.#waitedMs = RATE_WINDOW_MS;
+    }
+  }
+
+  /** A request that had to wait has been released. */
+  released(cost: number): void {
+    this.#releasedCost += cost;
+  }
+
+  /** Demotes what cannot all make it; `spare` and `excess` say who has had enough, and too much. */
+  relieve(
+    waiting: Waiting<R>,
+    replicas: readonly ReplicaView[],
+    nowMs: number,
+    { lengths, tenants }: { lengths: LengthFairness; tenants: TenantUse },
+    demote: (item: WaitingItem<R>) => void,
+  ): void {
+    if (waiting.urgent.length < 2 || nowMs < this.#nextMs || this.#waitedMs < RATE_KNOWN_MS) return;
+    this.#nextMs = nowMs + INTERVAL_MS;
+    const perMs = Math.max(this.#releasedCost / this.#waitedMs, LEAST_OF_MODEL * this.#costs.throughput(replicas));
+    for (let demotions = 0; demotions < MAX_DEMOTIONS; demotions++) {
+      const lateAt = this.#firstLate(waiting.urgent, replicas[0]!, perMs, nowMs);
+      if (lateAt < 0) return;
+      const victim = this.#costliest(waiting.urgent, lateAt, nowMs, lengths, tenants);
+      if (!victim) return;
+      demote(victim);
+    }
+  }
+
+  /** Index of the first that would be late if all were served by when they are due; -1 where none would. */
+  #firstLate(urgent: readonly WaitingItem<R>[], reference: ReplicaView, perMs: number, nowMs: number): number {
+    const startMs = nowMs + this.#options.ttftSafetyMs;
+    let cost = 0;
+    for (let i = 0; i < urgent.length; i++) {
+      const item = urgent[i]!;
+      if (item.cost === 0) item.cost = this.#costOf(item.request, reference);
+      cost += item.cost;
+      if (cost > (item.dueMs - startMs) * perMs) return i;
+    }
+    return -1;
+  }
+
+  #costOf(request: R, reference: ReplicaView): number {
+    const { inputTokens } = request;
+    return this.#costs.cost(reference, request, chunkedPrefillMs(reference.stepTime, inputTokens, inputTokens ** 2));
+  }
+
+  #costliest(
+    urgent: readonly WaitingItem<R>[],
+    through: number,
+    nowMs: number,
+    lengths: LengthFairness,
+    tenants: TenantUse,
+  ): WaitingItem<R> | null {
+    let worst: WaitingItem<R> | null = null;
+    let most = 0;
+    for (let i = 0; i <= through; i++) {
+      const item = urgent[i]!;
+      if (lengths.isSpared(item.lengthBucket)) continue;
+      const { priority, tenant } = item.request;
+      const weight = item.cost * 2 ** (-priority / this.#options.priorityHalving) * tenants.excess(tenant, nowMs);
+      if (weight > most) {
+        most = weight;
+        worst = item;
+      }
+    }
+    return worst;
+  }
+}
