@@ -1,7 +1,8 @@
 /** What an engine and its sequences are made of. `engine.ts` is the way in. */
 import type { StepLoad, StepTimeCoefficients } from '../domain/step-time.ts';
 import type { BlockHolder, KvBlocks } from './kv-blocks.ts';
-import type { Random } from './random.ts';
+import type { PrefixBlockId } from './prefix-cache.ts';
+import type { StepNoise } from './step-noise.ts';
 import type { Queued } from './waiting-queue.ts';
 
 /** vLLM's defaults on a server with chunked prefill. */
@@ -23,7 +24,9 @@ export interface EngineConfig {
   /** `fcfs` ignores priorities, as vLLM does without `--scheduling-policy priority`. */
   scheduling: SchedulingPolicy;
   /** Steps take exactly their predicted time where absent. */
-  noise?: { share: number; random: Random };
+  noise?: StepNoise;
+  /** Prompts that begin alike are computed and kept once, by blocks of so many tokens (512 in Mooncake's traces). None where absent. */
+  prefixCaching?: { blockTokens: number };
 }
 
 /** What the engine reads of a request; callers pass an object of their own that has more. */
@@ -33,6 +36,8 @@ export interface EngineRequest {
   readonly outputTokens: number;
   /** Lower goes sooner, as in the body of vLLM's API. 0 where absent. */
   readonly priority?: number;
+  /** Ids of the blocks that its prompt begins with, the first first. Read by engines with prefix caching. */
+  readonly prefixBlocks?: readonly PrefixBlockId[];
 }
 
 export type SequenceState = 'waiting' | 'running' | 'finished' | 'aborted';
@@ -40,6 +45,8 @@ export type SequenceState = 'waiting' | 'running' | 'finished' | 'aborted';
 /** A request inside the engine. Read it; only the engine writes it. */
 export interface Sequence<R extends EngineRequest> extends BlockHolder, Queued {
   readonly request: R;
+  /** The request's. */
+  readonly outputTokens: number;
   state: SequenceState;
   /** Tokens to prefill before it decodes: its input, and after a preemption also what it had produced. */
   prefillTokens: number;
@@ -60,6 +67,8 @@ export interface StepResult<R extends EngineRequest> {
   readonly admitted: Sequence<R>[];
   /** Each produced one token. */
   readonly emitted: Sequence<R>[];
+  /** Those of `emitted` for which it was the first. */
+  readonly firsts: Sequence<R>[];
   /** Those of `emitted` for which it was the last. */
   readonly finished: Sequence<R>[];
   /** Lost their blocks and wait again. */
@@ -74,6 +83,10 @@ export interface Engine<R extends EngineRequest> {
   /** A heap: the first is the next, the others are in no order. */
   readonly waiting: Sequence<R>[];
   readonly result: StepResult<R>;
+  /** Factor on the next step's duration; null where steps take exactly their predicted time. */
+  readonly noise: (() => number) | null;
+  /** Tokens of admitted prompts that were looked up in the prefix cache, and found there. Preempted ones that come back do not count. */
+  readonly prefixTokens: { lookedUp: number; hit: number };
   arrivals: number;
 }
 

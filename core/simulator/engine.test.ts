@@ -158,6 +158,18 @@ describe('preemption', () => {
     expect(run(engine).order).toEqual(['high', 'low']);
     expect(low.generatedTokens).toBe(300);
   });
+
+  it('for a prefill comes before the step, in which the victim has no part', () => {
+    const engine = createEngine<Named>({ ...tight, maxBatchedTokens: 101, scheduling: 'priority' });
+    submit(engine, { name: 'low', inputTokens: 100, outputTokens: 100, priority: 5 });
+    for (let i = 0; i < 11; i++) step(engine);
+    // Fits exactly, until the other takes one more block.
+    submit(engine, { name: 'high', inputTokens: 400, outputTokens: 2, priority: 1 });
+    for (let i = 0; i < 3; i++) step(engine);
+    const { preempted, emitted } = step(engine);
+    expect(preempted.map((s) => [s.request.name, s.generatedTokens])).toEqual([['low', 14]]);
+    expect(emitted.map((s) => s.request.name)).toEqual(['high']);
+  });
 });
 
 describe('abort', () => {

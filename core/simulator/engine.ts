@@ -4,19 +4,23 @@
  * time, the simulated engine server waits for it.
  *
  * State is mutable and reused, since this runs millions of times a second: a step costs time in proportion to its batch and, where
- * nothing is preempted, allocates nothing. State and rules are in `engine-state.ts`, `schedule.ts`, `kv-blocks.ts` and `waiting-queue.ts`.
+ * nothing is preempted or newly cached, allocates nothing. State and rules are in `engine-state.ts`, `schedule.ts`, `advance.ts`,
+ * `kv-blocks.ts` and `waiting-queue.ts`.
  */
-import { type StepLoad, stepTimeMs } from '../domain/step-time.ts';
+import { stepTimeMs } from '../domain/step-time.ts';
+import { advance, decodeFirst, sureDecodes } from './advance.ts';
 import type { Engine, EngineConfig, EngineRequest, Sequence, StepResult, SubmitRejection, SubmitResult } from './engine-state.ts';
-import { BLOCK_TOKENS, blocksFor, createKvBlocks, release } from './kv-blocks.ts';
-import { normal } from './random.ts';
+import { BLOCK_TOKENS, blocksFor, createKvBlocks, type KvBlocks, release } from './kv-blocks.ts';
+import type { PrefixBlockId } from './prefix-cache.ts';
 import { scheduleStep } from './schedule.ts';
+import { createStepNoise } from './step-noise.ts';
 import { dequeue, enqueue } from './waiting-queue.ts';
 
+/** @throws invalid-input where `prefixCaching` does not suit the KV cache */
 export function createEngine<R extends EngineRequest>(config: EngineConfig): Engine<R> {
   return {
     config,
-    kv: createKvBlocks(config.kvCacheTokens),
+    kv: createKvBlocks(config.kvCacheTokens, config.prefixCaching),
     running: [],
     waiting: [],
     result: {
@@ -24,20 +28,27 @@ export function createEngine<R extends EngineRequest>(config: EngineConfig): Eng
       load: { prefillTokens: 0, prefillSquares: 0, decodeSequences: 0, decodeContextTokens: 0 },
       admitted: [],
       emitted: [],
+      firsts: [],
       finished: [],
       preempted: [],
     },
+    noise: config.noise ? createStepNoise(config.noise) : null,
+    prefixTokens: { lookedUp: 0, hit: 0 },
     arrivals: 0,
   };
 }
 
-/** Puts a request into the waiting queue, or says why it could never run. Its token counts are whole numbers of at least 1. */
-export function submit<R extends EngineRequest>(engine: Engine<R>, request: R): SubmitResult<R> {
+/**
+ * Puts a request into the waiting queue, or says why it could never run. Its token counts are whole numbers of at least 1.
+ * @param priority lower goes sooner, for callers whose requests have another priority too
+ */
+export function submit<R extends EngineRequest>(engine: Engine<R>, request: R, priority = request.priority ?? 0): SubmitResult<R> {
   const rejection = rejectionOf(engine, request);
   if (rejection) return { accepted: false, rejection };
   const sequence: Sequence<R> = {
     request,
-    priority: engine.config.scheduling === 'priority' ? (request.priority ?? 0) : 0,
+    outputTokens: request.outputTokens,
+    priority: engine.config.scheduling === 'priority' ? priority : 0,
     arrival: engine.arrivals++,
     queueIndex: -1,
     state: 'waiting',
@@ -46,13 +57,25 @@ export function submit<R extends EngineRequest>(engine: Engine<R>, request: R): 
     generatedTokens: 0,
     scheduledTokens: 0,
     blocks: 0,
+    shared: 0,
+    prefix: cacheablePrefix(engine.kv, request),
     preemptions: 0,
   };
   enqueue(engine.waiting, sequence);
   return { accepted: true, sequence };
 }
 
-function rejectionOf<R extends EngineRequest>(engine: Engine<R>, request: R): SubmitRejection | null {
+const NO_PREFIX: readonly PrefixBlockId[] = [];
+
+/** Only blocks that the prompt fills: what follows a begun one is not known to be alike. */
+function cacheablePrefix({ prefixes, prefixTokens }: KvBlocks, { prefixBlocks, inputTokens }: EngineRequest): readonly PrefixBlockId[] {
+  if (!prefixes || !prefixBlocks) return NO_PREFIX;
+  const full = Math.floor(inputTokens / prefixTokens);
+  return prefixBlocks.length <= full ? prefixBlocks : prefixBlocks.slice(0, full);
+}
+
+/** Why the engine could never run it; null where it could. */
+export function rejectionOf<R extends EngineRequest>(engine: Engine<R>, request: R): SubmitRejection | null {
   const contextTokens = request.inputTokens + request.outputTokens;
   if (contextTokens > engine.config.maxContextTokens) {
     return { reason: 'context-too-long', neededTokens: contextTokens, limitTokens: engine.config.maxContextTokens };
@@ -85,66 +108,28 @@ export function hasWork<R extends EngineRequest>(engine: Engine<R>): boolean {
 
 /** Does one step. The result is the engine's own and valid until the next step; the state is that of the step's end. */
 export function step<R extends EngineRequest>(engine: Engine<R>): StepResult<R> {
-  const { result, config } = engine;
-  clear(result);
-  scheduleStep(engine);
-  advance(engine);
+  const { result, config, noise } = engine;
   const { load } = result;
+  clear(result);
+  const decoded = sureDecodes(engine);
+  decodeFirst(engine, decoded);
+  if (decoded < engine.running.length || engine.waiting.length > 0) scheduleStep(engine, decoded);
+  advance(engine, decoded);
   if (load.prefillTokens + load.decodeSequences > 0) {
-    const { noise } = config;
-    result.durationMs = stepTimeMs(config.stepTime, load) * (noise ? Math.max(0.1, 1 + noise.share * normal(noise.random)) : 1);
+    result.durationMs = stepTimeMs(config.stepTime, load) * (noise ? noise() : 1);
   }
   return result;
 }
 
 function clear<R extends EngineRequest>(result: StepResult<R>): void {
-  const { load } = result;
+  const { load, admitted, firsts, finished, preempted } = result;
   result.durationMs = 0;
   load.prefillTokens = 0;
   load.prefillSquares = 0;
   load.decodeSequences = 0;
   load.decodeContextTokens = 0;
-  if (result.admitted.length > 0) result.admitted.length = 0;
-  if (result.finished.length > 0) result.finished.length = 0;
-  if (result.preempted.length > 0) result.preempted.length = 0;
-}
-
-/** Computes what was scheduled, hands out tokens, and closes the gaps that finished sequences leave. */
-function advance<R extends EngineRequest>(engine: Engine<R>): void {
-  const { running, kv, result } = engine;
-  const { load, emitted, finished } = result;
-  let kept = 0;
-  let tokens = 0;
-  for (let i = 0; i < running.length; i++) {
-    const sequence = running[i] as Sequence<R>;
-    if (sequence.scheduledTokens > 0 && compute(sequence, load)) {
-      emitted[tokens++] = sequence;
-      sequence.generatedTokens++;
-      if (sequence.generatedTokens === sequence.request.outputTokens) {
-        sequence.state = 'finished';
-        release(kv, sequence);
-        finished.push(sequence);
-        continue;
-      }
-    }
-    running[kept++] = sequence;
-  }
-  running.length = kept;
-  emitted.length = tokens;
-}
-
-/** Does the sequence's share of the step; true where that yields a token: any decode, and the last chunk of a prefill. */
-function compute<R extends EngineRequest>(sequence: Sequence<R>, load: StepLoad): boolean {
-  const before = sequence.computedTokens;
-  const after = before + sequence.scheduledTokens;
-  if (before >= sequence.prefillTokens) {
-    load.decodeSequences++;
-    load.decodeContextTokens += after;
-  } else {
-    load.prefillTokens += sequence.scheduledTokens;
-    load.prefillSquares += after * after - before * before;
-  }
-  sequence.computedTokens = after;
-  sequence.scheduledTokens = 0;
-  return after >= sequence.prefillTokens;
+  if (admitted.length > 0) admitted.length = 0;
+  if (firsts.length > 0) firsts.length = 0;
+  if (finished.length > 0) finished.length = 0;
+  if (preempted.length > 0) preempted.length = 0;
 }

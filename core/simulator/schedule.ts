@@ -4,14 +4,14 @@
  * Where blocks run out, the lowest running sequence loses its own and is recomputed later, and nobody is admitted in that step.
  */
 import type { Engine, EngineRequest, Sequence } from './engine-state.ts';
-import { blocksFor, freeBlocks, growTo, release } from './kv-blocks.ts';
+import { fits, growTo, release, reusePrefix } from './kv-blocks.ts';
 import { dequeue, enqueue, goesBefore } from './waiting-queue.ts';
 
-/** Sets `scheduledTokens` of the sequences that take part in the next step, and allocates their blocks. */
-export function scheduleStep<R extends EngineRequest>(engine: Engine<R>): void {
+/** Sets `scheduledTokens` of the sequences that take part in the step, and allocates their blocks. The first `decoded` have had theirs. */
+export function scheduleStep<R extends EngineRequest>(engine: Engine<R>, decoded: number): void {
   const { running, kv } = engine;
-  let budget = engine.config.maxBatchedTokens;
-  let index = 0;
+  let budget = engine.config.maxBatchedTokens - decoded;
+  let index = decoded;
   while (index < running.length && budget > 0) {
     const sequence = running[index] as Sequence<R>;
     const missing = sequence.prefillTokens - sequence.computedTokens;
@@ -38,16 +38,25 @@ function admit<R extends EngineRequest>(engine: Engine<R>, budgetTokens: number)
   while (budget > 0 && running.length < config.maxSequences) {
     const head = waiting[0];
     // The whole prompt must fit now, though it is computed in chunks (vLLM's scheduler_reserve_full_isl).
-    if (head === undefined || blocksFor(head.prefillTokens) > freeBlocks(kv)) return;
-    const tokens = Math.min(head.prefillTokens, budget);
+    if (head === undefined || !fits(kv, head, head.prefillTokens)) return;
     dequeue(waiting, head);
-    growTo(kv, head, tokens);
+    if (kv.prefixes) findPrefix(engine, head);
+    const tokens = Math.min(head.prefillTokens - head.computedTokens, budget);
+    growTo(kv, head, head.computedTokens + tokens);
     head.state = 'running';
     head.scheduledTokens = tokens;
     running.push(head);
     engine.result.admitted.push(head);
     budget -= tokens;
   }
+}
+
+/** What the prefix cache holds of a prompt counts as computed. */
+function findPrefix<R extends EngineRequest>({ kv, prefixTokens }: Engine<R>, sequence: Sequence<R>): void {
+  sequence.computedTokens = reusePrefix(kv, sequence, sequence.prefillTokens);
+  if (sequence.preemptions > 0) return;
+  prefixTokens.lookedUp += sequence.prefillTokens;
+  prefixTokens.hit += sequence.computedTokens;
 }
 
 /** Index of the running sequence that goes last. Under FCFS order of admission is order of arrival: it is the last one. */

@@ -6,6 +6,7 @@
  * vary little more than a Poisson process's would, over a minute sixteen times as much, as in the trace.
  */
 import { createRandom, lognormal, normal, type Random } from './random.ts';
+import { gamma, pickByShare } from './workloads/distributions.ts';
 
 export interface WorkloadRequest {
   /** Since the start of the stream. */
@@ -61,7 +62,7 @@ export function* chatWorkload(options: WorkloadOptions): Generator<WorkloadReque
       arrivalMs: seconds * 1000,
       inputTokens: length(lengths, CHAT_TRACE.input),
       outputTokens: length(lengths, CHAT_TRACE.output),
-      class: pick(mix, classes),
+      class: pickByShare(mix, classes).name,
     };
   }
 }
@@ -71,18 +72,6 @@ function length(random: Random, { mean, deviation, most }: { mean: number; devia
   const variance = Math.log(1 + (deviation / mean) ** 2);
   const drawn = Math.round(lognormal(random, mean * Math.exp(-variance / 2), Math.sqrt(variance)));
   return Math.max(1, Math.min(most, drawn));
-}
-
-/** Gamma with the given shape and scale 1. Marsaglia and Tsang 2000; shapes below 1 through shape + 1. */
-function gamma(random: Random, shape: number): number {
-  if (shape < 1) return gamma(random, shape + 1) * (1 - random()) ** (1 / shape);
-  const d = shape - 1 / 3;
-  const c = 1 / Math.sqrt(9 * d);
-  for (;;) {
-    const x = normal(random);
-    const v = (1 + c * x) ** 3;
-    if (v > 0 && Math.log(1 - random()) < x ** 2 / 2 + d - d * v + d * Math.log(v)) return d * v;
-  }
 }
 
 function createWander(random: Random): { factor(): number; advance(seconds: number): void } {
@@ -96,13 +85,4 @@ function createWander(random: Random): { factor(): number; advance(seconds: numb
       x = x * kept + deviation * Math.sqrt(1 - kept * kept) * normal(random);
     },
   };
-}
-
-function pick(random: Random, classes: readonly { name: string; share: number }[]): string {
-  let rest = random() * classes.reduce((sum, c) => sum + c.share, 0);
-  for (const { name, share } of classes) {
-    rest -= share;
-    if (rest < 0) return name;
-  }
-  return classes.at(-1)!.name;
 }

@@ -1,6 +1,6 @@
 /** uellm's own trace lines: `{ arrivalMs, inputTokens, outputTokens, class?, prompt?, prefixBlocks? }`. */
 import { z } from 'zod';
-import { arrivalMsSchema, jsonLines, tokensSchema } from './rows.ts';
+import { arrivalMsSchema, isArrivalMs, isTokens, jsonLines, tokensSchema } from './rows.ts';
 
 const rowSchema = z.object({
   arrivalMs: arrivalMsSchema,
@@ -11,4 +11,23 @@ const rowSchema = z.object({
   prefixBlocks: z.array(z.union([z.string(), z.number()])).optional(),
 });
 
-export const jsonlLine = jsonLines(rowSchema, (row) => row);
+export const jsonlLine = jsonLines(
+  rowSchema,
+  (row) =>
+    isArrivalMs(row.arrivalMs) &&
+    isTokens(row.inputTokens) &&
+    isTokens(row.outputTokens) &&
+    (row.class === undefined || (typeof row.class === 'string' && row.class.length >= 1 && row.class.length <= 63)) &&
+    (row.prompt === undefined || typeof row.prompt === 'string') &&
+    (row.prefixBlocks === undefined || (Array.isArray(row.prefixBlocks) && row.prefixBlocks.every(isBlock))),
+  ({ arrivalMs, inputTokens, outputTokens, class: className, prompt, prefixBlocks }) => ({
+    arrivalMs,
+    inputTokens,
+    outputTokens,
+    class: className,
+    prompt,
+    prefixBlocks,
+  }),
+);
+
+const isBlock = (id: unknown) => typeof id === 'string' || Number.isFinite(id);

@@ -58,6 +58,46 @@ describe('mooncake', () => {
   });
 });
 
+describe('rows of JSON', () => {
+  const mooncake = { timestamp: 0, input_length: 1, output_length: 1 };
+  const own = { arrivalMs: 0, inputTokens: 1, outputTokens: 1 };
+  const line = (row: object) => JSON.stringify(row).replaceAll('"infinite"', '1e999');
+
+  it.each([
+    ['mooncake', { ...mooncake, timestamp: 1e12, input_length: 10_000_000, hash_ids: [] }],
+    ['mooncake', { ...mooncake, hash_ids: [-1, 2 ** 52], type: 'text' }],
+    ['jsonl', { ...own, arrivalMs: 0.25, class: 'c'.repeat(63), prompt: '', prefixBlocks: ['a', 1.5] }],
+  ] as const)('%s takes %j', (format, row) => {
+    expect(parse(format, line(row)).requests).toHaveLength(1);
+  });
+
+  it.each([
+    ['mooncake', { ...mooncake, timestamp: -1 }],
+    ['mooncake', { ...mooncake, timestamp: 1e12 + 1 }],
+    ['mooncake', { ...mooncake, timestamp: '0' }],
+    ['mooncake', { ...mooncake, input_length: 0 }],
+    ['mooncake', { ...mooncake, output_length: 10_000_001 }],
+    ['mooncake', { ...mooncake, hash_ids: [1.5] }],
+    ['mooncake', { ...mooncake, hash_ids: [2 ** 53] }],
+    ['mooncake', { ...mooncake, hash_ids: null }],
+    ['jsonl', { ...own, outputTokens: undefined }],
+    ['jsonl', { ...own, inputTokens: 1.5 }],
+    ['jsonl', { ...own, arrivalMs: 'infinite' }],
+    ['jsonl', { ...own, class: '' }],
+    ['jsonl', { ...own, class: 'c'.repeat(64) }],
+    ['jsonl', { ...own, prompt: null }],
+    ['jsonl', { ...own, prefixBlocks: [null] }],
+    ['jsonl', { ...own, prefixBlocks: ['infinite'] }],
+    ['jsonl', [own]],
+  ] as const)('%s rejects %j', (format, row) => {
+    const valid = line(format === 'mooncake' ? mooncake : own);
+    const { requests, rejected } = parse(format, `${valid}\n${line(row)}`);
+    expect(requests).toHaveLength(1);
+    expect(rejected.count).toBe(1);
+    expect(rejected.examples[0]!.reason).toContain(' got ');
+  });
+});
+
 describe('jsonl', () => {
   it('reads what the contract names and passes other fields', () => {
     const { requests, rejected } = parse(
@@ -105,6 +145,40 @@ describe('any format', () => {
   });
 });
 
+describe('notes', () => {
+  const row = (arrivalMs: number, outputTokens = 1, more = '') =>
+    `{"arrivalMs":${arrivalMs},"inputTokens":1,"outputTokens":${outputTokens}${more}}`;
+
+  it('has none of a plain trace', () => {
+    const { notes } = parse('jsonl', [row(5), row(1005), row(3005)].join('\n'));
+    expect(notes).toEqual({ outOfOrder: 0, duplicates: 0, longestGapSeconds: 2 });
+    expect(parse('jsonl', row(5)).notes).toEqual({ outOfOrder: 0, duplicates: 0, longestGapSeconds: 0 });
+  });
+
+  it('counts rows out of order, and measures gaps in order', () => {
+    const { requests, notes } = parse('jsonl', [row(3000), row(0), row(1000), row(500)].join('\n'));
+    expect(requests.map((r) => r.arrivalMs)).toEqual([0, 500, 1000, 3000]);
+    expect(notes).toEqual({ outOfOrder: 2, duplicates: 0, longestGapSeconds: 2 });
+  });
+
+  it('keeps duplicates and counts them, wherever they are', () => {
+    const blocks = (...ids: number[]) => `,"prefixBlocks":[${ids}]`;
+    const rows = [
+      row(1, 1, blocks(1, 2)),
+      row(0),
+      row(1, 2, blocks(1, 2)),
+      row(1, 1, blocks(1, 2)),
+      row(1, 1, blocks(12)),
+      row(0),
+      row(2),
+      row(0),
+    ];
+    const { requests, notes } = parse('jsonl', rows.join('\n'));
+    expect(requests).toHaveLength(8);
+    expect(notes.duplicates).toBe(3);
+  });
+});
+
 describe('detectTraceFormat', () => {
   it.each([
     ['TIMESTAMP,ContextTokens,GeneratedTokens', 'azure'],
@@ -123,11 +197,14 @@ const traces = new URL('../../../../shared/data/traces/', import.meta.url);
 describe('real traces', () => {
   beforeEach((context) => context.skip(!existsSync(traces), 'there is no ../shared/data beside this checkout'));
   it.each([
-    ['azure', 'azure2023_conv.csv', 19_366, 1155],
-    ['mooncake', 'mooncake_conversation.jsonl', 12_031, 12_035],
-  ] as const)('%s: every row of %s', (format, file, rows, meanInput) => {
-    const { requests, rejected } = parse(format, readFileSync(new URL(file, traces), 'utf8'));
+    ['azure', 'azure2023_conv.csv', 19_366, 1155, 0, 4.31],
+    ['mooncake', 'mooncake_conversation.jsonl', 12_031, 12_035, 1, 3],
+  ] as const)('%s: every row of %s', (format, file, rows, meanInput, duplicates, longestGapSeconds) => {
+    const { requests, rejected, notes } = parse(format, readFileSync(new URL(file, traces), 'utf8'));
     expect(requests).toHaveLength(rows);
+    expect(notes.outOfOrder).toBe(0);
+    expect(notes.duplicates).toBe(duplicates);
+    expect(notes.longestGapSeconds).toBeCloseTo(longestGapSeconds, 2);
     expect(rejected.count).toBe(0);
     expect(Math.round(requests.reduce((sum, r) => sum + r.inputTokens, 0) / rows)).toBe(meanInput);
   });

@@ -1,13 +1,16 @@
 /**
  * Traces of real traffic, read line by line. Each format is a pure function from a line to a request or to the reason why it is none;
- * nothing is dropped silently: rejected rows are counted, the first few with their line and reason. Whoever calls reads the file.
+ * nothing is dropped silently: rejected rows are counted, the first few with their line and reason, and what is odd about the rest is noted.
+ * Whoever calls reads the file.
  */
 import { UellmError } from '../../domain/errors.ts';
 import { azureLines } from './azure.ts';
 import { jsonlLine } from './jsonl.ts';
 import { mooncakeLine } from './mooncake.ts';
+import { type TraceNotes, traceNotes } from './notes.ts';
 import type { LineParser, TraceRequest } from './rows.ts';
 
+export type { TraceNotes } from './notes.ts';
 export type { TraceRequest } from './rows.ts';
 
 export const TRACE_FORMATS = ['azure', 'mooncake', 'jsonl'] as const;
@@ -23,6 +26,8 @@ export interface Trace {
   /** By arrival. */
   requests: TraceRequest[];
   rejected: RejectedRows;
+  /** Of the requests: what is odd, but usable. */
+  notes: TraceNotes;
 }
 
 export interface TraceParser {
@@ -36,8 +41,11 @@ const EXAMPLES = 10;
 /** @param what what is parsed, as errors call it: `trace chat.csv`; `firstLine` the number of the first line that comes, from 1 */
 export function traceParser(format: TraceFormat, what: string, { firstLine = 1 } = {}): TraceParser {
   const parse = lineParser(format);
-  const trace: Trace = { requests: [], rejected: { count: 0, examples: [] } };
+  const requests: TraceRequest[] = [];
+  const rejected: RejectedRows = { count: 0, examples: [] };
   let lines = firstLine - 1;
+  let outOfOrder = 0;
+  let previousMs = 0;
   return {
     line(text) {
       lines++;
@@ -45,17 +53,19 @@ export function traceParser(format: TraceFormat, what: string, { firstLine = 1 }
       if (trimmed === '') return;
       const parsed = parse(trimmed);
       if (typeof parsed === 'string') {
-        trace.rejected.count++;
-        if (trace.rejected.examples.length < EXAMPLES) trace.rejected.examples.push({ line: lines, reason: parsed });
+        rejected.count++;
+        if (rejected.examples.length < EXAMPLES) rejected.examples.push({ line: lines, reason: parsed });
       } else if (parsed) {
-        trace.requests.push(parsed);
+        if (parsed.arrivalMs < previousMs) outOfOrder++;
+        previousMs = parsed.arrivalMs;
+        requests.push(parsed);
       }
     },
     end() {
-      if (trace.requests.length === 0) throw noRequests(format, what, lines, trace.rejected);
-      trace.requests.sort((a, b) => a.arrivalMs - b.arrivalMs);
-      if (format === 'azure') rebase(trace.requests); // its rows carry calendar times
-      return trace;
+      if (requests.length === 0) throw noRequests(format, what, lines, rejected);
+      if (outOfOrder > 0) requests.sort((a, b) => a.arrivalMs - b.arrivalMs);
+      if (format === 'azure') rebase(requests); // its rows carry calendar times
+      return { requests, rejected, notes: traceNotes(requests, outOfOrder) };
     },
   };
 }

@@ -1,0 +1,253 @@
+/**
+ * A cluster in simulated time: requests arrive as in a trace, a gateway with the production scheduler and profiler releases them, engines
+ * step as `engine.ts` does. Discrete events: an arrival, the end of a step, news that reaches the gateway late, a tick at which the gateway
+ * reads the engines' gauges. The same input gives the same result on every machine.
+ */
+import { decodeStepMs, type StepTimeCoefficients } from '../domain/step-time.ts';
+import { deadlinesOf } from '../scheduler/deadlines.ts';
+import { withRevisionShares } from '../scheduler/revisions.ts';
+import type { SchedulerPolicy } from '../scheduler/types.ts';
+import { EventTimes } from './event-times.ts';
+import type { OutputPredictor } from './predictors.ts';
+import { type ReplicaSpec, SimulatedReplica } from './simulated-replica.ts';
+import type { SimulatedRequest } from './simulated-request.ts';
+import { StaticReplica } from './static-replica.ts';
+
+export interface ClusterInput {
+  /** By arrival. The run writes into them what becomes of them: they serve one run. */
+  requests: readonly SimulatedRequest[];
+  replicas: readonly ReplicaSpec[];
+  policy: SchedulerPolicy;
+  predictor: OutputPredictor;
+  seed: number;
+  /** Standard deviation of a step's duration, as a share of it. */
+  stepNoise: number;
+  /** How old the engines' gauges are at most when the gateway reads them. */
+  engineStateAgeMs: number;
+  /** How late the gateway hears of tokens and ends: 0 as long as it relays the streams itself. */
+  streamDelayMs: number;
+  /** The scheduler's step-time model says so many times the truth. */
+  modelFactor: number;
+  /** Told now and then how many requests have ended. */
+  onProgress?: (ended: number) => void;
+}
+
+export interface ClusterResult {
+  replicas: readonly SimulatedReplica[];
+  /** When the last request ended. */
+  endMs: number;
+  steps: number;
+}
+
+/** A batch that an engine is typically found with, for deadlines that depend on decode time. */
+const TYPICAL_BATCH = { sequences: 32, contextTokens: 32 * 1500 };
+const PROGRESS_EVERY = 2000;
+/** Gauges are shown one reading late. */
+const TICKS_UNTIL_SHOWN = 2;
+
+export function simulateCluster(input: ClusterInput): ClusterResult {
+  return new Cluster(input).run();
+}
+
+class Cluster {
+  readonly #input: ClusterInput;
+  readonly #replicas: SimulatedReplica[];
+  readonly #scheduler;
+  readonly #stepEnds: EventTimes;
+  readonly #late: { atMs: number; tell: (nowMs: number) => void }[] = [];
+  #lateHead = 0;
+  readonly #sheddable: SimulatedRequest[] = [];
+  readonly #decodeMsPerToken: number;
+  readonly #batchesStatically: boolean;
+  /** Refused by the engine that the policy chose again: they wait for another to have room. */
+  readonly #refused: SimulatedRequest[] = [];
+  #fed: SimulatedReplica[] = [];
+  #nextTickMs = 0;
+  #arrived = 0;
+  #ended = 0;
+  #lastEndMs = 0;
+
+  constructor(input: ClusterInput) {
+    this.#input = input;
+    this.#replicas = input.replicas.map((spec, index) => {
+      const Replica = spec.static ? StaticReplica : SimulatedReplica;
+      return new Replica(spec, index, believed(spec.stepTime, input.modelFactor), input);
+    });
+    this.#batchesStatically = input.replicas.some((spec) => spec.static !== undefined);
+    this.#scheduler = withRevisionShares<SimulatedRequest, SimulatedReplica>(input.policy.createScheduler(input.seed));
+    this.#stepEnds = new EventTimes(this.#replicas.length);
+    const steps = this.#replicas.map((r) => decodeStepMs(r.stepTime, TYPICAL_BATCH.sequences, TYPICAL_BATCH.contextTokens));
+    this.#decodeMsPerToken = steps.reduce((a, b) => a + b, 0) / steps.length;
+  }
+
+  run(): ClusterResult {
+    const { requests, engineStateAgeMs } = this.#input;
+    // A gauge is read every half age and shown one reading late: it is between half and all of that age old.
+    const tickMs = Math.max(1, engineStateAgeMs / 2);
+    this.#nextTickMs = tickMs;
+    let idleTicks = 0;
+    while (this.#ended < requests.length) {
+      const arrivalMs = this.#nextArrivalMs();
+      const engine = this.#stepEnds.first();
+      const stepEndMs = this.#stepEnds.time(engine);
+      const lateMs = this.#lateHead < this.#late.length ? this.#late[this.#lateHead]!.atMs : Number.POSITIVE_INFINITY;
+      const nowMs = Math.min(arrivalMs, stepEndMs, lateMs, this.#nextTickMs);
+      if (nowMs === stepEndMs) {
+        this.#endStep(this.#replicas[engine]!, nowMs);
+      } else if (nowMs === arrivalMs) {
+        this.#arrive(requests[this.#arrived++]!);
+        // A static batch cannot be joined later: who comes at the same instant is in time for it.
+        if (!this.#batchesStatically || requests[this.#arrived]?.arrivalMs !== nowMs) this.#release(nowMs);
+      } else if (nowMs === lateMs) {
+        this.#late[this.#lateHead++]!.tell(nowMs);
+        if (this.#lateHead > 4096) {
+          this.#late.splice(0, this.#lateHead);
+          this.#lateHead = 0;
+        }
+        this.#release(nowMs);
+      } else {
+        for (const replica of this.#replicas) replica.readGauges();
+        this.#shed(nowMs);
+        this.#release(nowMs);
+        // With nothing under way and nobody waiting, nothing happens before the next arrival, once the gateway has read that all are idle.
+        const idle = stepEndMs === Number.POSITIVE_INFINITY && !this.#someWait && arrivalMs !== Number.POSITIVE_INFINITY;
+        idleTicks = idle ? idleTicks + 1 : 0;
+        this.#nextTickMs = idleTicks >= TICKS_UNTIL_SHOWN ? Math.max(nowMs + tickMs, arrivalMs) : nowMs + tickMs;
+      }
+    }
+    for (const { atMs, tell } of this.#late.slice(this.#lateHead)) tell(atMs);
+    this.#input.onProgress?.(this.#ended);
+    const steps = this.#replicas.reduce((sum, replica) => sum + replica.steps, 0);
+    return { replicas: this.#replicas, endMs: this.#lastEndMs, steps };
+  }
+
+  #nextArrivalMs(): number {
+    const { requests } = this.#input;
+    return this.#arrived < requests.length ? requests[this.#arrived]!.arrivalMs : Number.POSITIVE_INFINITY;
+  }
+
+  get #someWait(): boolean {
+    return this.#scheduler.size > 0 || this.#refused.length > 0;
+  }
+
+  /** Until when, as far as is known, nobody looks at the engines: who waits looks whenever anything ends, late news are told one by one. */
+  #unseenUntilMs(): number {
+    if (this.#input.streamDelayMs > 0 || this.#batchesStatically || this.#someWait) return Number.NEGATIVE_INFINITY;
+    return Math.min(this.#nextArrivalMs(), this.#nextTickMs);
+  }
+
+  #arrive(request: SimulatedRequest): void {
+    request.predictedOutput = this.#input.predictor.predict(request);
+    request.deadlines = deadlinesOf(
+      request.targets,
+      request.arrivalMs,
+      request.predictedOutput.p50,
+      request.queue.maxWaitMs,
+      this.#decodeMsPerToken,
+    );
+    this.#scheduler.enqueue(request);
+    if (request.queue.onHopeless === 'shed' || request.priority < 0) this.#sheddable.push(request);
+  }
+
+  #release(nowMs: number): void {
+    if (!this.#someWait) return;
+    for (const request of this.#refused.splice(0)) this.#scheduler.enqueue(request);
+    for (let next = this.#scheduler.next(this.#replicas, nowMs); next; next = this.#scheduler.next(this.#replicas, nowMs)) {
+      const { request, replica } = next;
+      request.releasedMs = nowMs;
+      request.replica = replica.index;
+      if (!replica.take(request, nowMs)) this.#refuse(request, replica, nowMs);
+      else if (!replica.stepping) this.#fed.push(replica);
+    }
+    if (this.#fed.length === 0) return;
+    const fed = this.#fed;
+    this.#fed = [];
+    for (const replica of fed) if (!replica.stepping) this.#startStep(replica, nowMs);
+  }
+
+  /** The request goes to another engine, as long as there is one that could run it. */
+  #refuse(request: SimulatedRequest, replica: SimulatedReplica, nowMs: number): void {
+    const again = request.avoid.has(replica.id);
+    request.avoid = new Set([...request.avoid, replica.id]);
+    if (this.#replicas.some((other) => other.holds(request))) {
+      request.releasedMs = Number.NaN;
+      request.replica = -1;
+      // A policy takes a replica that has failed it when no other has room: not at once again.
+      if (again) this.#refused.push(request);
+      else this.#scheduler.enqueue(request);
+      return;
+    }
+    request.outcome = 'rejected';
+    request.endMs = nowMs;
+    this.#end(nowMs);
+  }
+
+  #startStep(replica: SimulatedReplica, nowMs: number): void {
+    this.#stepEnds.set(replica.index, nowMs + replica.startStep(nowMs, this.#unseenUntilMs()));
+    const refused = replica.takeRefused();
+    if (refused.length === 0) return;
+    for (const request of refused) this.#scheduler.enqueue(request);
+    this.#release(nowMs);
+  }
+
+  #endStep(replica: SimulatedReplica, nowMs: number): void {
+    const { firsts, finished } = replica.endStep();
+    for (const { request } of firsts) request.firstTokenMs = nowMs;
+    for (const { request } of finished) {
+      request.endMs = nowMs;
+      request.outcome = 'served';
+      this.#end(nowMs);
+    }
+    const { streamDelayMs, predictor } = this.#input;
+    if (streamDelayMs > 0) {
+      const tell = replica.news();
+      const observed = finished.map(({ request }) => request);
+      this.#late.push({
+        atMs: nowMs + streamDelayMs,
+        tell: (heardMs) => {
+          tell(heardMs);
+          for (const request of observed) predictor.observe(request, heardMs);
+        },
+      });
+    } else {
+      replica.hear(nowMs);
+      for (const { request } of finished) predictor.observe(request, nowMs);
+      if (firsts.length > 0 || finished.length > 0) this.#release(nowMs);
+    }
+    if (replica.stepping) return;
+    if (replica.hasWork) {
+      this.#startStep(replica, nowMs);
+    } else {
+      replica.rest(nowMs);
+      this.#stepEnds.set(replica.index, Number.POSITIVE_INFINITY);
+    }
+  }
+
+  #end(nowMs: number): void {
+    this.#ended++;
+    this.#lastEndMs = nowMs;
+    if (this.#ended % PROGRESS_EVERY === 0) this.#input.onProgress?.(this.#ended);
+  }
+
+  /** Gives up those that have waited longer than a policy that lets them be shed allows. */
+  #shed(nowMs: number): void {
+    let kept = 0;
+    for (const request of this.#sheddable) {
+      if (request.outcome !== 'pending' || !Number.isNaN(request.releasedMs)) continue;
+      if (nowMs - request.arrivalMs > request.queue.maxWaitMs && this.#scheduler.cancel(request)) {
+        request.outcome = 'shed';
+        request.endMs = nowMs;
+        this.#end(nowMs);
+        continue;
+      }
+      this.#sheddable[kept++] = request;
+    }
+    this.#sheddable.length = kept;
+  }
+}
+
+/** What the scheduler takes the steps for. */
+function believed(stepTime: StepTimeCoefficients, factor: number): StepTimeCoefficients {
+  const { d0, d1, d2, ra, rc, rb, o } = stepTime;
+  return { d0: d0 * factor, d1: d1 * factor, d2: d2 * factor, ra: ra * factor, rc: rc * factor, rb: rb * factor, o: o * factor };
+}

@@ -1,0 +1,200 @@
+/** One engine of a simulated cluster, with what the gateway knows of it. */
+import type { StepTimeCoefficients } from '../domain/step-time.ts';
+import { ReplicaLoad } from '../scheduler/load.ts';
+import type { EngineLoad, ReplicaView } from '../scheduler/types.ts';
+import { createEngine, hasWork, rejectionOf, step, submit } from './engine.ts';
+import type { Engine, SchedulingPolicy } from './engine-state.ts';
+import { quietSteps, stepQuietly } from './quiet-steps.ts';
+import { createRandom } from './random.ts';
+import type { SimulatedRequest } from './simulated-request.ts';
+
+export interface ReplicaSpec {
+  id: string;
+  /** The truth. */
+  stepTime: StepTimeCoefficients;
+  kvCacheTokens: number;
+  maxContextTokens: number;
+  maxSequences: number;
+  maxBatchedTokens: number;
+  scheduling: SchedulingPolicy;
+  /** Tokens of a prefix block; null where the engine caches no prefixes. */
+  prefixBlockTokens: number | null;
+  /** Of all its accelerators; null without a price. */
+  usdPerHour: number | null;
+  /** Set where it batches statically, steps as `stepTime` says: `static-replica.ts`. What is said of continuous batching has then no meaning. */
+  static?: { maxBatch: number; answers: 'at-batch-end' | 'as-they-end' };
+}
+
+const NONE: readonly SimulatedRequest[] = [];
+
+/** Seconds in one entry of `busyMs`. */
+export const BUSY_INTERVAL_SECONDS = 1;
+
+/** Quiet steps are done at once where there is time for so many. */
+const WORTH_STEPS = 3;
+
+/** Of what a step did to a request. */
+export interface Stepped {
+  readonly request: SimulatedRequest;
+}
+
+export class SimulatedReplica implements ReplicaView {
+  readonly id: string;
+  readonly index: number;
+  readonly spec: ReplicaSpec;
+  readonly revision = 1;
+  readonly weight = 100;
+  readonly maxInFlight: number;
+  readonly batching: 'continuous' | 'static' = 'continuous';
+  accepting = true;
+  /** As the scheduler believes it to be. */
+  readonly stepTime: StepTimeCoefficients;
+  readonly kvCacheTokens: number;
+  readonly load: ReplicaLoad;
+  engine: EngineLoad | null = null;
+  stepping = false;
+  steps = 0;
+  preemptions = 0;
+  busyMs = 0;
+  /** Busy ms in each interval since the start. */
+  readonly busyByInterval: number[] = [];
+  readonly #engine: Engine<SimulatedRequest>;
+  readonly #quiet = { steps: 0, endMs: 0 };
+  #gauges: EngineLoad | null = null;
+  /** NaN while it is idle. */
+  #busySinceMs = Number.NaN;
+
+  constructor(spec: ReplicaSpec, index: number, stepTime: StepTimeCoefficients, { seed, stepNoise }: { seed: number; stepNoise: number }) {
+    this.id = spec.id;
+    this.index = index;
+    this.spec = spec;
+    this.maxInFlight = spec.static?.maxBatch ?? spec.maxSequences;
+    this.stepTime = stepTime;
+    this.kvCacheTokens = spec.kvCacheTokens;
+    // It remembers the prefixes that were sent there: none where the engine caches none.
+    this.load = new ReplicaLoad(spec.prefixBlockTokens === null ? 0 : spec.kvCacheTokens);
+    this.#engine = createEngine({
+      stepTime: spec.stepTime,
+      kvCacheTokens: spec.kvCacheTokens,
+      maxContextTokens: spec.maxContextTokens,
+      maxSequences: spec.maxSequences,
+      maxBatchedTokens: spec.maxBatchedTokens,
+      scheduling: spec.scheduling,
+      ...(spec.prefixBlockTokens === null ? {} : { prefixCaching: { blockTokens: spec.prefixBlockTokens } }),
+      ...(stepNoise > 0 ? { noise: { share: stepNoise, random: createRandom(`${seed}:${spec.id}`) } } : {}),
+    });
+  }
+
+  get hasWork(): boolean {
+    return hasWork(this.#engine);
+  }
+
+  /** Could the engine, when empty, run it? */
+  holds(request: SimulatedRequest): boolean {
+    return rejectionOf(this.#engine, request) === null;
+  }
+
+  /** False where the engine refuses it: where it could not hold it. */
+  take(request: SimulatedRequest, nowMs: number): boolean {
+    // A scheduler's higher is an engine's lower.
+    const submitted = submit(this.#engine, request, -request.priority);
+    if (!submitted.accepted) return false;
+    request.sequence = submitted.sequence;
+    this.load.open(request, nowMs, this.stepTime);
+    return true;
+  }
+
+  /**
+   * Begins a step; answers how long it takes. Before `untilMs` nobody looks at the engine: it goes on to its next step by itself as long as
+   * there is nothing to tell of the last, and the answer is how long all of them take.
+   */
+  startStep(nowMs: number, untilMs = Number.NEGATIVE_INFINITY): number {
+    this.begin(nowMs);
+    let endMs = this.#goOn(nowMs, untilMs);
+    const { emitted, firsts, finished } = this.#engine.result;
+    while (endMs < untilMs && firsts.length === 0 && finished.length === 0) {
+      this.load.produced(emitted.length);
+      endMs = this.#goOn(endMs, untilMs);
+    }
+    return endMs - nowMs;
+  }
+
+  /** One step or several quiet ones; answers when the last ends, whose tokens have not been told. */
+  #goOn(nowMs: number, untilMs: number): number {
+    const engine = this.#engine;
+    const most = untilMs - nowMs < WORTH_STEPS * engine.result.durationMs ? 0 : quietSteps(engine);
+    if (most < WORTH_STEPS) {
+      const { durationMs, preempted } = step(engine);
+      this.steps += 1;
+      this.preemptions += preempted.length;
+      return nowMs + durationMs;
+    }
+    const quiet = this.#quiet;
+    stepQuietly(engine, most, nowMs, untilMs, quiet);
+    this.steps += quiet.steps;
+    this.load.produced((quiet.steps - 1) * engine.running.length);
+    return quiet.endMs;
+  }
+
+  protected begin(nowMs: number): void {
+    this.stepping = true;
+    if (Number.isNaN(this.#busySinceMs)) this.#busySinceMs = nowMs;
+  }
+
+  /** It has nothing to do. */
+  rest(nowMs: number): void {
+    if (Number.isNaN(this.#busySinceMs)) return;
+    this.busyMs += nowMs - this.#busySinceMs;
+    this.#countBusy(this.#busySinceMs, nowMs);
+    this.#busySinceMs = Number.NaN;
+  }
+
+  endStep(): { firsts: readonly Stepped[]; finished: readonly Stepped[] } {
+    this.stepping = false;
+    return this.#engine.result;
+  }
+
+  /** What an engine gives back when it starts: those of a batch that it has no memory for. They wait again. */
+  takeRefused(): readonly SimulatedRequest[] {
+    return NONE;
+  }
+
+  /** The gateway learns of the step that has just ended. */
+  hear(nowMs: number): void {
+    const { emitted, firsts, finished } = this.#engine.result;
+    this.load.produced(emitted.length);
+    for (const { request } of firsts) this.load.firstToken(request, nowMs, this.stepTime);
+    for (const { request } of finished) this.load.end(request, nowMs, this.stepTime);
+  }
+
+  /** The same, to be told later. */
+  news(): (nowMs: number) => void {
+    const { result } = this.#engine;
+    const tokens = result.emitted.length;
+    const firsts = result.firsts.map(({ request }) => request);
+    const finished = result.finished.map(({ request }) => request);
+    return (nowMs) => {
+      this.load.produced(tokens);
+      for (const request of firsts) this.load.firstToken(request, nowMs, this.stepTime);
+      for (const request of finished) this.load.end(request, nowMs, this.stepTime);
+    };
+  }
+
+  readGauges(): void {
+    this.engine = this.#gauges;
+    const { running, waiting, kv } = this.#engine;
+    this.#gauges = { running: running.length, waiting: waiting.length, kvCacheUsage: kv.used / kv.total };
+  }
+
+  #countBusy(fromMs: number, endMs: number): void {
+    const intervalMs = BUSY_INTERVAL_SECONDS * 1000;
+    let startMs = fromMs;
+    while (startMs < endMs) {
+      const interval = Math.floor(startMs / intervalMs);
+      const untilMs = Math.min(endMs, (interval + 1) * intervalMs);
+      while (this.busyByInterval.length <= interval) this.busyByInterval.push(0);
+      this.busyByInterval[interval]! += untilMs - startMs;
+      startMs = untilMs;
+    }
+  }
+}
