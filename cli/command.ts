@@ -1,4 +1,4 @@
-/** What every command that talks to an installation is given, and how it ends. */
+/** What every command that talks to an installation is given, and how every command ends. */
 import { type ApiClient, createApiClient } from '../api/client.ts';
 import { failureOf } from './failure.ts';
 import type { Terminal } from './terminal.ts';
@@ -12,11 +12,18 @@ export interface CommandContext {
 
 /** Makes a commander action of a command: what it throws is told on stderr and decides the exit code. */
 export function action<A extends unknown[]>(terminal: Terminal, run: (context: CommandContext, ...args: A) => Promise<void>) {
+  return offlineAction(terminal, async (...args: A) => {
+    const url = terminal.env.UELLM_API_URL || DEFAULT_URL;
+    const client = createApiClient({ url, apiKey: terminal.env.UELLM_API_KEY || undefined, fetch: terminal.fetch });
+    await run({ terminal, client }, ...args);
+  });
+}
+
+/** The same for a command that asks no installation. */
+export function offlineAction<A extends unknown[]>(terminal: Terminal, run: (...args: A) => Promise<void>) {
   return async (...args: A): Promise<void> => {
     try {
-      const url = terminal.env.UELLM_API_URL || DEFAULT_URL;
-      const client = createApiClient({ url, apiKey: terminal.env.UELLM_API_KEY || undefined, fetch: terminal.fetch });
-      await run({ terminal, client }, ...args);
+      await run(...args);
     } catch (error) {
       const { text, exitCode } = failureOf(error);
       terminal.err(text);

@@ -30,7 +30,8 @@ function rank(object: DeclaredObject): number {
   return OBJECT_KINDS.indexOf(object.kind);
 }
 
-function readYaml(text: string, file: string): unknown[] {
+/** The documents of a text, without empty ones. @param file its name, for errors @throws invalid-input where it is neither YAML nor JSON */
+export function readYaml(text: string, file: string): unknown[] {
   const lineCounter = new LineCounter();
   const documents = parseAllDocuments(text, { lineCounter });
   if (!Array.isArray(documents)) return [];

@@ -25,7 +25,7 @@ describe('usage', () => {
   it('is shown on request', async () => {
     const { exitCode, out } = await runCli(['--help']);
     expect(exitCode).toBe(0);
-    for (const command of ['apply', 'get', 'delete', 'deploy', 'rollout', 'drain', 'uncordon', 'rebalance', 'top'])
+    for (const command of ['apply', 'get', 'delete', 'deploy', 'rollout', 'drain', 'uncordon', 'rebalance', 'top', 'simulate'])
       expect(out).toMatch(new RegExp(`^  ${command} `, 'm'));
     expect(out).toContain('UELLM_API_URL');
   });

@@ -1,6 +1,6 @@
 /**
- * The commands of `uellm` that talk to a running installation, by way of its admin API and nothing else. `commands/` has one file a
- * command; `output/` tables, colours and progress. Results go to stdout, everything else to stderr. Exit codes: 0; 1 for a refusal or a
+ * The commands of `uellm` that talk to a running installation, by way of its admin API and nothing else; and `simulate`,
+ * which needs none. `commands/` has one file a command; `output/` tables, colours and progress; `simulation/` and `report/` are `simulate`'s. Results go to stdout, everything else to stderr. Exit codes: 0; 1 for a refusal or a
  * failure; 2 for bad usage. `bin/` makes the program, adds the roles, and ends the process.
  */
 import type { Command } from 'commander';
@@ -11,11 +11,13 @@ import { addDrain } from './commands/drain.ts';
 import { addGet } from './commands/get.ts';
 import { addRebalance } from './commands/rebalance.ts';
 import { addRollout } from './commands/rollout.ts';
+import { addSimulate } from './commands/simulate.ts';
 import { addTop } from './commands/top.ts';
 import { processTerminal, type Terminal } from './terminal.ts';
 
 export function addClientCommands(program: Command, terminal: Terminal = processTerminal()): void {
-  for (const add of [addApply, addGet, addDelete, addDeploy, addRollout, addDrain, addRebalance, addTop]) add(program, terminal);
+  for (const add of [addApply, addGet, addDelete, addDeploy, addRollout, addDrain, addRebalance, addTop, addSimulate])
+    add(program, terminal);
   program.addHelpText('after', ENVIRONMENT);
 }
 

@@ -9,6 +9,8 @@ export interface Terminal {
   interactive: boolean;
   /** Characters in a line; infinite where nobody looks. */
   columns(): number;
+  /** Characters in a line of stderr; null where that is no person's terminal, and progress is not to be drawn. */
+  errColumns(): number | null;
   colour: boolean;
   stdin(): Promise<string>;
   /** What the process is to end with, once it has nothing more to do. */
@@ -28,6 +30,7 @@ export function processTerminal(): Terminal {
     err: (text) => void stderr.write(text),
     interactive,
     columns: () => (interactive ? (stdout.columns ?? 80) : Number.POSITIVE_INFINITY),
+    errColumns: () => (stderr.isTTY ? (stderr.columns ?? 80) : null),
     // https://no-color.org: any value but the empty one.
     colour: interactive && !env.NO_COLOR,
     async stdin() {

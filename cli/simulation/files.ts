@@ -1,0 +1,38 @@
+/** Files that flags name. */
+import { constants } from 'node:fs';
+import { access, readFile, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { messageOf, UellmError } from '../../core/domain/errors.ts';
+import { parseInput } from '../../core/domain/validate.ts';
+import { type SloClass, sloFileSchema } from '../../core/simulator/slo-classes.ts';
+import { readYaml } from '../documents.ts';
+
+/** @param flag that names it: `--fleet` @throws invalid-input where it cannot be read */
+export async function readText(flag: string, path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    throw unusable(flag, path, 'a file that can be read', error);
+  }
+}
+
+/** `{ classes: [...] }` as YAML or JSON. */
+export async function readSloFile(path: string): Promise<SloClass[]> {
+  const documents = readYaml(await readText('--slo', path), path);
+  return parseInput(sloFileSchema, documents.length > 1 ? documents : documents[0], path).classes;
+}
+
+/** Before hours of work: can a file be written there? @throws invalid-input where it cannot */
+export async function checkWritable(flag: string, path: string): Promise<void> {
+  try {
+    await access(dirname(path), constants.W_OK);
+    if ((await stat(path).catch(() => null))?.isDirectory()) throw new Error('it is a folder');
+  } catch (error) {
+    throw unusable(flag, path, 'a file in a folder that can be written to', error);
+  }
+}
+
+function unusable(flag: string, path: string, allowed: string, error: unknown): UellmError {
+  const given = `${JSON.stringify(path)} (${messageOf(error)})`;
+  return new UellmError({ kind: 'invalid-input', what: 'the command line', issues: [{ field: flag, given, allowed }] });
+}
