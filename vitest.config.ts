@@ -9,7 +9,7 @@ export default defineConfig({
     maxWorkers: 3,
     projects: [
       // Nothing but the code itself: `npm run check` runs these.
-      { test: { name: 'pure', include: inFolders(['core', 'cli', 'web', 'scripts', 'test/support']), testTimeout: 30_000 } },
+      { test: { name: 'pure', include: inFolders(['core', 'cli', 'web', 'scripts', 'bench', 'test/support']), testTimeout: 30_000 } },
       // Real Postgres.
       {
         test: {

@@ -29,6 +29,7 @@ const SOURCES = [
   'api',
   'cli',
   'bin',
+  'bench',
   'web',
   'scripts/build.mjs',
 ];
