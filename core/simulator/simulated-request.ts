@@ -14,7 +14,7 @@ export class SimulatedRequest implements QueuedRequest, EngineRequest {
   readonly class: string;
   readonly tenant = 'default';
   readonly tenantWeight = 1;
-  /** As the scheduler knows it: higher is more urgent. The engine's is `enginePriority`. */
+  /** As the scheduler knows it: higher is more urgent. An engine is told the negative, since there lower goes sooner. */
   readonly priority: number;
   readonly arrivalMs: number;
   readonly targets: SloTargets;

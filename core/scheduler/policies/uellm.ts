@@ -85,7 +85,7 @@ class UellmScheduler<R extends QueuedRequest, V extends ReplicaView> implements 
     this.#costs.observe(request);
     const bucket = lengthBucket(request.inputTokens);
     const dueMs = this.#dueMs(request);
-    this.#waiting.add({ request, dueMs, startByMs: dueMs - this.#headStartMs(request, bucket), lengthBucket: bucket, cost: 0 });
+    this.#waiting.add({ request, dueMs, startByMs: dueMs - this.#headStartMs(request, bucket), lengthBucket: bucket, cost: 0, weight: 0 });
   }
 
   cancel(request: R): boolean {

@@ -18,9 +18,9 @@ const RATE_KNOWN_MS = 300;
 /** Engines are taken to manage at least this share of what the step-time model says. */
 const LEAST_OF_MODEL = 0.95;
 /** Looking through the queue again is worth it after so long. */
-const INTERVAL_MS = 20;
+const INTERVAL_MS = 5;
 /** Demotions at one go: the next comes soon. */
-const MAX_DEMOTIONS = 16;
+const MAX_DEMOTIONS = 4;
 
 export class Overload<R extends QueuedRequest> {
   readonly #options: UellmOptions;
@@ -84,16 +84,18 @@ export class Overload<R extends QueuedRequest> {
     let cost = 0;
     for (let i = 0; i < urgent.length; i++) {
       const item = urgent[i]!;
-      if (item.cost === 0) item.cost = this.#costOf(item.request, reference);
+      if (item.cost === 0) this.#weigh(item, reference);
       cost += item.cost;
       if (cost > (item.dueMs - startMs) * perMs) return i;
     }
     return -1;
   }
 
-  #costOf(request: R, reference: ReplicaView): number {
-    const { inputTokens } = request;
-    return this.#costs.cost(reference, request, chunkedPrefillMs(reference.stepTime, inputTokens, inputTokens ** 2));
+  #weigh(item: WaitingItem<R>, reference: ReplicaView): void {
+    const { inputTokens, priority } = item.request;
+    const promptMs = chunkedPrefillMs(reference.stepTime, inputTokens, inputTokens ** 2);
+    item.cost = this.#costs.cost(reference, item.request, promptMs);
+    item.weight = item.cost * 2 ** (-priority / this.#options.priorityHalving);
   }
 
   #costliest(
@@ -108,8 +110,7 @@ export class Overload<R extends QueuedRequest> {
     for (let i = 0; i <= through; i++) {
       const item = urgent[i]!;
       if (lengths.isSpared(item.lengthBucket)) continue;
-      const { priority, tenant } = item.request;
-      const weight = item.cost * 2 ** (-priority / this.#options.priorityHalving) * tenants.excess(tenant, nowMs);
+      const weight = item.weight * tenants.excess(item.request.tenant, nowMs);
       if (weight > most) {
         most = weight;
         worst = item;

@@ -16,6 +16,8 @@ export interface WaitingItem<R> {
   readonly lengthBucket: number;
   /** Engine time it takes, in typical requests; 0 until someone asks. */
   cost: number;
+  /** The same for what it is worth: who weighs most is given up first. */
+  weight: number;
 }
 
 export class Waiting<R extends QueuedRequest> {

@@ -1,0 +1,89 @@
+/** The command line of `npm run bench:scheduler`. */
+import { availableParallelism } from 'node:os';
+import { parseArgs } from 'node:util';
+import { UellmError } from '../../core/domain/errors.ts';
+import { type Cell, cellsMatching } from './cells.ts';
+import { type Choice, POLICIES, TARGETS } from './plan.ts';
+
+export const PARTS = ['cells', 'extras', 'timing'] as const;
+export type Part = (typeof PARTS)[number];
+
+export interface Flags extends Choice {
+  cells: readonly Cell[] | null;
+  parts: ReadonlySet<Part>;
+  /** Where one part was asked for by name. */
+  only: Part | null;
+  resume: boolean;
+  /** Folder of the results. */
+  out: string;
+  threads: number;
+}
+
+/** @throws invalid-input; whatever parseArgs says of unknown options */
+export function parseFlags(args: readonly string[]): Flags {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      quick: { type: 'boolean', default: false },
+      cells: { type: 'string' },
+      policies: { type: 'string' },
+      seeds: { type: 'string' },
+      targets: { type: 'string' },
+      extras: { type: 'boolean', default: false },
+      only: { type: 'string' },
+      resume: { type: 'boolean', default: false },
+      out: { type: 'string', default: 'bench/results' },
+      threads: { type: 'string' },
+    },
+  });
+  const quick = values.quick;
+  const only = values.only === undefined ? null : list('--only', values.only, PARTS)[0]!;
+  return {
+    quick,
+    cells: values.cells === undefined ? null : cellsMatching(values.cells.split(',')),
+    policies: values.policies === undefined ? null : list('--policies', values.policies, POLICIES),
+    seeds:
+      values.seeds === undefined
+        ? null
+        : number('--seeds', values.seeds, (n) => Number.isInteger(n) && n >= 1 && n <= 100, 'a whole number from 1 to 100'),
+    targets: values.targets === undefined ? TARGETS : targets(values.targets),
+    parts: new Set(only ? [only] : usualParts(quick, values.extras)),
+    only,
+    resume: values.resume,
+    out: values.out,
+    threads:
+      values.threads === undefined
+        ? availableParallelism()
+        : number('--threads', values.threads, (n) => Number.isInteger(n) && n >= 1 && n <= 256, 'a whole number from 1 to 256'),
+  };
+}
+
+function usualParts(quick: boolean, extras: boolean): readonly Part[] {
+  return quick && !extras ? ['cells', 'timing'] : PARTS;
+}
+
+function targets(given: string): number[] {
+  const isShare = (n: number) => n > 0 && n <= 1;
+  return given
+    .split(',')
+    .map((text) => number('--targets', text, isShare, 'shares above 0, at most 1'))
+    .sort((a, b) => a - b);
+}
+
+function list<T extends string>(flag: string, given: string, allowed: readonly T[]): T[] {
+  return given.split(',').map((name) => {
+    const found = allowed.find((candidate) => candidate === name);
+    if (found === undefined) throw invalid(flag, name, `of ${allowed.join(', ')}`);
+    return found;
+  });
+}
+
+function number(flag: string, given: string, isAllowed: (value: number) => boolean, allowed: string): number {
+  const value = given.trim() === '' ? Number.NaN : Number(given);
+  if (!isAllowed(value)) throw invalid(flag, given, allowed);
+  return value;
+}
+
+function invalid(field: string, given: string, allowed: string): UellmError {
+  return new UellmError({ kind: 'invalid-input', what: 'bench', issues: [{ field, given: JSON.stringify(given), allowed }] });
+}
