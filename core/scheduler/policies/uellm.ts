@@ -6,7 +6,6 @@
  * The parts are in `../uellm/`: `waiting.ts` who waits, `overload.ts` who is given up, `fairness.ts` who has been given up enough, `fit.ts`
  * who may join which replica and how well it fits, `options.ts` the constants.
  */
-import { AGEING_FACTOR } from '../admission.ts';
 import { byBatching } from '../by-batching.ts';
 import { explain } from '../explain.ts';
 import type { Explanation } from '../explanation.ts';
@@ -216,14 +215,12 @@ class UellmScheduler<R extends QueuedRequest, V extends ReplicaView> implements 
 
   /**
    * When its first token is due: by its TTFT target, or so long before its end that a long answer has time at the pace of today; in any
-   * case before it would have aged.
+   * case before it has waited as long as its policy allows.
    */
   #dueMs({ arrivalMs, targets, predictedOutput, queue }: R): number {
-    const { ttftMs = Number.POSITIVE_INFINITY, e2eMs } = targets;
-    const startMs =
-      e2eMs === undefined ? Number.POSITIVE_INFINITY : Math.max(LEAST_START_SHARE * e2eMs, e2eMs - predictedOutput.p90 * this.#tpotMs);
-    const dueMs = Math.min(ttftMs, startMs);
-    return arrivalMs + (Number.isFinite(dueMs) ? Math.min(dueMs, AGEING_FACTOR * queue.maxWaitMs) : queue.maxWaitMs);
+    const { ttftMs = Number.POSITIVE_INFINITY, e2eMs = Number.POSITIVE_INFINITY } = targets;
+    const startMs = Math.max(LEAST_START_SHARE * e2eMs, e2eMs - predictedOutput.p90 * this.#tpotMs);
+    return arrivalMs + Math.min(ttftMs, startMs, queue.maxWaitMs);
   }
 
   /** A long prompt has to start long before its first token is due. Where that has cost its like too often, it may go before others. */

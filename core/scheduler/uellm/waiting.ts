@@ -1,5 +1,5 @@
 /**
- * Who waits: `urgent` are those that can still be in time, by when they have to start for that; `background` those that have been demoted, by their
+ * Who waits: `urgent` are those that can still be in time, by when they have to start for that, what may be shed behind what may not; `background` those that have been demoted, by their
  * arrival, to be served when there is room, and before everyone once they have aged.
  */
 import { AGEING_FACTOR } from '../admission.ts';
@@ -39,7 +39,7 @@ export class Waiting<R extends QueuedRequest> {
     let high = this.urgent.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (this.urgent[middle]!.startByMs <= item.startByMs) low = middle + 1;
+      if (goesBefore(this.urgent[middle]!, item)) low = middle + 1;
       else high = middle;
     }
     this.urgent.splice(low, 0, item);
@@ -68,4 +68,11 @@ export class Waiting<R extends QueuedRequest> {
     const oldest = this.#background.first();
     return oldest && nowMs - oldest.arrivalMs > AGEING_FACTOR * oldest.queue.maxWaitMs ? oldest : undefined;
   }
+}
+
+/** Of equals, who came first. */
+function goesBefore<R extends QueuedRequest>(waiting: WaitingItem<R>, newcomer: WaitingItem<R>): boolean {
+  const isSheddable = waiting.request.priority < 0;
+  if (isSheddable !== newcomer.request.priority < 0) return !isSheddable;
+  return waiting.startByMs <= newcomer.startByMs;
 }
