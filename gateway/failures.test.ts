@@ -202,6 +202,9 @@ describe('health', () => {
     engine.metrics = { status: 404, text: '' };
     const busy = await startUpstream(streamed(Array(200).fill('x'), 20));
     busy.metrics.status = 0;
+    // By turns and weights: `uellm` would stay with the one that it has seen answer quickly.
+    await gateway.close();
+    gateway = await startRoutedGateway({ policy: 'least-in-flight' });
     gateway.route([
       routedReplica({ replicaId: 'plain', endpoint: engine.url }),
       routedReplica({ replicaId: 'busy', endpoint: busy.url, weight: 1000 }),

@@ -1,7 +1,7 @@
 /** A client that sends the scenario's requests in real time, each at its arrival, and measures what comes back. */
 import { Agent, request } from 'node:http';
 import type { Outcome } from './outcome.ts';
-import { DEPLOYMENT, type ValidationRequest } from './scenario.ts';
+import { DEPLOYMENT, MAX_OUTPUT_TOKENS, type ValidationRequest } from './scenario.ts';
 
 export interface Replayed {
   /** In the order of the requests; null of one that failed. */
@@ -34,7 +34,13 @@ async function until(atMs: number): Promise<void> {
 function send(agent: Agent, gatewayUrl: string, { inputTokens, outputTokens }: ValidationRequest, index: number): Promise<Outcome | null> {
   // Token ids, so that gateway and engine count alike; no two prompts begin alike, or the gateway would take one for cached.
   const prompt = Array.from({ length: inputTokens }, (_, i) => (i === 0 ? index + 1 : 7));
-  const body = JSON.stringify({ model: DEPLOYMENT, prompt, stream: true, simulated_output_tokens: outputTokens });
+  const body = JSON.stringify({
+    model: DEPLOYMENT,
+    prompt,
+    max_tokens: MAX_OUTPUT_TOKENS,
+    stream: true,
+    simulated_output_tokens: outputTokens,
+  });
   const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
   const sentMs = performance.now();
   return new Promise((resolve) => {

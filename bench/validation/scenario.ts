@@ -16,6 +16,8 @@ export const ENGINES = ['a', 'b'] as const;
 export const KV_CACHE_TOKENS = 200_000;
 export const MAX_SEQUENCES = 256;
 export const MAX_CONTEXT_TOKENS = 32_768;
+/** What clients set: without it, completions end after 16 tokens, and are predicted to. */
+export const MAX_OUTPUT_TOKENS = 4096;
 export const STEP_NOISE = 0.05;
 /** Of a large model on old accelerators: 32 sequences decode in some 50 ms. */
 export const STEP_TIME: StepTimeCoefficients = { d0: 40, d1: 0.1, d2: 1e-4, ra: 0.05, rc: 0.04, rb: 0, o: 1 };
@@ -85,7 +87,14 @@ export function replicaSpecOf(id: string): ReplicaSpec {
 /** What a gateway without a control plane predicts: published constants. */
 export const COLD_PREDICTOR: OutputPredictor = {
   predict: ({ class: name, inputTokens }) =>
-    predictOutput(COLD_START_SNAPSHOT, { model: MODEL, class: name, tenant: 'default', inputTokens, maxTokens: null, streamed: true }),
+    predictOutput(COLD_START_SNAPSHOT, {
+      model: MODEL,
+      class: name,
+      tenant: 'default',
+      inputTokens,
+      maxTokens: MAX_OUTPUT_TOKENS,
+      streamed: true,
+    }),
   observe: () => undefined,
 };
 

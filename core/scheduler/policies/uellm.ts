@@ -170,7 +170,8 @@ class UellmScheduler<R extends QueuedRequest, V extends ReplicaView> implements 
       if ((isFree && request.avoid.has(replica.id)) || (standing !== 'aged' && (this.#kept.has(replica) || replica === this.#emptying)))
         continue;
       if (fit.verdict === 'joins') {
-        if (fit.score > bestScore) [best, bestScore] = [replica, fit.score];
+        const isBetter = fit.score > bestScore || (fit.score === bestScore && best !== null && replica.load.started < best.load.started);
+        if (isBetter) [best, bestScore] = [replica, fit.score];
       } else if (standing === 'urgent' && fit.verdict !== 'no memory' && fit.verdict !== 'first token too late') {
         if (fit.tpotLoad < nearestLoad) [nearest, nearestLoad] = [replica, fit.tpotLoad];
         if (fit.verdict !== 'tokens too slow' && fit.tpotLoad < SOON) {
