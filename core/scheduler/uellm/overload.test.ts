@@ -67,6 +67,14 @@ describe('who is given up', () => {
   it('is not the costly one that is due so late that it makes nobody late', () => {
     expect(givenUp([...alike(Math.floor(0.5 * perSecond()), 1), { inputTokens: 10_000, dueMs: 60_000 }])).toEqual([]);
   });
+  it('is somebody behind those that are spared, where they are late whatever happens', () => {
+    const lengths = new LengthFairness(0.6);
+    for (let i = 0; i < 20; i++) lengths.count(lengthBucket(30_000), false);
+    for (let i = 0; i < 100; i++) lengths.count(lengthBucket(1000), true);
+    const gone = givenUp([{ inputTokens: 30_000, dueMs: 1001 }, ...alike(Math.round(perSecond() + 20), 1)], { lengths });
+    expect(gone.length).toBeGreaterThan(0);
+    expect(gone).not.toContain(0);
+  });
   it('is of two alike the one of lower priority', () => {
     const many = Math.round(perSecond() / 2) + 3;
     const gone = givenUp([...alike(many, 1, { priority: 100 }), ...alike(many, 1)]);

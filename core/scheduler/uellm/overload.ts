@@ -69,24 +69,26 @@ export class Overload<R extends QueuedRequest> {
     if (waiting.urgent.length < 2 || nowMs < this.#nextMs || this.#waitedMs < RATE_KNOWN_MS) return;
     this.#nextMs = nowMs + INTERVAL_MS;
     const perMs = Math.max(this.#releasedCost / this.#waitedMs, LEAST_OF_MODEL * this.#costs.throughput(replicas));
-    for (let demotions = 0; demotions < MAX_DEMOTIONS; demotions++) {
-      const lateAt = this.#firstLate(waiting.urgent, replicas[0]!, perMs, nowMs);
+    let from = 0;
+    for (let looks = 0; looks < MAX_DEMOTIONS; looks++) {
+      const lateAt = this.#firstLate(waiting.urgent, from, replicas[0]!, perMs, nowMs);
       if (lateAt < 0) return;
       const victim = this.#costliest(waiting.urgent, lateAt, nowMs, lengths, tenants);
-      if (!victim) return;
-      demote(victim);
+      // All up to there are spared: those behind them may still be helped.
+      if (victim) demote(victim);
+      else from = lateAt + 1;
     }
   }
 
-  /** Index of the first that would be late if all were served by when they are due; -1 where none would. */
-  #firstLate(urgent: readonly WaitingItem<R>[], reference: ReplicaView, perMs: number, nowMs: number): number {
+  /** Index of the first, at or behind `from`, that would be late if all were served in their order; -1 where none would. */
+  #firstLate(urgent: readonly WaitingItem<R>[], from: number, reference: ReplicaView, perMs: number, nowMs: number): number {
     const startMs = nowMs + this.#options.ttftSafetyMs;
     let cost = 0;
     for (let i = 0; i < urgent.length; i++) {
       const item = urgent[i]!;
       if (item.cost === 0) this.#weigh(item, reference);
       cost += item.cost;
-      if (cost > (item.dueMs - startMs) * perMs) return i;
+      if (i >= from && cost > (item.dueMs - startMs) * perMs) return i;
     }
     return -1;
   }
