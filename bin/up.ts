@@ -5,12 +5,12 @@
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { createApiClient } from '../api/client.ts';
+import { readTraceFile } from '../cli/simulation/trace-file.ts';
 import { messageOf, UellmError } from '../core/domain/errors.ts';
 import type { DeclaredObject } from '../core/domain/objects.ts';
 import type { Trace } from '../core/simulator/traces/trace.ts';
 import { connectDatabase } from '../db/client.ts';
 import { processStartTime } from '../engines/process-identity.ts';
-import { readTraceFile } from './demo/trace-file.ts';
 import type { Traffic } from './demo/traffic.ts';
 import { type Environment, onThisMachine } from './environment.ts';
 import { claimPidFile, removeIfEmpty } from './processes/pid-file.ts';
