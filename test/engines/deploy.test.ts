@@ -53,7 +53,7 @@ function deployment({ command, env, modelDir }: RealVllm) {
 
   describe('a deployment on real vLLM', () => {
     it('is deployed, with its step time calibrated on the live engine', async () => {
-      const rollout = await cluster.deploy(MODEL);
+      const rollout = await cluster.deploy(MODEL, 240_000);
       expect(rollout.status).toMatchObject({ phase: 'succeeded' });
       expect(await ready()).toMatchObject([{ engine: 'vllm', simulated: false }]);
       console.log(rollout.status.stages.map((s) => `${s.stage}: ${s.detail}`).join('\n'));

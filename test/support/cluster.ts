@@ -32,7 +32,8 @@ export interface Cluster {
   /** A call of the REST API. @returns its JSON. @throws for any status of 400 and above */
   api<T = unknown>(method: string, path: string, body?: unknown): Promise<T>;
   /** Declares, then rolls out and waits until it is over. @returns the rollout */
-  deploy(name: string): Promise<RolloutView>;
+  /** @param limitMs real engines take a minute to load on a busy machine, simulated ones seconds */
+  deploy(name: string, limitMs?: number): Promise<RolloutView>;
   startRole(role: Role): Promise<void>;
   /** SIGKILL, and gone. */
   killRole(role: Role): Promise<void>;
@@ -90,9 +91,9 @@ export async function startCluster({ hosts, objects, env = {} }: ClusterOptions)
       return (text ? JSON.parse(text) : undefined) as never;
     },
 
-    async deploy(name) {
+    async deploy(name, limitMs = 55_000) {
       const { id } = await cluster.api<RolloutView>('POST', `/deployments/${name}/rollouts`);
-      for (const deadline = Date.now() + 55_000; ; ) {
+      for (const deadline = Date.now() + limitMs; ; ) {
         if (Date.now() > deadline)
           throw new Error(`rollout ${id} does not end: ${JSON.stringify(await cluster.api('GET', `/rollouts/${id}`))}`);
         const rollout = await cluster.api<RolloutView>('GET', `/rollouts/${id}`);
