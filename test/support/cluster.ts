@@ -31,8 +31,11 @@ export interface Cluster {
   gatewayUrl: string;
   /** A call of the REST API. @returns its JSON. @throws for any status of 400 and above */
   api<T = unknown>(method: string, path: string, body?: unknown): Promise<T>;
-  /** Declares, then rolls out and waits until it is over. @returns the rollout */
-  /** @param limitMs real engines take a minute to load on a busy machine, simulated ones seconds */
+  /**
+   * Rolls out and waits until it is over.
+   * @param limitMs real engines take a minute to load on a busy machine, simulated ones seconds
+   * @returns the rollout
+   */
   deploy(name: string, limitMs?: number): Promise<RolloutView>;
   startRole(role: Role): Promise<void>;
   /** SIGKILL, and gone. */
