@@ -79,26 +79,8 @@ function train(answers: Answers, training: number[]): ProfilerSnapshot {
 }
 
 function observation(id: number, model: string, { inputTokens, outputTokens }: Answer): StoredObservation {
-  return { ...UNSAID, ...UNMEASURED, id, requestId: String(id), acceptedAtMs: id, model, inputTokens, outputTokens };
+  return { ...UNSAID, id, requestId: String(id), model, inputTokens, outcome: 'ok', outputTokens };
 }
-
-const UNMEASURED = {
-  gatewayId: 'bench',
-  deployment: 'paper',
-  revision: null,
-  replicaId: null,
-  policy: 'none',
-  outcome: 'ok' as const,
-  predictedOutputP50: null,
-  predictedOutputP90: null,
-  predictedTtftMs: null,
-  snapshotVersion: null,
-  queueMs: null,
-  ttftMs: null,
-  tpotMs: null,
-  e2eMs: null,
-  attained: null,
-};
 
 /** The numbers below `count` in an order drawn by `seed`. */
 export function shuffled(count: number, seed: string): number[] {

@@ -4,14 +4,14 @@
  * distribution (online conformal calibration: Gibbs and Candès, arXiv 2106.00170).
  */
 import type { Observation } from '../domain/observation.ts';
-import { encodeFeatures, FEATURE_COUNT } from './features.ts';
+import { encodeFeatures, FEATURE_COUNT, type RequestFeatures } from './features.ts';
 import { MAX_TOKENS, predictAt } from './predict.ts';
 import { dot, updateWeights } from './recursive-least-squares.ts';
 import { updateScore } from './scores.ts';
 import { headFrom, type OutputHead, type ProfilerSnapshot, priorVariance } from './snapshot.ts';
 
-/** An observation with its place in the order of arrival. */
-export type StoredObservation = Observation & { id: number };
+/** What is learned from of an observation, with its place in the order of arrival. */
+export type StoredObservation = RequestFeatures & Pick<Observation, 'requestId' | 'outcome' | 'outputTokens'> & { id: number };
 
 /** Why observations of a batch taught nothing. */
 export interface Skipped {
@@ -93,7 +93,7 @@ interface Lesson {
 const scratch = new Array<number>(FEATURE_COUNT).fill(0);
 
 /** What an observation teaches, or why it teaches nothing. Its `x` is good until the next call. */
-function lesson(o: Observation): Lesson | keyof Skipped {
+function lesson(o: StoredObservation): Lesson | keyof Skipped {
   if ((o.outcome !== 'ok' && o.outcome !== 'cancelled') || o.outputTokens === null) return 'unmeasured';
   const lowerBound = o.outcome === 'cancelled';
   if (lowerBound && o.outputTokens === 0) return 'censored';

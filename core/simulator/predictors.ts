@@ -16,7 +16,7 @@ export interface Predictable {
 
 export interface OutputPredictor {
   predict(request: Predictable): { p50: number; p90: number };
-  /** It has ended, at `nowMs`. */
+  /** It has ended, as is known at `nowMs`. */
   observe(request: Predictable, nowMs: number): void;
 }
 
@@ -44,7 +44,15 @@ const BATCH = 64;
 function learnedPredictor(): OutputPredictor {
   let snapshot = COLD_START_SNAPSHOT;
   // Learning keeps nothing of what it is given: the same objects serve every time.
-  const batch: StoredObservation[] = Array.from({ length: BATCH }, (_, i) => ({ ...BLANK, id: i, requestId: String(i) }));
+  const batch: StoredObservation[] = Array.from({ length: BATCH }, (_, i) => ({
+    ...UNSAID,
+    id: i,
+    requestId: String(i),
+    class: '',
+    inputTokens: 0,
+    outcome: 'ok',
+    outputTokens: 0,
+  }));
   const asked = { ...UNSAID, class: '', inputTokens: 0 };
   let id = 0;
   return {
@@ -54,11 +62,10 @@ function learnedPredictor(): OutputPredictor {
       const { p50, p90 } = predictOutput(snapshot, asked);
       return { p50, p90 };
     },
-    observe(request, nowMs) {
+    observe(request) {
       const observation = batch[id % BATCH]!;
       id += 1;
       observation.id = id;
-      observation.acceptedAtMs = nowMs;
       observation.class = request.class;
       observation.inputTokens = request.inputTokens;
       observation.outputTokens = request.outputTokens;
@@ -69,29 +76,6 @@ function learnedPredictor(): OutputPredictor {
 
 /** Traces tell neither. */
 const UNSAID = { model: 'simulated', tenant: 'default', maxTokens: null, streamed: true };
-
-const BLANK = {
-  ...UNSAID,
-  acceptedAtMs: 0,
-  class: '',
-  inputTokens: 0,
-  outputTokens: 0,
-  gatewayId: 'simulator',
-  deployment: 'simulated',
-  revision: null,
-  replicaId: null,
-  policy: 'simulated',
-  outcome: 'ok' as const,
-  predictedOutputP50: null,
-  predictedOutputP90: null,
-  predictedTtftMs: null,
-  snapshotVersion: null,
-  queueMs: null,
-  ttftMs: null,
-  tpotMs: null,
-  e2eMs: null,
-  attained: null,
-};
 
 /** Mean and deviation of the logarithm for each class so far; before anything was seen, those of the cold start. */
 function classMeanPredictor(): OutputPredictor {
