@@ -5,18 +5,10 @@ import { predictLatency } from '../core/scheduler/latency.ts';
 import { createEngine, step, submit } from '../core/simulator/engine.ts';
 import type { EngineRequest, Sequence } from '../core/simulator/engine-state.ts';
 import { routedReplica } from '../test/support/gateway.ts';
+import { ENGINE_LIMITS, LATENCY_LOADS, type LatencyLoad } from '../test/support/latency-loads.ts';
 import { queuedRequest } from '../test/support/scheduling.ts';
 import { LiveReplica, Reservation } from './replica.ts';
 import { Upstream } from './upstream.ts';
-
-interface Load {
-  accelerator: string;
-  /** Streams that have their first token already. */
-  decoding: number;
-  /** Prompts released before ours and not begun. */
-  prompts: number[];
-  inputTokens: number;
-}
 
 const OUTPUT_TOKENS = 2000;
 const OUTPUT = { p50: OUTPUT_TOKENS, p90: OUTPUT_TOKENS };
@@ -25,16 +17,9 @@ beforeEach(() => vi.useFakeTimers({ toFake: ['performance'], now: 0 }));
 afterEach(() => vi.useRealTimers());
 
 /** Puts the load on a simulated engine and on our view of it, then one request more: what comes, and what was predicted. */
-function compare({ accelerator, decoding, prompts, inputTokens }: Load) {
+function compare({ accelerator, decoding, ahead, inputTokens }: LatencyLoad) {
   const stepTime = measuredStepTime('llama-3.1-8b', accelerator, 1)!.coefficients;
-  const limits = {
-    kvCacheTokens: 400_000,
-    maxContextTokens: 131_072,
-    maxSequences: 256,
-    maxBatchedTokens: 2048,
-    scheduling: 'fcfs' as const,
-  };
-  const engine = createEngine<EngineRequest>({ stepTime, ...limits });
+  const engine = createEngine<EngineRequest>({ stepTime, ...ENGINE_LIMITS });
   const row = routedReplica({ replicaId: 'r', endpoint: 'http://127.0.0.1:1', stepTime, maxInFlight: 1000 });
   const replica = new LiveReplica(row, new Upstream(row.endpoint, { connectTimeoutMs: 1, idleTimeoutMs: 1 }));
   const open = new Map<Sequence<EngineRequest>, Reservation>();
@@ -56,7 +41,7 @@ function compare({ accelerator, decoding, prompts, inputTokens }: Load) {
   while (running.some(({ generatedTokens }) => generatedTokens === 0)) run();
   // Their prompts have been over for so long that they say nothing of how the engine shares its time.
   while (replica.load.prefillShare(performance.now()) > 0.02) run();
-  for (const tokens of prompts) send(tokens);
+  for (const tokens of ahead) send(tokens);
   const ours = queuedRequest({ id: 'ours', inputTokens, predictedOutput: OUTPUT });
   const predicted = predictLatency(replica, ours, performance.now());
   const sequence = send(inputTokens);
@@ -66,14 +51,7 @@ function compare({ accelerator, decoding, prompts, inputTokens }: Load) {
 }
 
 describe('predicted latency', () => {
-  it.each<Load>([
-    { accelerator: 'H100-SXM', decoding: 0, prompts: [], inputTokens: 500 },
-    { accelerator: 'H100-SXM', decoding: 0, prompts: [], inputTokens: 10_000 },
-    { accelerator: 'H100-SXM', decoding: 64, prompts: [], inputTokens: 1155 },
-    { accelerator: 'A100-80G-SXM', decoding: 32, prompts: [1000, 4000, 8000], inputTokens: 1155 },
-    { accelerator: 'L40S', decoding: 100, prompts: [2000], inputTokens: 300 },
-    { accelerator: 'L40S', decoding: 8, prompts: Array(20).fill(1155), inputTokens: 1155 },
-  ])('on %o is within a quarter, or a step, of what the engine does', (load) => {
+  it.each(LATENCY_LOADS)('on %o is within a quarter, or a step, of what the engine does', (load) => {
     const { predicted, ttftMs, tpotMs, scale } = compare(load);
     expect(Math.abs(predicted.ttftMs - ttftMs)).toBeLessThan(Math.max(ttftMs * 0.25, tpotMs));
     // The model is the engine's own: nothing to correct.

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ENGINE_LIMITS, LATENCY_LOADS, type LatencyLoad } from '../../test/support/latency-loads.ts';
 import { queuedRequest, replicaView, runningRequests } from '../../test/support/scheduling.ts';
 import { decodeStepMs, measuredStepTime, prefillMs } from '../domain/step-time.ts';
 import { createEngine, step, submit } from '../simulator/engine.ts';
@@ -72,26 +73,10 @@ describe('predicted latency', () => {
   });
 });
 
-interface Load {
-  accelerator: string;
-  /** Streams that have their first token already. */
-  decoding: number;
-  /** Prompts released before ours and not begun. */
-  ahead: number[];
-  inputTokens: number;
-}
-
 /** Puts the load on a simulated engine and on our view of it, then one request more: what comes, and what was predicted. */
-function compare({ accelerator, decoding, ahead, inputTokens }: Load) {
+function compare({ accelerator, decoding, ahead, inputTokens }: LatencyLoad) {
   const { coefficients } = measuredStepTime('llama-3.1-8b', accelerator, 1)!;
-  const limits = {
-    kvCacheTokens: 400_000,
-    maxContextTokens: 131_072,
-    maxSequences: 256,
-    maxBatchedTokens: 2048,
-    scheduling: 'fcfs' as const,
-  };
-  const engine = createEngine<EngineRequest & { open: QueuedRequest }>({ stepTime: coefficients, ...limits });
+  const engine = createEngine<EngineRequest & { open: QueuedRequest }>({ stepTime: coefficients, ...ENGINE_LIMITS });
   // Its engine has done no step yet: the model is all there is to believe.
   const replica = replicaView({ id: 'a', stepTime: coefficients, maxInFlight: 1000 });
   Object.defineProperties(replica.load, { stepTimeScale: { value: 1 }, prefillShare: { value: () => 0 } });
@@ -118,14 +103,7 @@ function compare({ accelerator, decoding, ahead, inputTokens }: Load) {
 }
 
 describe('predicted latency against the engine model, step by step', () => {
-  it.each<Load>([
-    { accelerator: 'H100-SXM', decoding: 0, ahead: [], inputTokens: 500 },
-    { accelerator: 'H100-SXM', decoding: 0, ahead: [], inputTokens: 10_000 },
-    { accelerator: 'H100-SXM', decoding: 64, ahead: [], inputTokens: 1155 },
-    { accelerator: 'A100-80G-SXM', decoding: 32, ahead: [1000, 4000, 8000], inputTokens: 1155 },
-    { accelerator: 'L40S', decoding: 100, ahead: [2000], inputTokens: 300 },
-    { accelerator: 'L40S', decoding: 8, ahead: Array(20).fill(1155), inputTokens: 1155 },
-  ])('on %o is within a quarter, or a step, of what it does', (load) => {
+  it.each(LATENCY_LOADS)('on %o is within a quarter, or a step, of what it does', (load) => {
     const { predicted, ttftMs, tpotMs } = compare(load);
     expect(Math.abs(predicted.ttftMs - ttftMs)).toBeLessThan(Math.max(ttftMs * 0.25, tpotMs));
     expect(predicted.tpotMs / tpotMs).toBeGreaterThan(0.8);
