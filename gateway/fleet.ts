@@ -3,8 +3,7 @@
  * is sent to a replica that it does not have, which is what the lease then acknowledges. Streams that run there go on to their end.
  */
 import type { RoutedReplica, RoutingTable } from '../core/domain/routing.ts';
-import { decodeStepMs } from '../core/domain/step-time.ts';
-import { TYPICAL_DECODE_MS_PER_TOKEN } from '../core/scheduler/deadlines.ts';
+import { typicalDecodeMsPerToken } from '../core/scheduler/deadlines.ts';
 import type { EngineLoad, QueuedRequest } from '../core/scheduler/types.ts';
 import { LiveReplica, Reservation } from './replica.ts';
 import { Upstream, type UpstreamOptions } from './upstream.ts';
@@ -21,8 +20,6 @@ export interface FleetEvents {
 
 /** How long the counts of a replica that is gone are still told: longer than any drain looks at them. */
 const REMEMBER_MS = 15 * 60_000;
-/** A batch that an engine is typically found with, for deadlines that depend on decode time. */
-const TYPICAL_BATCH = { sequences: 32, contextTokens: 32 * 1500 };
 
 export class Fleet {
   readonly #replicas = new Map<string, LiveReplica>();
@@ -115,8 +112,7 @@ export class Fleet {
   decodeMsPerToken(deployment: string): number {
     let ms = this.#decodeMsPerToken.get(deployment);
     if (ms === undefined) {
-      const steps = this.eligible(deployment).map((r) => decodeStepMs(r.stepTime, TYPICAL_BATCH.sequences, TYPICAL_BATCH.contextTokens));
-      ms = steps.length === 0 ? TYPICAL_DECODE_MS_PER_TOKEN : steps.reduce((a, b) => a + b) / steps.length;
+      ms = typicalDecodeMsPerToken(this.eligible(deployment));
       this.#decodeMsPerToken.set(deployment, ms);
     }
     return ms;

@@ -12,9 +12,8 @@ import { TRACE_FORMATS } from '../../core/simulator/traces/trace.ts';
 import { SYNTHETIC_WORKLOADS } from '../../core/simulator/workloads/synthetic.ts';
 
 const policies = SCHEDULER_POLICIES.map((policy) => policy.name);
-const ownPolicy = policies.find((name) => name === 'uellm') ?? DEFAULT_POLICY;
 const workloads = SYNTHETIC_WORKLOADS.map((workload) => workload.name);
-const DEFAULT_REQUESTS = 10_000;
+export const DEFAULT_REQUESTS = 10_000;
 
 /** Commander has texts; what is no number stays one, and the schema says that it is none. */
 const toNumber = (text: unknown) => (typeof text === 'string' && text.trim() !== '' && !Number.isNaN(Number(text)) ? Number(text) : text);
@@ -32,7 +31,7 @@ const flagsSchema = z
     rate: number(z.number().positive().max(1e6)).optional(),
     fleet: z.string().min(1),
     slo: z.string().min(1),
-    policy: list(z.enum(policies)).default([ownPolicy]),
+    policy: list(z.enum(policies)).default([DEFAULT_POLICY]),
     predictor: list(z.enum(PREDICTORS)).default(['learned']),
     rateScale: list(number(z.number().positive().max(1e6))).default([1]),
     limit: number(z.number().int().min(1)).optional(),
@@ -64,7 +63,6 @@ const flagsSchema = z
   });
 
 export type SimulateFlags = z.infer<typeof flagsSchema>;
-export { DEFAULT_REQUESTS };
 
 /** Flags that take several values, with commas between them; and what the word `all` stands for, where there is an end of them. */
 const LISTS = { policy: policies, predictor: PREDICTORS, rateScale: null, search: null };

@@ -82,6 +82,26 @@ export function prefillMs(c: StepTimeCoefficients, inputTokens: number, chunkTok
   return total;
 }
 
+/** What steps of a static batch take, ms. Both lengths are the padded ones: every member counts as the longest. */
+export interface PaddedStepTime {
+  prefillMs(sequences: number, inputTokens: number): number;
+  decodeMs(sequences: number, contextTokens: number): number;
+}
+
+/** The same form over a padded batch; the prefill is one step, in no chunks. */
+export function paddedStepTime(c: StepTimeCoefficients): PaddedStepTime {
+  return {
+    prefillMs: (sequences, inputTokens) =>
+      stepTimeMs(c, {
+        prefillTokens: sequences * inputTokens,
+        prefillSquares: sequences * inputTokens ** 2,
+        decodeSequences: 0,
+        decodeContextTokens: 0,
+      }),
+    decodeMs: (sequences, contextTokens) => decodeStepMs(c, sequences, sequences * contextTokens),
+  };
+}
+
 type Row = [
   accelerator: string,
   model: string,

@@ -14,7 +14,7 @@ const step = { prefillTokens: 0, prefillSquares: 0, decodeSequences: 0, decodeCo
 
 /** Sequences that decode there, ours or as many as the engine says it runs. */
 export function decodingSequences({ load, engine }: ReplicaView): number {
-  return Math.max(load.running.size - load.prefilling, (engine?.running ?? 0) - load.prefilling, 0);
+  return Math.max(load.inFlight - load.prefilling, (engine?.running ?? 0) - load.prefilling, 0);
 }
 
 /**
@@ -25,7 +25,7 @@ export function decodingSequences({ load, engine }: ReplicaView): number {
 export function predictTtftMs(replica: ReplicaView, request: QueuedRequest): number {
   const { stepTime, engine, load } = replica;
   const inputTokens = Math.max(1, request.inputTokens);
-  const cachedTokens = request.prefix ? load.prefixes.hitTokens(request.prefix, inputTokens) : 0;
+  const cachedTokens = load.cachedTokens(request.prefix, inputTokens);
   const decoding = decodingSequences(replica);
   const others = Math.max(0, (engine?.waiting ?? 0) - load.prefilling);
 

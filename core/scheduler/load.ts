@@ -5,7 +5,7 @@
 import { decodeStepMs, type StepTimeCoefficients } from '../domain/step-time.ts';
 import { chunkedPrefillMs, STEP_TOKENS } from './prefill.ts';
 import { PrefixIndex } from './prefix-index.ts';
-import type { QueuedRequest } from './types.ts';
+import type { Prefix, QueuedRequest } from './types.ts';
 
 /**
  * The share of time that prompts take is averaged over about so many of them (weighted by their time): over fewer it would jump with every
@@ -24,12 +24,9 @@ const NEWS_LATE_MS = 2000;
 const SCALE_LIMIT = 3;
 
 export class ReplicaLoad {
-  readonly running = new Set<QueuedRequest>();
   /** Requests ever opened on it: breaks ties, so that equals take turns. */
   started = 0;
   ended = 0;
-  /** Requests whose first token has not come. */
-  prefilling = 0;
   /** Prompt tokens of those that are not cached there. */
   prefillTokens = 0;
   /** Sum of the squares of their lengths: what attention over them costs. */
@@ -69,8 +66,18 @@ export class ReplicaLoad {
     this.prefixes = new PrefixIndex(kvCacheTokens);
   }
 
+  /** What has been opened and has not ended. */
+  get running(): Iterable<QueuedRequest> {
+    return this.#open.keys();
+  }
+
   get inFlight(): number {
-    return this.running.size;
+    return this.#open.size;
+  }
+
+  /** Requests whose first token has not come. */
+  get prefilling(): number {
+    return this.#prompts.length;
   }
 
   /** Output tokens expected yet. Answers that outgrow their prediction lower it until they end. */
@@ -110,6 +117,11 @@ export class ReplicaLoad {
     return this.#promptSquares / Math.max(1e-9, this.#promptMs);
   }
 
+  /** Tokens of a prompt that its cache likely holds already. */
+  cachedTokens(prefix: Prefix | null, inputTokens: number): number {
+    return prefix ? this.prefixes.hitTokens(prefix, inputTokens) : 0;
+  }
+
   /** How many times longer its steps take than the model says, as observed. */
   get stepTimeScale(): number {
     const scale = (this.#actualMs + CHECK_PRIOR_MS) / (this.#modelMs + CHECK_PRIOR_MS);
@@ -119,16 +131,14 @@ export class ReplicaLoad {
   /** The request has been sent there. */
   open(request: QueuedRequest, nowMs: number, stepTime: StepTimeCoefficients): void {
     this.#check(nowMs, stepTime);
-    const cachedTokens = request.prefix ? this.prefixes.hitTokens(request.prefix, request.inputTokens) : 0;
+    const cachedTokens = this.cachedTokens(request.prefix, request.inputTokens);
     if (request.prefix) this.prefixes.add(request.prefix);
     const prefillTokens = request.inputTokens - cachedTokens;
     const squares = request.inputTokens ** 2 - cachedTokens ** 2;
     const open = { prefillTokens, squares, prefilling: true, expectedMs: this.#expectFirstToken(prefillTokens, squares, nowMs, stepTime) };
     this.#open.set(request, open);
     this.#prompts.push(open);
-    this.running.add(request);
     this.started += 1;
-    this.prefilling += 1;
     this.prefillTokens += prefillTokens;
     this.prefillSquares += squares;
     this.#owedTokens += request.predictedOutput.p50;
@@ -165,7 +175,6 @@ export class ReplicaLoad {
     if (open.prefilling) this.#endPrefill(open);
     else this.decodeContextTokens -= request.inputTokens;
     this.#open.delete(request);
-    this.running.delete(request);
     this.ended += 1;
     this.decodeContextTokens -= request.producedTokens;
     this.#owedTokens -= request.predictedOutput.p50 - request.producedTokens;
@@ -174,7 +183,7 @@ export class ReplicaLoad {
     const { tpotMs } = request.targets;
     if (tpotMs !== undefined) this.#countTpot(tpotMs, -1);
     // Sums of predictions are fractions: leave no dust behind.
-    if (this.running.size === 0) this.#clear();
+    if (this.inFlight === 0) this.#clear();
   }
 
   #clear(): void {
@@ -186,7 +195,7 @@ export class ReplicaLoad {
 
   /** Prompts go one after the other, beside the batch that decodes; the first of them after half of a step. */
   #expectFirstToken(tokens: number, squares: number, nowMs: number, stepTime: StepTimeCoefficients): number {
-    const decoding = this.running.size - this.prefilling;
+    const decoding = this.inFlight - this.prefilling;
     const stepMs = decodeStepMs(stepTime, decoding, this.decodeContextTokens);
     const scale = this.stepTimeScale;
     const lastMs = this.#prompts.at(-1)?.expectedMs ?? 0;
@@ -197,7 +206,6 @@ export class ReplicaLoad {
   #endPrefill(open: Open): void {
     open.prefilling = false;
     this.#prompts.splice(this.#prompts.indexOf(open), 1);
-    this.prefilling -= 1;
     this.prefillTokens -= open.prefillTokens;
     this.prefillSquares -= open.squares;
   }
@@ -226,7 +234,7 @@ export class ReplicaLoad {
 
   /** The same as a first token comes. It comes out of the step that ends its prompt: where others decode, out of one that is theirs. */
   #checkFirst(open: Open, nowMs: number, stepTime: StepTimeCoefficients): void {
-    const isAlone = this.running.size === this.prefilling;
+    const isAlone = this.inFlight === this.prefilling;
     const isLater = nowMs > this.#checkedAtMs;
     this.#check(nowMs, stepTime);
     if (isAlone && isLater) this.#modelMs += Math.max(1, Math.ceil(open.prefillTokens / STEP_TOKENS)) * decodeStepMs(stepTime, 0, 0);
@@ -240,8 +248,8 @@ export class ReplicaLoad {
   #check(nowMs: number, stepTime: StepTimeCoefficients): void {
     const elapsedMs = nowMs - this.#checkedAtMs;
     if (elapsedMs <= 0) return;
-    const decoding = this.running.size - this.prefilling;
-    if (this.running.size > 0) {
+    const decoding = this.inFlight - this.prefilling;
+    if (this.inFlight > 0) {
       const decay = Math.exp(-elapsedMs / CHECK_WINDOW_MS);
       const tokens = this.#producedTokens - this.#checkedTokens;
       this.#checkedTokenMs = decoding === 0 ? 0 : decodeStepMs(stepTime, decoding, this.decodeContextTokens) / decoding;

@@ -13,7 +13,7 @@ const REFRESH_MS = 500;
 export class MemoryOutlook {
   readonly #load: ReplicaLoad;
   readonly #quantile: number;
-  #version = -1;
+  #changes = -1;
   #atMs = Number.NEGATIVE_INFINITY;
   /** Longest remainder first. */
   #remaining: number[] = [];
@@ -32,27 +32,25 @@ export class MemoryOutlook {
     const candidateRemaining = remainingTokens(candidate.predictedOutput, candidate.producedTokens, this.#quantile);
     const context = candidate.inputTokens + candidate.producedTokens;
     let peak = 0;
-    let longer = 0;
     let atItsEnd = context + candidateRemaining;
     for (let i = 0; i < this.#remaining.length; i++) {
       const remaining = this.#remaining[i]!;
       let tokens = this.#tokens[i]!;
       if (remaining <= candidateRemaining) tokens += context + remaining;
       else {
-        longer = i + 1;
         // What these hold when the candidate ends: what they hold at their own end, less what they still gain.
         atItsEnd = tokens - (i + 1) * (remaining - candidateRemaining) + context + candidateRemaining;
       }
       if (tokens > peak) peak = tokens;
     }
-    return Math.max(peak, longer === 0 ? context + candidateRemaining : atItsEnd);
+    return Math.max(peak, atItsEnd);
   }
 
   #refresh(nowMs: number): void {
     const { started, ended, running } = this.#load;
-    const version = started * 2 ** 20 + (ended % 2 ** 20);
-    if (version === this.#version && nowMs - this.#atMs < REFRESH_MS) return;
-    this.#version = version;
+    const changes = started + ended;
+    if (changes === this.#changes && nowMs - this.#atMs < REFRESH_MS) return;
+    this.#changes = changes;
     this.#atMs = nowMs;
     const open = [...running].map((request) => ({
       context: request.inputTokens + request.producedTokens,

@@ -30,14 +30,19 @@ export function largestKvCacheTokens(replicas: readonly ReplicaView[]): number {
 }
 
 /**
- * Does the request fit beside what is there, by `inUseTokens` of the replica's KV cache? What fits a replica only when it is empty waits
- * until it is; what is too long for every replica goes to any of them at once, where the engine, which counts tokens, refuses it in its
- * own words.
+ * Whether the request fits the replica's memory, where that does not depend on how full it is; null where it does. What fits a replica only
+ * when it is empty waits until it is; what is too long for every replica goes to any of them at once, where the engine, which counts tokens,
+ * refuses it in its own words.
  */
-export function fitsMemory(replica: ReplicaView, request: QueuedRequest, inUseTokens: number, largestTokens: number): boolean {
+export function fitsAnyway(replica: ReplicaView, request: QueuedRequest, largestTokens: number): boolean | null {
   const leastPromptTokens = request.inputTokens / ESTIMATE_MAY_EXCEED;
   if (leastPromptTokens > replica.kvCacheTokens) return leastPromptTokens > largestTokens;
-  return replica.load.inFlight === 0 || inUseTokens + kvTokensOf(request) <= replica.kvCacheTokens;
+  return replica.load.inFlight === 0 ? true : null;
+}
+
+/** Does the request fit beside what is there, by `inUseTokens` of the replica's KV cache? */
+export function fitsMemory(replica: ReplicaView, request: QueuedRequest, inUseTokens: number, largestTokens: number): boolean {
+  return fitsAnyway(replica, request, largestTokens) ?? inUseTokens + kvTokensOf(request) <= replica.kvCacheTokens;
 }
 
 /** Those of `able` that have not failed the request, or all of them where every one has. */

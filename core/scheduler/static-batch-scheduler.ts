@@ -5,7 +5,7 @@
  * A plan may put off what can only come late for as long as others come. Against that, every second batch is of those that have waited
  * `AGEING_FACTOR` times as long as their policy allows, oldest first, while there are any.
  */
-import { decodeStepMs, type StepTimeCoefficients, stepTimeMs } from '../domain/step-time.ts';
+import { paddedStepTime } from '../domain/step-time.ts';
 import { AGEING_FACTOR } from './admission.ts';
 import { explain } from './explain.ts';
 import { larger, logLengthOf } from './longest-answer.ts';
@@ -164,8 +164,8 @@ class StaticBatchScheduler<R extends QueuedRequest, V extends ReplicaView> imple
 
   /** When the batch under way ends: as predicted, or as long again as a tenth of what it has taken where that has passed. */
   #freeAt(replica: V, nowMs: number): Omit<PlannedReplica, 'slowness'> {
-    const { running } = replica.load;
-    if (running.size === 0) return { freeAtMs: nowMs, freeDeviationMs: 0 };
+    const { running, inFlight } = replica.load;
+    if (inFlight === 0) return { freeAtMs: nowMs, freeDeviationMs: 0 };
     const startedMs = this.#startedMs.get(replica) ?? nowMs;
     const longest = { mean: Number.NEGATIVE_INFINITY, variance: 0 };
     let inputTokens = 1;
@@ -177,8 +177,8 @@ class StaticBatchScheduler<R extends QueuedRequest, V extends ReplicaView> imple
     }
     const tokens = Math.exp(longest.mean + longest.variance / 2);
     const { prefillMs, decodeMs } = paddedStepTime(replica.stepTime);
-    const stepsMs = tokens * decodeMs(running.size, inputTokens + tokens / 2);
-    const endMs = startedMs + prefillMs(running.size, inputTokens) + stepsMs;
+    const stepsMs = tokens * decodeMs(inFlight, inputTokens + tokens / 2);
+    const endMs = startedMs + prefillMs(inFlight, inputTokens) + stepsMs;
     return {
       freeAtMs: Math.max(endMs, nowMs + (nowMs - startedMs) / 10),
       freeDeviationMs: stepsMs * Math.sqrt(Math.exp(longest.variance) - 1),
@@ -188,18 +188,4 @@ class StaticBatchScheduler<R extends QueuedRequest, V extends ReplicaView> imple
 
 function verdict(replica: ReplicaView): string {
   return replica.accepting && replica.load.inFlight === 0 ? 'another batch' : 'at work';
-}
-
-/** Steps of a batch whose members all count as the longest; the prefill is one step. */
-function paddedStepTime(coefficients: StepTimeCoefficients): BatchPlanOptions['stepTime'] {
-  return {
-    prefillMs: (sequences, inputTokens) =>
-      stepTimeMs(coefficients, {
-        prefillTokens: sequences * inputTokens,
-        prefillSquares: sequences * inputTokens ** 2,
-        decodeSequences: 0,
-        decodeContextTokens: 0,
-      }),
-    decodeMs: (sequences, contextTokens) => decodeStepMs(coefficients, sequences, sequences * contextTokens),
-  };
 }

@@ -3,8 +3,8 @@
  * step as `engine.ts` does. Discrete events: an arrival, the end of a step, news that reaches the gateway late, a tick at which the gateway
  * reads the engines' gauges. The same input gives the same result on every machine.
  */
-import { decodeStepMs, type StepTimeCoefficients } from '../domain/step-time.ts';
-import { deadlinesOf } from '../scheduler/deadlines.ts';
+import type { StepTimeCoefficients } from '../domain/step-time.ts';
+import { deadlinesOf, typicalDecodeMsPerToken } from '../scheduler/deadlines.ts';
 import { withRevisionShares } from '../scheduler/revisions.ts';
 import type { SchedulerPolicy } from '../scheduler/types.ts';
 import { EventTimes } from './event-times.ts';
@@ -39,8 +39,6 @@ export interface ClusterResult {
   steps: number;
 }
 
-/** A batch that an engine is typically found with, for deadlines that depend on decode time. */
-const TYPICAL_BATCH = { sequences: 32, contextTokens: 32 * 1500 };
 const PROGRESS_EVERY = 2000;
 /** Gauges are shown one reading late. */
 const TICKS_UNTIL_SHOWN = 2;
@@ -76,8 +74,7 @@ class Cluster {
     this.#batchesStatically = input.replicas.some((spec) => spec.static !== undefined);
     this.#scheduler = withRevisionShares<SimulatedRequest, SimulatedReplica>(input.policy.createScheduler(input.seed));
     this.#stepEnds = new EventTimes(this.#replicas.length);
-    const steps = this.#replicas.map((r) => decodeStepMs(r.stepTime, TYPICAL_BATCH.sequences, TYPICAL_BATCH.contextTokens));
-    this.#decodeMsPerToken = steps.reduce((a, b) => a + b, 0) / steps.length;
+    this.#decodeMsPerToken = typicalDecodeMsPerToken(this.#replicas);
   }
 
   run(): ClusterResult {

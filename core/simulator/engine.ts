@@ -121,7 +121,8 @@ export function step<R extends EngineRequest>(engine: Engine<R>): StepResult<R> 
   return result;
 }
 
-function clear<R extends EngineRequest>(result: StepResult<R>): void {
+/** Empties what the last step did, but for `emitted`, which mostly stays as it is. */
+export function clear<R extends EngineRequest>(result: StepResult<R>): void {
   const { load, admitted, firsts, finished, preempted } = result;
   result.durationMs = 0;
   load.prefillTokens = 0;

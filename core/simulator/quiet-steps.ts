@@ -3,6 +3,7 @@
  * in the order and with the noise that single steps would have; the sequences are written once.
  */
 import { stepTimeMs } from '../domain/step-time.ts';
+import { clear } from './engine.ts';
 import type { Engine, EngineRequest, Sequence } from './engine-state.ts';
 import { BLOCK_TOKENS, blocksFor, freeBlocks, take } from './kv-blocks.ts';
 
@@ -31,12 +32,11 @@ export function stepQuietly<R extends EngineRequest>(
   ends: { steps: number; endMs: number },
 ): void {
   const { running, kv, result, config, noise } = engine;
-  const { load, emitted, admitted, firsts, finished, preempted } = result;
+  const { load, emitted } = result;
   const count = running.length;
   let contextTokens = 0;
   for (let i = 0; i < count; i++) contextTokens += (running[i] as Sequence<R>).computedTokens;
-  load.prefillTokens = 0;
-  load.prefillSquares = 0;
+  clear(result);
   load.decodeSequences = count;
   let steps = 0;
   let endMs = startMs;
@@ -61,10 +61,6 @@ export function stepQuietly<R extends EngineRequest>(
     if (emitted[i] !== sequence) emitted[i] = sequence;
   }
   if (emitted.length > count) emitted.length = count;
-  if (admitted.length > 0) admitted.length = 0;
-  if (firsts.length > 0) firsts.length = 0;
-  if (finished.length > 0) finished.length = 0;
-  if (preempted.length > 0) preempted.length = 0;
   if (grown > 0) take(kv, grown);
   ends.steps = steps;
   ends.endMs = endMs;

@@ -162,22 +162,20 @@ export class SimulatedReplica implements ReplicaView {
   /** The gateway learns of the step that has just ended. */
   hear(nowMs: number): void {
     const { emitted, firsts, finished } = this.#engine.result;
-    this.load.produced(emitted.length);
-    for (const { request } of firsts) this.load.firstToken(request, nowMs, this.stepTime);
-    for (const { request } of finished) this.load.end(request, nowMs, this.stepTime);
+    this.#tell(emitted.length, firsts, finished, nowMs);
   }
 
-  /** The same, to be told later. */
+  /** The same, to be told later, when the engine's result is that of another step. */
   news(): (nowMs: number) => void {
-    const { result } = this.#engine;
-    const tokens = result.emitted.length;
-    const firsts = result.firsts.map(({ request }) => request);
-    const finished = result.finished.map(({ request }) => request);
-    return (nowMs) => {
-      this.load.produced(tokens);
-      for (const request of firsts) this.load.firstToken(request, nowMs, this.stepTime);
-      for (const request of finished) this.load.end(request, nowMs, this.stepTime);
-    };
+    const { emitted, firsts, finished } = this.#engine.result;
+    const told = { tokens: emitted.length, firsts: [...firsts], finished: [...finished] };
+    return (nowMs) => this.#tell(told.tokens, told.firsts, told.finished, nowMs);
+  }
+
+  #tell(tokens: number, firsts: readonly Stepped[], finished: readonly Stepped[], nowMs: number): void {
+    this.load.produced(tokens);
+    for (const { request } of firsts) this.load.firstToken(request, nowMs, this.stepTime);
+    for (const { request } of finished) this.load.end(request, nowMs, this.stepTime);
   }
 
   readGauges(): void {

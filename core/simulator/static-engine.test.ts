@@ -1,18 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { decodeStepMs, measuredStepTime, prefillMs } from '../domain/step-time.ts';
+import { decodeStepMs, measuredStepTime, type PaddedStepTime, paddedStepTime, prefillMs } from '../domain/step-time.ts';
 import { createRandom } from './random.ts';
-import {
-  type Batch,
-  constantStepTime,
-  createStaticEngine,
-  paddedStepTime,
-  paddedTokens,
-  type StaticEngine,
-  type StaticEngineConfig,
-  submitBatch,
-} from './static-engine.ts';
+import { type Batch, createStaticEngine, paddedTokens, type StaticEngine, type StaticEngineConfig, submitBatch } from './static-engine.ts';
 
 const coefficients = measuredStepTime('llama-3.1-8b', 'A100-80G-SXM', 1)!.coefficients;
+/** The same times whatever the batch, as in the paper. A prefill is one more step where not given. */
+const constantStepTime = ({ decodeStepMs, prefillMs = decodeStepMs }: { decodeStepMs: number; prefillMs?: number }): PaddedStepTime => ({
+  prefillMs: () => prefillMs,
+  decodeMs: () => decodeStepMs,
+});
 const config: StaticEngineConfig = { stepTime: constantStepTime({ decodeStepMs: 27.6 }), maxBatch: 8, kvCacheTokens: 10_000 };
 
 const request = (inputTokens: number, outputTokens: number) => ({ inputTokens, outputTokens });

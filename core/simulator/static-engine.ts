@@ -3,18 +3,12 @@
  * prefilled as a whole, and decoded in lockstep until its longest member has ended. Members are padded to the longest prompt, and
  * those that end early keep their place. Nothing can happen to a batch on its way, so that all of it is known when it is submitted.
  */
-import { type StepTimeCoefficients, stepTimeMs } from '../domain/step-time.ts';
+import type { PaddedStepTime } from '../domain/step-time.ts';
 import type { EngineRequest } from './engine-state.ts';
 import { createStepNoise, type StepNoise } from './step-noise.ts';
 
-/** What steps of a batch take, ms. Both lengths are the padded ones: every member counts as the longest. */
-export interface StaticStepTime {
-  prefillMs(sequences: number, inputTokens: number): number;
-  decodeMs(sequences: number, contextTokens: number): number;
-}
-
 export interface StaticEngineConfig {
-  stepTime: StaticStepTime;
+  stepTime: PaddedStepTime;
   maxBatch: number;
   kvCacheTokens: number;
   /** Whether a member's answer waits for the whole batch, as in the paper (and where absent), or streams. */
@@ -57,31 +51,6 @@ export type SubmitBatchResult<R extends EngineRequest> =
 
 export function createStaticEngine(config: StaticEngineConfig): StaticEngine {
   return { config, noise: config.noise ? createStepNoise(config.noise) : null, idleAtMs: Number.NEGATIVE_INFINITY };
-}
-
-/** The same times whatever the batch: the paper's engine decodes a step in 27.6 ms. A prefill is one more step where not given. */
-export function constantStepTime({ decodeStepMs, prefillMs = decodeStepMs }: { decodeStepMs: number; prefillMs?: number }): StaticStepTime {
-  return { prefillMs: () => prefillMs, decodeMs: () => decodeStepMs };
-}
-
-/** The form of `step-time.ts` over the padded batch; the prefill is one step, in no chunks. */
-export function paddedStepTime(coefficients: StepTimeCoefficients): StaticStepTime {
-  return {
-    prefillMs: (sequences, inputTokens) =>
-      stepTimeMs(coefficients, {
-        prefillTokens: sequences * inputTokens,
-        prefillSquares: sequences * inputTokens ** 2,
-        decodeSequences: 0,
-        decodeContextTokens: 0,
-      }),
-    decodeMs: (sequences, contextTokens) =>
-      stepTimeMs(coefficients, {
-        prefillTokens: 0,
-        prefillSquares: 0,
-        decodeSequences: sequences,
-        decodeContextTokens: sequences * contextTokens,
-      }),
-  };
 }
 
 /** KV cache that a batch takes: the longest input and the longest output, for every member. */

@@ -3,11 +3,11 @@
  * it through `static-engine.ts` when the scheduler has nothing more for it, and takes the next when all of it has ended. A step of it, as
  * far as the cluster is concerned, lasts until the next answer begins or ends.
  */
-import type { StepTimeCoefficients } from '../domain/step-time.ts';
+import { paddedStepTime, type StepTimeCoefficients } from '../domain/step-time.ts';
 import { createRandom } from './random.ts';
 import { type ReplicaSpec, SimulatedReplica, type Stepped } from './simulated-replica.ts';
 import type { SimulatedRequest } from './simulated-request.ts';
-import { type BatchMember, createStaticEngine, paddedStepTime, paddedTokens, type StaticEngine, submitBatch } from './static-engine.ts';
+import { type BatchMember, createStaticEngine, paddedTokens, type StaticEngine, submitBatch } from './static-engine.ts';
 
 /** Answers that begin or end together. */
 interface Event {

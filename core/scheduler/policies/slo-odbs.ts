@@ -124,7 +124,7 @@ export function batchCost({ load }: ReplicaView, candidate: QueuedRequest, { w1,
     if (slo > sloMax) sloMax = slo;
     if (output > outputMax) outputMax = output;
   };
-  load.running.forEach(add);
+  for (const request of load.running) add(request);
   add(candidate);
   const size = load.inFlight + 1;
   return w1 * (sloSum + size * sloMax) * size * l1 + w2 * (outputSum + size * outputMax) * size * l2;

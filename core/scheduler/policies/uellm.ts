@@ -15,7 +15,7 @@ import { createStaticBatchScheduler } from '../static-batch-scheduler.ts';
 import type { Assignment, QueuedRequest, ReplicaView, Scheduler, SchedulerPolicy } from '../types.ts';
 import { Costs } from '../uellm/cost.ts';
 import { LengthFairness, lengthBucket, TenantUse } from '../uellm/fairness.ts';
-import { Fitting, type Standing, type Verdict } from '../uellm/fit.ts';
+import { Fitting, type Standing } from '../uellm/fit.ts';
 import { UELLM_DEFAULTS, type UellmOptions } from '../uellm/options.ts';
 import { Outlook } from '../uellm/outlook.ts';
 import { Overload } from '../uellm/overload.ts';
@@ -58,7 +58,6 @@ class UellmScheduler<R extends QueuedRequest, V extends ReplicaView> implements 
   readonly #outlooks = new WeakMap<V, Outlook>();
   /** Replicas that are kept for a request which is due before those that are looked at now. */
   readonly #kept = new Set<V>();
-  readonly #candidates: V[] = [];
   /** A replica that is kept for an aged request until it has room. */
   #emptying: V | null = null;
   /** What aged requests may still take of the releases. */
@@ -71,8 +70,8 @@ class UellmScheduler<R extends QueuedRequest, V extends ReplicaView> implements 
   constructor(name: string, options: UellmOptions) {
     this.#name = name;
     this.#options = options;
-    this.#overload = new Overload(options, this.#costs);
     this.#lengths = new LengthFairness(options.lengthFairness);
+    this.#overload = new Overload(options, this.#costs, this.#lengths, this.#tenants);
     this.#fitting = new Fitting(options, this.#costs);
   }
 
@@ -96,7 +95,7 @@ class UellmScheduler<R extends QueuedRequest, V extends ReplicaView> implements 
     const looked = this.#some(replicas);
     this.#seen = looked[0]!;
     this.#overload.tick(this.#waiting.urgent.length > 0, nowMs);
-    if (this.#options.demotesAhead) this.#relieve(all, nowMs);
+    if (this.#options.demotesAhead) this.#overload.relieve(this.#waiting, all, nowMs, (item) => this.#demote(item));
     return this.#aged(looked, nowMs, all) ?? this.#urgent(looked, nowMs, all) ?? this.#background(looked, nowMs, all);
   }
 
@@ -162,7 +161,7 @@ class UellmScheduler<R extends QueuedRequest, V extends ReplicaView> implements 
     let nearestLoad = Number.POSITIVE_INFINITY;
     // What was not looked at may be quicker.
     let isPossible = replicas.length < all.length && slackMs > 0;
-    let keeps = false;
+    const soon: V[] = [];
     for (const replica of replicas) {
       const outlook = this.#outlook(replica, nowMs);
       const fit = this.#fitting.look(replica, outlook, request, standing, slackMs, largestTokens, nowMs);
@@ -174,39 +173,26 @@ class UellmScheduler<R extends QueuedRequest, V extends ReplicaView> implements 
         if (isBetter) [best, bestScore] = [replica, fit.score];
       } else if (standing === 'urgent' && fit.verdict !== 'no memory' && fit.verdict !== 'first token too late') {
         if (fit.tpotLoad < nearestLoad) [nearest, nearestLoad] = [replica, fit.tpotLoad];
-        if (fit.verdict !== 'tokens too slow' && fit.tpotLoad < SOON) {
-          this.#candidates.push(replica);
-          keeps = true;
-        }
+        if (fit.verdict !== 'tokens too slow' && fit.tpotLoad < SOON) soon.push(replica);
       }
     }
-    if (best || standing !== 'urgent' || !isPossible) {
-      this.#candidates.length = 0;
-      return best ?? (standing === 'urgent' ? 'hopeless' : null);
-    }
+    if (best || standing !== 'urgent') return best;
+    if (!isPossible) return 'hopeless';
     // It waits: for the replicas that are nearly ready for it, or else for the one that is least over its limit. Those due later go elsewhere.
-    if (keeps) for (const replica of this.#candidates) this.#kept.add(replica);
-    else if (nearest) this.#kept.add(nearest);
-    this.#candidates.length = 0;
+    if (soon.length === 0 && nearest) soon.push(nearest);
+    for (const replica of soon) this.#kept.add(replica);
     return null;
   }
 
   #release(item: WaitingItem<R>, replica: V, standing: Standing, nowMs: number, all: readonly V[]): Assignment<R, V> {
     const { request } = item;
-    const outlook = this.#outlook(replica, nowMs);
-    const { tpotMs } = this.#fitting.look(replica, outlook, request, standing, 0, 0, nowMs);
-    this.#tpotMs += 0.01 * (tpotMs - this.#tpotMs);
+    this.#tpotMs += 0.01 * (this.#outlook(replica, nowMs).tpotMs(replica, request) - this.#tpotMs);
     const cost = item.cost || 1;
     if (standing === 'urgent' && nowMs > request.arrivalMs) this.#overload.released(cost);
     this.#tenants.count(request, cost, nowMs);
     const explanation = request.explain ? this.#explain(request, item, replica, standing, nowMs, all) : null;
     this.#waiting.delete(request);
     return { request, replica, explanation };
-  }
-
-  #relieve(replicas: readonly V[], nowMs: number): void {
-    const { lengths, tenants } = { lengths: this.#lengths, tenants: this.#tenants };
-    this.#overload.relieve(this.#waiting, replicas, nowMs, { lengths, tenants }, (item) => this.#demote(item));
   }
 
   #demote(item: WaitingItem<R>): void {
@@ -258,7 +244,7 @@ class UellmScheduler<R extends QueuedRequest, V extends ReplicaView> implements 
     return explain(this.#name, because, request, replica, all, nowMs, (other): string => {
       if (request.avoid.has(other.id)) return 'failed it before';
       const outlook = this.#outlook(other, nowMs);
-      const { verdict }: { verdict: Verdict } = this.#fitting.look(other, outlook, request, standing, slackMs, largestTokens, nowMs);
+      const { verdict } = this.#fitting.look(other, outlook, request, standing, slackMs, largestTokens, nowMs);
       return verdict === 'joins' ? 'fits less well' : verdict;
     });
   }

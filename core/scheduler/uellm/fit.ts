@@ -53,8 +53,8 @@ export class Fitting {
   ): Fit {
     const { fit } = this;
     const { load, stepTime } = replica;
-    const { inputTokens, prefix } = request;
-    const cachedTokens = prefix ? load.prefixes.hitTokens(prefix, inputTokens) : 0;
+    const { inputTokens } = request;
+    const cachedTokens = load.cachedTokens(request.prefix, inputTokens);
     const tokens = inputTokens - cachedTokens;
     const squares = inputTokens ** 2 - cachedTokens ** 2;
     const promptMs = chunkedPrefillMs(stepTime, tokens, squares) * outlook.scale;

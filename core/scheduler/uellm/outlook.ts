@@ -4,14 +4,13 @@ import { decodingSequences } from '../latency.ts';
 import type { ReplicaLoad } from '../load.ts';
 import { MemoryOutlook } from '../memory-outlook.ts';
 import { chunkedPrefillMs, STEP_TOKENS } from '../prefill.ts';
+import { fitsAnyway } from '../room.ts';
 import type { QueuedRequest, ReplicaView } from '../types.ts';
 
 /** Contexts grow and shares decay meanwhile, by too little to matter. */
 const REFRESH_MS = 5;
 /** Where all p90s fit into this share of the cache, memory does not bind. */
 const AMPLE_SHARE = 0.8;
-/** Prompts are estimated by their characters: one is held to be too long only when it is so many times too long. */
-const ESTIMATE_MAY_EXCEED = 1.5;
 
 export class Outlook {
   readonly #load: ReplicaLoad;
@@ -93,10 +92,9 @@ export class Outlook {
 
   /** Will its KV cache hold the request beside what is there and what other gateways have there? */
   hasMemory(replica: ReplicaView, request: QueuedRequest, largestTokens: number, share: number, nowMs: number): boolean {
+    const anyway = fitsAnyway(replica, request, largestTokens);
+    if (anyway !== null) return anyway;
     const load = this.#load;
-    const leastPromptTokens = request.inputTokens / ESTIMATE_MAY_EXCEED;
-    if (leastPromptTokens > replica.kvCacheTokens) return leastPromptTokens > largestTokens;
-    if (load.inFlight === 0) return true;
     const ours = load.decodeContextTokens + load.prefillTokens;
     const others = Math.max(0, (replica.engine?.kvCacheUsage ?? 0) * replica.kvCacheTokens - ours);
     const cautious = Math.max(load.cautiousKvTokens, ours) + request.inputTokens + request.predictedOutput.p90 + others;

@@ -25,7 +25,7 @@ function typical(): Costs {
 }
 /** Who is given up of those, after some have waited for a second. */
 function givenUp(asked: readonly Asked[], { lengths = new LengthFairness(0), tenants = new TenantUse() } = {}): number[] {
-  const overload = new Overload(UELLM_DEFAULTS, typical());
+  const overload = new Overload(UELLM_DEFAULTS, typical(), lengths, tenants);
   const waiting = new Waiting();
   const requests = asked.map(({ inputTokens, priority = 0, tenant = 'default' }, i) =>
     queuedRequest({ id: String(i), inputTokens, priority, tenant, predictedOutput: { p50: 100, p90: 200 } }),
@@ -39,7 +39,7 @@ function givenUp(asked: readonly Asked[], { lengths = new LengthFairness(0), ten
   // A few at a time, so that no decision takes long: until a look gives up nobody.
   for (let nowMs = 1000, before = -1; gone.length > before; nowMs += 5) {
     before = gone.length;
-    overload.relieve(waiting, [replica], nowMs, { lengths, tenants }, (item) => {
+    overload.relieve(waiting, [replica], nowMs, (item) => {
       gone.push(requests.indexOf(item.request as never));
       waiting.demote(item);
     });

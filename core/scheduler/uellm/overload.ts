@@ -3,7 +3,6 @@
  * they take; when one would be late, the costliest so far is demoted. That leaves the fewest late. Here costs are weighed by what speaks
  * for or against a request (priority, tenant's share), and lengths of prompt that have had their part of demotion are spared.
  */
-
 import { chunkedPrefillMs } from '../prefill.ts';
 import type { QueuedRequest, ReplicaView } from '../types.ts';
 import type { Costs } from './cost.ts';
@@ -25,14 +24,19 @@ const MAX_DEMOTIONS = 4;
 export class Overload<R extends QueuedRequest> {
   readonly #options: UellmOptions;
   readonly #costs: Costs;
+  readonly #lengths: LengthFairness;
+  readonly #tenants: TenantUse;
   #waitedMs = 0;
   #releasedCost = 0;
   #lastMs = 0;
   #nextMs = Number.NEGATIVE_INFINITY;
 
-  constructor(options: UellmOptions, costs: Costs) {
+  /** @param lengths who has been demoted enough @param tenants who has had too much */
+  constructor(options: UellmOptions, costs: Costs, lengths: LengthFairness, tenants: TenantUse) {
     this.#options = options;
     this.#costs = costs;
+    this.#lengths = lengths;
+    this.#tenants = tenants;
   }
 
   /** Time passes: some wait, or nobody does. */
@@ -58,14 +62,8 @@ export class Overload<R extends QueuedRequest> {
     this.#releasedCost += cost;
   }
 
-  /** Demotes what cannot all make it; `spare` and `excess` say who has had enough, and too much. */
-  relieve(
-    waiting: Waiting<R>,
-    replicas: readonly ReplicaView[],
-    nowMs: number,
-    { lengths, tenants }: { lengths: LengthFairness; tenants: TenantUse },
-    demote: (item: WaitingItem<R>) => void,
-  ): void {
+  /** Demotes what cannot all make it. */
+  relieve(waiting: Waiting<R>, replicas: readonly ReplicaView[], nowMs: number, demote: (item: WaitingItem<R>) => void): void {
     if (waiting.urgent.length < 2 || nowMs < this.#nextMs || this.#waitedMs < RATE_KNOWN_MS) return;
     this.#nextMs = nowMs + INTERVAL_MS;
     const perMs = Math.max(this.#releasedCost / this.#waitedMs, LEAST_OF_MODEL * this.#costs.throughput(replicas));
@@ -73,7 +71,7 @@ export class Overload<R extends QueuedRequest> {
     for (let looks = 0; looks < MAX_DEMOTIONS; looks++) {
       const lateAt = this.#firstLate(waiting.urgent, from, replicas[0]!, perMs, nowMs);
       if (lateAt < 0) return;
-      const victim = this.#costliest(waiting.urgent, lateAt, nowMs, lengths, tenants);
+      const victim = this.#costliest(waiting.urgent, lateAt, nowMs);
       // All up to there are spared: those behind them may still be helped.
       if (victim) demote(victim);
       else from = lateAt + 1;
@@ -100,19 +98,13 @@ export class Overload<R extends QueuedRequest> {
     item.weight = item.cost * 2 ** (-priority / this.#options.priorityHalving);
   }
 
-  #costliest(
-    urgent: readonly WaitingItem<R>[],
-    through: number,
-    nowMs: number,
-    lengths: LengthFairness,
-    tenants: TenantUse,
-  ): WaitingItem<R> | null {
+  #costliest(urgent: readonly WaitingItem<R>[], through: number, nowMs: number): WaitingItem<R> | null {
     let worst: WaitingItem<R> | null = null;
     let most = 0;
     for (let i = 0; i <= through; i++) {
       const item = urgent[i]!;
-      if (lengths.isSpared(item.lengthBucket)) continue;
-      const weight = item.weight * tenants.excess(item.request.tenant, nowMs);
+      if (this.#lengths.isSpared(item.lengthBucket)) continue;
+      const weight = item.weight * this.#tenants.excess(item.request.tenant, nowMs);
       if (weight > most) {
         most = weight;
         worst = item;

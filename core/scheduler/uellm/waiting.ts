@@ -1,6 +1,6 @@
 /**
- * Who waits: `urgent` are those that can still be in time, by when they have to start for that, what may be shed behind what may not; `background` those that have been demoted, by their
- * arrival, to be served when there is room, and before everyone once they have aged.
+ * Who waits: `urgent` are those that can still be in time, by when they have to start for that, what may be shed behind what may not;
+ * `background` those that have been demoted, by their arrival, to be served when there is room, and before everyone once they have aged.
  */
 import { AGEING_FACTOR } from '../admission.ts';
 import { Heap } from '../heap.ts';
