@@ -2,8 +2,10 @@
 import type { DrainReceipt } from '../core/domain/drain.ts';
 import type { HostLiveness, HostService } from '../core/domain/fleet.ts';
 import { recordDrained, recordLiveness, setHostService, silentShare } from '../db/queries/host-states.ts';
-import { replicasOn } from '../db/queries/replicas.ts';
+import { recordOutOfMemoryExit } from '../db/queries/monitoring-exits.ts';
+import { type ReplicaRow, replicasOn } from '../db/queries/replicas.ts';
 import type { EngineReport } from '../engines/host.ts';
+import { outOfMemoryLine } from '../engines/out-of-memory.ts';
 import type { ControlDeps } from './deps.ts';
 
 /** Engines to start again, each as its next generation, and engines that nobody owns any more. */
@@ -22,9 +24,13 @@ export function createHostRecordActivities({ db }: ControlDeps) {
       return recordLiveness(db, host, 'alive', '');
     },
 
-    /** Compares what runs on a host with what should. Decides only; the presence workflow acts. */
+    /**
+     * Compares what runs on a host with what should. Decides only; the presence workflow acts. What ended for want of memory is recorded on
+     * the way, for monitoring.
+     */
     async reconcileHost(host: string, engines: EngineReport[]): Promise<HostReconciliation> {
       const replicas = await replicasOn(db, host);
+      for (const exit of outOfMemory(replicas, engines)) await recordOutOfMemoryExit(db, { host, ...exit });
       const running = engines.filter((e) => e.state === 'running');
       const isRunning = (id: string, generation: number) => running.some((e) => e.replicaId === id && e.generation >= generation);
       return {
@@ -57,4 +63,13 @@ export function createHostRecordActivities({ db }: ControlDeps) {
       await recordDrained(db, host, receipt);
     },
   };
+}
+
+/** Engines that ended for want of memory while they were meant to run: one that is being stopped may be killed for other reasons. */
+function outOfMemory(replicas: readonly ReplicaRow[], engines: readonly EngineReport[]) {
+  return engines.flatMap(({ replicaId, generation, state, detail }) => {
+    const replica = replicas.find((r) => r.id === replicaId && r.generation === generation);
+    const reason = state === 'exited' && replica && replica.state !== 'draining' ? outOfMemoryLine(detail) : null;
+    return reason === null ? [] : [{ replicaId, generation, reason }];
+  });
 }

@@ -5,6 +5,7 @@
 import type { ControlDeps } from './deps.ts';
 import { withFailures } from './failures.ts';
 import { createHostRecordActivities } from './hosts.ts';
+import { createMonitoringActivities } from './monitoring/index.ts';
 import { createPlanningActivities } from './planning.ts';
 import { createReplicaActivities } from './replicas.ts';
 import { createRolloutActivities } from './rollouts.ts';
@@ -13,6 +14,7 @@ export type { RolloutRecord } from '../db/queries/rollouts.ts';
 export type { EngineSpec } from '../engines/driver.ts';
 export type { ControlDeps } from './deps.ts';
 export { createHostActivities, type HostActivities, type HostDeps } from './host/index.ts';
+export type { LookReport, WorkflowToStart } from './monitoring/index.ts';
 
 export function createControlActivities(deps: ControlDeps) {
   return withFailures({
@@ -20,6 +22,7 @@ export function createControlActivities(deps: ControlDeps) {
     ...createPlanningActivities(deps),
     ...createReplicaActivities(deps),
     ...createHostRecordActivities(deps),
+    ...createMonitoringActivities(deps),
   });
 }
 

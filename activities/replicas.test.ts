@@ -17,6 +17,7 @@ beforeAll(async () => {
     now: Date.now,
     newId: () => 'id',
     profileShapes: async () => [],
+    recalibrateLengths: async () => {},
   });
 });
 afterAll(() => database.drop());

@@ -1,11 +1,12 @@
 /** A replica's way through its states, as the workflows ask for it. Each may run twice: the second run changes nothing. */
 import { Context } from '@temporalio/activity';
 import { acceleratorKind } from '../core/domain/accelerators.ts';
-import { kvCacheTokens } from '../core/domain/memory.ts';
+import { DEFAULT_MEMORY_UTILISATION, kvCacheTokens } from '../core/domain/memory.ts';
 import { shapeOf } from '../core/domain/model-spec.ts';
 import type { StepTimeCoefficients } from '../core/domain/step-time.ts';
 import { priorStepTime } from '../core/domain/step-time.ts';
 import { liveLeases } from '../db/queries/leases.ts';
+import { recordOutOfMemoryExit } from '../db/queries/monitoring-exits.ts';
 import { loadModel } from '../db/queries/planning-reads.ts';
 import { stepTimeProfiles, upsertStepTimeProfile } from '../db/queries/profiler.ts';
 import {
@@ -22,6 +23,7 @@ import {
 } from '../db/queries/replicas.ts';
 import { revisionSpec } from '../db/queries/revisions.ts';
 import type { EngineSpec } from '../engines/driver.ts';
+import { outOfMemoryLine } from '../engines/out-of-memory.ts';
 import type { ControlDeps } from './deps.ts';
 import { readModelConfig } from './model-config.ts';
 
@@ -48,6 +50,8 @@ export function createReplicaActivities({ db }: ControlDeps) {
       const model = config ? { ...declared, config } : declared;
       const shape = shapeOf(model);
       const kind = acceleratorKind(replica.acceleratorKind);
+      const { args } = deployment.engine;
+      const memoryUtilisation = Number(args['gpu-memory-utilization'] ?? DEFAULT_MEMORY_UTILISATION);
       const known = (await stepTimeProfiles(db)).find(
         (p) => p.model === model.name && p.accelerator === kind.id && p.tensorParallel === replica.tensorParallel,
       );
@@ -64,14 +68,14 @@ export function createReplicaActivities({ db }: ControlDeps) {
         accelerators: replica.accelerators,
         acceleratorKind: replica.acceleratorKind,
         tensorParallel: replica.tensorParallel,
-        args: deployment.engine.args,
+        args,
         // A simulated engine imitates the accelerator, not what was last measured of the imitation.
         stepTime: (replica.engine === 'simulated'
           ? priorStepTime(shape, kind, replica.tensorParallel)
           : (known ?? priorStepTime(shape, kind, replica.tensorParallel))
         ).coefficients,
-        kvCacheTokens: Math.max(16, kvCacheTokens(shape, kind, replica.tensorParallel)),
-        maxSequences: Number(deployment.engine.args['max-num-seqs'] ?? DEFAULT_MAX_SEQUENCES),
+        kvCacheTokens: Math.max(16, kvCacheTokens(shape, kind, replica.tensorParallel, { memoryUtilisation })),
+        maxSequences: Number(args['max-num-seqs'] ?? DEFAULT_MAX_SEQUENCES),
       };
     },
 
@@ -79,7 +83,13 @@ export function createReplicaActivities({ db }: ControlDeps) {
       await setReplicaState(db, replicaId, state, reason);
     },
 
-    async beginGeneration(replicaId: string, generation: number, reason: string): Promise<void> {
+    /** @param ended how the engine of the generation before ended, in its own words; absent where there was none */
+    async beginGeneration(replicaId: string, generation: number, reason: string, ended?: string): Promise<void> {
+      const outOfMemory = ended === undefined ? null : outOfMemoryLine(ended);
+      if (outOfMemory !== null) {
+        const { host } = await loadReplica(db, replicaId);
+        await recordOutOfMemoryExit(db, { replicaId, generation: generation - 1, host, reason: outOfMemory });
+      }
       await beginGeneration(db, replicaId, generation, reason);
     },
 

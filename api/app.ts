@@ -20,13 +20,16 @@ import { drainRoutes } from './routes/hosts/drain.ts';
 import { hostRoutes } from './routes/hosts/hosts.ts';
 import { modelRoutes } from './routes/models/models.ts';
 import { planRoutes } from './routes/plans/plans.ts';
+import { profilerRoutes } from './routes/profiler/profiler.ts';
 import { auditRoutes } from './routes/records/audit.ts';
 import { correctionRoutes } from './routes/records/corrections.ts';
+import { deleteObservationsRoutes } from './routes/records/delete-observations.ts';
 import { observationRoutes, sloAttainmentRoutes } from './routes/records/observations.ts';
 import { replicaRoutes } from './routes/replicas/replicas.ts';
 import { rolloutActionRoutes } from './routes/rollouts/act.ts';
 import { rolloutRoutes } from './routes/rollouts/rollouts.ts';
 import { sloPolicyRoutes } from './routes/slo-policies/slo-policies.ts';
+import { tenantRoutes } from './routes/tenants/tenants.ts';
 
 export interface AppOptions {
   /** Any of them is the admin's; none: requests from this machine only. */
@@ -64,6 +67,7 @@ export function createApp(dependencies: ApiDependencies, { apiKeys, webRoot }: A
   app.route(`${v1}/hosts`, drainRoutes(dependencies));
   app.route(`${v1}/models`, modelRoutes(dependencies));
   app.route(`${v1}/slo-policies`, sloPolicyRoutes(dependencies));
+  app.route(`${v1}/tenants`, tenantRoutes(dependencies));
   app.route(`${v1}/slo-attainment`, sloAttainmentRoutes(dependencies));
   app.route(`${v1}/deployments`, deploymentRoutes(dependencies));
   app.route(`${v1}/deployments`, startRolloutRoutes(dependencies));
@@ -73,6 +77,8 @@ export function createApp(dependencies: ApiDependencies, { apiKeys, webRoot }: A
   app.route(`${v1}/plans`, planRoutes(dependencies));
   app.route(`${v1}/rebalances`, rebalanceRoutes(dependencies));
   app.route(`${v1}/observations`, observationRoutes(dependencies));
+  app.route(`${v1}/observations`, deleteObservationsRoutes(dependencies));
+  app.route(`${v1}/profiler`, profilerRoutes(dependencies));
   app.route(`${v1}/corrections`, correctionRoutes(dependencies));
   app.route(`${v1}/audit`, auditRoutes(dependencies));
   app.route(`${v1}/events`, eventRoutes(dependencies));

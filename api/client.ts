@@ -11,8 +11,11 @@ import type {
   ListOf,
   ModelResource,
   ObservationResource,
+  ObservationsDeleted,
   PlanResource,
   Problem,
+  ProfilerSnapshotResource,
+  ProfilerStatus,
   Rebalance,
   RebalanceStarted,
   ReplicaResource,
@@ -21,6 +24,7 @@ import type {
   RolloutStarted,
   SloAttainmentItem,
   SloPolicyResource,
+  TenantResource,
 } from './schema/index.ts';
 
 /** What each collection holds. */
@@ -28,6 +32,7 @@ export interface Collections {
   hosts: HostResource;
   models: ModelResource;
   'slo-policies': SloPolicyResource;
+  tenants: TenantResource;
   deployments: DeploymentResource;
   replicas: ReplicaResource;
   plans: PlanResource;
@@ -37,7 +42,7 @@ export interface Collections {
   audit: AuditResource;
 }
 export type Collection = keyof Collections;
-export type DeclaredCollection = 'hosts' | 'models' | 'slo-policies' | 'deployments';
+export type DeclaredCollection = 'hosts' | 'models' | 'slo-policies' | 'tenants' | 'deployments';
 
 /** What the API said when it declined. */
 export class ApiProblem extends Error {
@@ -63,8 +68,17 @@ export interface ApiClientOptions {
 
 /** Longer than anything the API itself waits for. */
 const TIMEOUT_MS = 30_000;
+/** Deleting goes through all there is, in small portions. The API goes on with it when nobody waits any more; `fetch` itself waits 300 s. */
+const DELETION_TIMEOUT_MS = 300_000;
 
 type Query = Record<string, string | number | undefined>;
+
+interface CallOptions {
+  query?: Query;
+  body?: unknown;
+  ifMatch?: string;
+  timeoutMs?: number;
+}
 
 export type ApiClient = ReturnType<typeof createApiClient>;
 
@@ -72,11 +86,11 @@ export type ApiClient = ReturnType<typeof createApiClient>;
 export function createApiClient({ url, apiKey, fetch = globalThis.fetch }: ApiClientOptions) {
   const base = `${url.replace(/\/+$/, '')}/api/v1`;
 
-  async function call(method: string, path: string, options: { query?: Query; body?: unknown; ifMatch?: string } = {}): Promise<Response> {
+  async function call(method: string, path: string, options: CallOptions = {}): Promise<Response> {
     const headers: Record<string, string> = { accept: 'application/json' };
     if (apiKey) headers.authorization = `Bearer ${apiKey}`;
     if (options.ifMatch) headers['if-match'] = options.ifMatch;
-    const init: RequestInit = { method, headers, signal: AbortSignal.timeout(TIMEOUT_MS) };
+    const init: RequestInit = { method, headers, signal: AbortSignal.timeout(options.timeoutMs ?? TIMEOUT_MS) };
     if (options.body !== undefined) {
       headers['content-type'] = 'application/json';
       init.body = JSON.stringify(options.body);
@@ -123,6 +137,10 @@ export function createApiClient({ url, apiKey, fetch = globalThis.fetch }: ApiCl
     uncordon: (host: string) => json<HostResource>('POST', at('hosts', host, 'uncordon')),
     startRebalance: (dryRun: boolean) => json<RebalanceStarted>('POST', 'rebalances', { body: { dryRun } }),
     rebalance: (workflowId: string) => json<Rebalance>('GET', at('rebalances', workflowId)),
+    deleteObservations: (tenant: string) =>
+      json<ObservationsDeleted>('DELETE', 'observations', { query: { tenant }, timeoutMs: DELETION_TIMEOUT_MS }),
+    profilerStatus: () => json<ProfilerStatus>('GET', 'profiler/status'),
+    rollBackProfiler: (toVersion: number) => json<ProfilerSnapshotResource>('POST', 'profiler/rollback', { body: { toVersion } }),
     sloAttainment: (windowSeconds: number) => json<ListOf<SloAttainmentItem>>('GET', 'slo-attainment', { query: { windowSeconds } }),
     info: () => json<Info>('GET', 'info'),
   };

@@ -11,7 +11,7 @@ import type { Environment } from './environment.ts';
 import { requireDatabase, temporalAddress } from './requirements.ts';
 import { runRole } from './role.ts';
 import { connectWorker, installRuntime } from './temporal-runtime.ts';
-import { ensureRebalanceSchedule, ensureSearchAttributes } from './temporal-setup.ts';
+import { ensureMonitorSchedule, ensureRebalanceSchedule, ensureSearchAttributes } from './temporal-setup.ts';
 
 const REBALANCE_EVERY_MINUTES = 5;
 /** Written by the build beside the compiled code: no bundler runs at start. */
@@ -27,7 +27,9 @@ export async function runControl(environment: Environment): Promise<void> {
     const native = await connectWorker(address, logger);
     const connection = await Connection.connect({ address });
     await ensureSearchAttributes(connection, namespace);
-    await ensureRebalanceSchedule(new Client({ connection, namespace }), REBALANCE_EVERY_MINUTES);
+    const client = new Client({ connection, namespace });
+    await ensureRebalanceSchedule(client, REBALANCE_EVERY_MINUTES);
+    await ensureMonitorSchedule(client, environment.monitorSeconds);
     await connection.close();
 
     const profiler = createProfilerClient({ url: environment.profilerUrl, apiKey: environment.apiKey });
@@ -41,6 +43,7 @@ export async function runControl(environment: Environment): Promise<void> {
         now: Date.now,
         newId: randomUUID,
         profileShapes: (model, accelerators) => profiler.profileShapes(model, accelerators),
+        recalibrateLengths: (recalibration) => profiler.recalibrate(recalibration),
       }),
       // After a kill, workflows wait so long for the worker that had them in its cache.
       stickyQueueScheduleToStartTimeout: '2s',

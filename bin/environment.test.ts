@@ -32,7 +32,14 @@ describe('the environment', () => {
   });
 
   it('goes on to child processes whole', () => {
-    const environment = readEnvironment({ UELLM_API_PORT: '18080', DATABASE_URL: 'postgres://u:p@h/d', UELLM_API_KEY: 'k' });
+    const variables = {
+      UELLM_API_PORT: '18080',
+      DATABASE_URL: 'postgres://u:p@h/d',
+      UELLM_API_KEY: 'k',
+      UELLM_MONITOR_SECONDS: '0',
+      UELLM_OBSERVATION_RETENTION_DAYS: '7',
+    };
+    const environment = readEnvironment(variables);
     expect(readEnvironment(variablesOf(environment))).toEqual(environment);
   });
 
@@ -45,6 +52,16 @@ describe('the environment', () => {
     [{ UELLM_BIND: '0.0.0.0' }, 'UELLM_BIND: got "0.0.0.0", allowed is a loopback address unless UELLM_API_KEY is set'],
     [{ UELLM_API_KEY: 'not secret' }, 'UELLM_API_KEY: got something else, allowed is a key of printable ASCII characters without blanks'],
     [{ UELLM_SCHEDULER_POLICY: 'best' }, 'UELLM_SCHEDULER_POLICY: got "best", allowed is one of "round-robin"'],
+    [{ UELLM_MONITOR_SECONDS: '90' }, 'UELLM_MONITOR_SECONDS: got "90", allowed is seconds from 1 to 60, or 0 for no monitoring'],
+    [
+      { UELLM_OBSERVATION_RETENTION_DAYS: '0' },
+      'UELLM_OBSERVATION_RETENTION_DAYS: got "0", allowed is a whole number of days from 1 to 3650',
+    ],
+    [
+      { UELLM_OBSERVATION_RETENTION_DAYS: '1.5' },
+      'UELLM_OBSERVATION_RETENTION_DAYS: got "1.5", allowed is a whole number of days from 1 to 3650',
+    ],
+    [{ UELLM_MONITOR_SECONDS: 'often' }, 'UELLM_MONITOR_SECONDS: got "often", allowed is seconds from 1 to 60, or 0 for no monitoring'],
     [{ UELLM_LOG_LEVEL: 'loud' }, 'UELLM_LOG_LEVEL: got "loud", allowed is one of "debug", "info", "warn", "error"'],
   ])('refuses %j', (variables, message) => {
     expect(() => readEnvironment(variables)).toThrow(message);

@@ -54,6 +54,22 @@ const environmentSchema = z.object({
   UELLM_VLLM_COMMAND: z.string().optional(),
   /** How a gateway schedules; its own default without it. */
   UELLM_SCHEDULER_POLICY: z.enum(SCHEDULER_POLICIES.map((policy) => policy.name)).optional(),
+  /** How often the control plane compares what was predicted with what happened; 0 switches that off. */
+  UELLM_MONITOR_SECONDS: z
+    .string()
+    .regex(/^\d{1,2}$/, 'seconds from 1 to 60, or 0 for no monitoring')
+    .default('10')
+    .transform(Number)
+    .refine((seconds) => seconds <= 60, 'seconds from 1 to 60, or 0 for no monitoring'),
+  /** How long observations are kept: days that are over. */
+  UELLM_OBSERVATION_RETENTION_DAYS: z
+    .string()
+    .regex(/^\d{1,4}$/, 'a whole number of days from 1 to 3650')
+    .default('30')
+    .transform(Number)
+    .refine((days) => days >= 1 && days <= 3650, 'a whole number of days from 1 to 3650'),
+  /** Where the key is with which words of prompts are hashed; `uellm up` makes one without it, other gateways look at lengths alone. */
+  UELLM_FEATURE_KEY_FILE: z.string().optional(),
   UELLM_DATA_DIR: z.string().default('.uellm'),
   /** Downloads that several installations share. */
   UELLM_CACHE_DIR: z.string().default(join(homedir(), '.cache', 'uellm')),
@@ -74,6 +90,11 @@ export interface Environment {
   /** Its words; undefined for the driver's own default. */
   vllmCommand: string[] | undefined;
   schedulerPolicy: string | undefined;
+  /** 0 for never. */
+  monitorSeconds: number;
+  observationRetentionDays: number;
+  /** Absolute. */
+  featureKeyFile: string | undefined;
   /** Absolute. */
   dataDir: string;
   cacheDir: string;
@@ -136,6 +157,9 @@ export function readEnvironment(variables: NodeJS.ProcessEnv = process.env, flag
     engineAddress: e.UELLM_ENGINE_ADDRESS,
     vllmCommand: e.UELLM_VLLM_COMMAND?.trim().split(/\s+/),
     schedulerPolicy: e.UELLM_SCHEDULER_POLICY,
+    monitorSeconds: e.UELLM_MONITOR_SECONDS,
+    observationRetentionDays: e.UELLM_OBSERVATION_RETENTION_DAYS,
+    featureKeyFile: e.UELLM_FEATURE_KEY_FILE && resolve(e.UELLM_FEATURE_KEY_FILE),
     dataDir: resolve(e.UELLM_DATA_DIR),
     cacheDir: resolve(e.UELLM_CACHE_DIR),
     logLevel: e.UELLM_LOG_LEVEL,
@@ -184,6 +208,9 @@ export function variablesOf(environment: Environment): NodeJS.ProcessEnv {
     UELLM_ENGINE_ADDRESS: environment.engineAddress,
     UELLM_VLLM_COMMAND: environment.vllmCommand?.join(' '),
     UELLM_SCHEDULER_POLICY: environment.schedulerPolicy,
+    UELLM_MONITOR_SECONDS: String(environment.monitorSeconds),
+    UELLM_OBSERVATION_RETENTION_DAYS: String(environment.observationRetentionDays),
+    UELLM_FEATURE_KEY_FILE: environment.featureKeyFile,
     UELLM_DATA_DIR: environment.dataDir,
     UELLM_CACHE_DIR: environment.cacheDir,
     UELLM_LOG_LEVEL: environment.logLevel,

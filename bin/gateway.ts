@@ -19,6 +19,7 @@ export async function runGateway(environment: Environment, configFile?: string):
       address: environment.bind,
       port: environment.ports.gateway,
       logger,
+      featureKeyFile: environment.featureKeyFile,
       apiKeys: environment.apiKey ? [environment.apiKey] : [],
       ...(environment.schedulerPolicy && { policy: environment.schedulerPolicy }),
     });

@@ -13,6 +13,7 @@ export async function runProfiler(environment: Environment): Promise<void> {
       port: environment.ports.profiler,
       logger,
       apiKeys: environment.apiKey ? [environment.apiKey] : [],
+      retentionDays: environment.observationRetentionDays,
     });
     return async () => {
       await profiler.close();

@@ -7,6 +7,7 @@ const NAMES: Record<Collection, readonly string[]> = {
   hosts: ['host', 'hosts'],
   models: ['model', 'models'],
   'slo-policies': ['slo-policy', 'slo-policies', 'slopolicy', 'slopolicies', 'policy', 'policies'],
+  tenants: ['tenant', 'tenants'],
   deployments: ['deployment', 'deployments', 'deploy'],
   replicas: ['replica', 'replicas'],
   plans: ['plan', 'plans'],
@@ -21,6 +22,7 @@ export const COLLECTIONS: Record<ObjectKind, DeclaredCollection> = {
   Host: 'hosts',
   Model: 'models',
   SloPolicy: 'slo-policies',
+  Tenant: 'tenants',
   Deployment: 'deployments',
 };
 const OBJECT_KINDS = new Map<Collection, ObjectKind>(

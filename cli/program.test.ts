@@ -4,14 +4,17 @@ import { runCli } from '../test/support/cli.ts';
 describe('usage', () => {
   it.each([
     [['get'], /missing required argument 'kind'/],
-    [['get', 'gpus'], /KIND is one of host, model, slo-policy, deployment, replica, plan, rollout, observation, correction, audit/],
-    [['delete', 'replica', 'x'], /KIND is one of host, model, slo-policy, deployment\./],
+    [['get', 'gpus'], /KIND is one of host, model, slo-policy, tenant, deployment, replica, plan, rollout, observation, correction, audit/],
+    [['delete', 'replica', 'x'], /KIND is one of host, model, slo-policy, tenant, deployment\./],
     [['delete', 'host'], /missing required argument 'name'/],
     [['get', 'hosts', '-o', 'xml'], /Allowed choices are table, json, yaml/],
     [['get', 'hosts', '--limit', '0'], /A whole number from 1 to 1000/],
     [['apply'], /required option '-f, --file <file>' not specified/],
     [['rollout', 'undo', 'x'], /unknown command 'undo'/],
     [['rollout', 'rollback', 'x', '--to', 'last'], /A revision is a whole number from 1/],
+    [['delete', 'observations'], /required option '--tenant <name>' not specified/],
+    [['profiler', 'rollback'], /required option '--to <version>' not specified/],
+    [['profiler', 'rollback', '--to', 'first'], /A version is a whole number from 1/],
     [['drain'], /missing required argument 'host'/],
     [['drain', 'h1', '--nonsense'], /unknown option '--nonsense'/],
     [['nonsense'], /unknown command 'nonsense'/],
@@ -25,7 +28,7 @@ describe('usage', () => {
   it('is shown on request', async () => {
     const { exitCode, out } = await runCli(['--help']);
     expect(exitCode).toBe(0);
-    for (const command of ['apply', 'get', 'delete', 'deploy', 'rollout', 'drain', 'uncordon', 'rebalance', 'top', 'simulate'])
+    for (const command of ['apply', 'get', 'delete', 'deploy', 'rollout', 'drain', 'uncordon', 'rebalance', 'top', 'profiler', 'simulate'])
       expect(out).toMatch(new RegExp(`^  ${command} `, 'm'));
     expect(out).toContain('UELLM_API_URL');
   });
@@ -49,7 +52,7 @@ describe('apply', () => {
     expect(err.trim().split('\n')).toEqual([
       'error: - is not valid',
       "  document 1: SloPolicy 'a': targets.ttftMs: got -1, allowed is a number above 0",
-      '  document 2: kind: got "Hosst", allowed is one of Host, Model, SloPolicy, Deployment',
+      '  document 2: kind: got "Hosst", allowed is one of Host, Model, SloPolicy, Tenant, Deployment',
       '  document 3: Model \'m\': source: got "x", allowed is hf://OWNER/NAME or file:///PATH',
     ]);
   });

@@ -9,6 +9,7 @@ import { addDelete } from './commands/delete.ts';
 import { addDeploy } from './commands/deploy.ts';
 import { addDrain } from './commands/drain.ts';
 import { addGet } from './commands/get.ts';
+import { addProfiler } from './commands/profiler.ts';
 import { addRebalance } from './commands/rebalance.ts';
 import { addRollout } from './commands/rollout.ts';
 import { addSimulate } from './commands/simulate.ts';
@@ -16,7 +17,7 @@ import { addTop } from './commands/top.ts';
 import { processTerminal, type Terminal } from './terminal.ts';
 
 export function addClientCommands(program: Command, terminal: Terminal = processTerminal()): void {
-  for (const add of [addApply, addGet, addDelete, addDeploy, addRollout, addDrain, addRebalance, addTop, addSimulate])
+  for (const add of [addApply, addGet, addDelete, addDeploy, addRollout, addDrain, addRebalance, addTop, addProfiler, addSimulate])
     add(program, terminal);
   program.addHelpText('after', ENVIRONMENT);
 }

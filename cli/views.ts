@@ -44,6 +44,10 @@ export const VIEWS: { [C in Collection]: View<Collections[C]> } = {
       ...[percent(targets.attainment), String(priority), String(status.version)],
     ],
   },
+  tenants: {
+    header: ['NAME', 'FEATURES', 'VERSION'],
+    row: ({ name, features, status }) => [name, features, String(status.version)],
+  },
   deployments: {
     header: ['NAME', 'MODEL', 'ENGINE', 'READY', 'WANTED', 'REVISION', 'ROLLOUT', 'NOTE'],
     row: ({ name, model, engine, replicas, status }) => [
@@ -102,8 +106,13 @@ export const VIEWS: { [C in Collection]: View<Collections[C]> } = {
     ],
   },
   corrections: {
-    header: ['ID', 'KIND', 'SUBJECT', 'ACTION', 'AGE', 'UNDONE'],
-    row: (c, now) => [String(c.id), c.kind, c.subject, c.action, age(c.createdAt, now), c.undoneAt ? age(c.undoneAt, now) : NONE],
+    header: ['ID', 'KIND', 'SUBJECT', 'ACTION', 'STATE', 'BEFORE', 'AFTER', 'AGE', 'UNDONE', 'WHY UNDONE'],
+    row: (c, now) => [
+      ...[String(c.id), c.kind, c.subject, c.action],
+      state(c.state),
+      ...[percent(c.attainmentBefore), percent(c.attainmentAfter), age(c.createdAt, now)],
+      ...[c.undoneAt ? age(c.undoneAt, now) : NONE, c.undoReason ?? ''],
+    ],
   },
   audit: {
     header: ['ID', 'AGE', 'ACTOR', 'ACTION', 'KIND', 'NAME'],

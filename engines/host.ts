@@ -13,6 +13,7 @@ import { driverFor, type HostContext, identityOf, isLive, processKey } from './h
 import { launchEngine } from './launch-engine.ts';
 import { lastLogLines } from './log-files.ts';
 import { sweepOrphans } from './orphans.ts';
+import { outOfMemoryLine } from './out-of-memory.ts';
 import { type EngineRecord, isLaunched, openStateFiles } from './state-files.ts';
 
 export interface EngineHostOptions {
@@ -38,6 +39,9 @@ export type EngineHost = ReturnType<typeof createEngineHost>;
 
 /** `list` looks for orphans in passing, this often at most. */
 const SWEEP_EVERY_MS = 10_000;
+/** An engine of several processes goes on writing after the one that ran out of memory: so far back is looked for its words. */
+const CAUSE_LINES = 1000;
+const CAUSE_BYTES = 128 * 1024;
 
 export function createEngineHost(options: EngineHostOptions) {
   const logger = options.logger ?? pino({ name: 'engines' });
@@ -149,7 +153,9 @@ export function createEngineHost(options: EngineHostOptions) {
     const exit = await Promise.race([host.exits.get(processKey(identityOf(record))), delay(1000)]);
     const how = exit ? `exited with ${exit.signal ?? `code ${exit.code}`}` : 'exited';
     const log = await lastLogLines(record.logFile, lines);
-    return `${how}; its log ends with:\n${log.join('\n') || '(nothing)'}`;
+    const cause = outOfMemoryLine((await lastLogLines(record.logFile, CAUSE_LINES, CAUSE_BYTES)).join('\n'));
+    const after = cause !== null && !log.includes(cause) ? ` after: ${cause}` : '';
+    return `${how}${after}; its log ends with:\n${log.join('\n') || '(nothing)'}`;
   }
 
   function sweepNowAndThen(): void {

@@ -16,13 +16,13 @@ export function parseLogName(name: string): { replicaId: string; generation: num
   return match ? { replicaId: match[1]!, generation: Number(match[2]) } : null;
 }
 
-/** The last lines of a log, oldest first; empty where there is none. */
-export async function lastLogLines(file: string, lines = 15): Promise<string[]> {
+/** The last lines of a log, oldest first; empty where there is none. @param tailBytes how far back it looks */
+export async function lastLogLines(file: string, lines = 15, tailBytes = TAIL_BYTES): Promise<string[]> {
   const handle = await open(file, 'r').catch(() => null);
   if (!handle) return [];
   try {
     const { size } = await handle.stat();
-    const buffer = Buffer.alloc(Math.min(size, TAIL_BYTES));
+    const buffer = Buffer.alloc(Math.min(size, tailBytes));
     await handle.read(buffer, 0, buffer.length, size - buffer.length);
     return buffer.toString('utf8').trimEnd().split('\n').slice(-lines);
   } finally {

@@ -1,8 +1,10 @@
 /** Takes in a completion request: reads it, says who asks and for which SLO, predicts what it will cost, and lets it queue. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
+import { DEFAULT_TENANT } from '../core/domain/slo-policy.ts';
 import { predictOutput } from '../core/profiler/predict.ts';
 import type { ProfilerSnapshot } from '../core/profiler/snapshot.ts';
+import type { Sketcher } from '../core/profiler/text/sketch.ts';
 import { deadlinesOf } from '../core/scheduler/deadlines.ts';
 import type { Prefix } from '../core/scheduler/types.ts';
 import { readBody } from './body.ts';
@@ -20,11 +22,16 @@ export interface AcceptParts extends ExchangeParts {
   /** null until the first table has come. */
   routes: () => Routes | null;
   snapshot: () => ProfilerSnapshot;
+  /** null while there is no key to hash with. */
+  sketcher: () => Sketcher | null;
   estimate: TokenEstimate;
   draining: () => boolean;
   maxBodyBytes: number;
   logger: Logger;
 }
+
+/** Stands for the length of prompts that the profiler may not look at. */
+const TYPICAL_INPUT_TOKENS = 512;
 
 /** Headers that are ours or of this connection, and no business of an engine's. */
 const NOT_FORWARDED = new Set([
@@ -85,7 +92,7 @@ function accept(
   { id, requestId, tenant }: { id: string; requestId: string; tenant: string | null },
 ): Accepted {
   const arrivalMs = performance.now();
-  const { texts, ...request } = readRequest(endpoint, body);
+  const { texts, promptParts, ...request } = readRequest(endpoint, body);
   const identity = identify(req.headers, tenant);
   const routes = parts.routes();
   if (!routes) throw new RequestError(noReplica(request.model));
@@ -98,7 +105,16 @@ function accept(
   const inputTokens = parts.estimate.inputTokens(model, request.prompt);
   const snapshot = parts.snapshot();
   const { maxTokens, streamed } = request;
-  const prediction = predictOutput(snapshot, { model, class: identity.class, tenant: identity.tenant, inputTokens, maxTokens, streamed });
+  const learnFrom = routes.featuresOf(identity.tenant);
+  const asked = learnFrom === 'full' ? promptParts() : null;
+  const text = asked === null ? null : (parts.sketcher()?.sketch(asked) ?? null);
+  const known = { model, class: identity.class, maxTokens, streamed };
+  const prediction = predictOutput(
+    snapshot,
+    learnFrom === 'off'
+      ? { ...known, tenant: DEFAULT_TENANT, inputTokens: TYPICAL_INPUT_TOKENS }
+      : { ...known, tenant: identity.tenant, inputTokens, text },
+  );
   const decodeMs = parts.fleet.decodeMsPerToken(deployment);
   return {
     id,
@@ -119,6 +135,8 @@ function accept(
     inputTokens,
     prediction,
     snapshotVersion: snapshot.version,
+    learnFrom,
+    text,
     prefix: prefixOf(parts, destination, texts),
     explain: parts.explainHeaders && asksWhy(req.headers),
   };

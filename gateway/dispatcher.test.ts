@@ -104,7 +104,7 @@ describe('the dispatcher', () => {
     enqueue('9');
     asked.length = 0;
     const replica = fleet.eligible('chat')[0]!;
-    fleet.readGauges(replica, replica.upstream, { running: 8, waiting: 0, kvCacheUsage: 0.1 });
+    fleet.readGauges(replica, replica.upstream, { running: 8, waiting: 0, kvCacheUsage: 0.1, kvUsage: 0.1, preemptions: null });
     turn();
     expect(asked).toHaveLength(1);
     for (const reservation of open.slice(0, 5)) reservation.end();

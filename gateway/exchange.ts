@@ -5,7 +5,9 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { messageOf } from '../core/domain/errors.ts';
 import { DEFAULT_WEIGHT, type SloPolicy, type SloTargets } from '../core/domain/slo-policy.ts';
+import type { TenantFeatures } from '../core/domain/tenant.ts';
 import type { OutputPrediction } from '../core/profiler/predict.ts';
+import type { TextSketch } from '../core/profiler/text/sketch.ts';
 import type { Deadlines } from '../core/scheduler/deadlines.ts';
 import type { Explanation } from '../core/scheduler/explanation.ts';
 import { type PredictedLatency, predictLatency } from '../core/scheduler/latency.ts';
@@ -53,6 +55,9 @@ export interface Accepted {
   /** Of one answer. */
   prediction: OutputPrediction;
   snapshotVersion: number;
+  /** What the profiler may learn of it. */
+  learnFrom: TenantFeatures;
+  text: TextSketch | null;
   prefix: Prefix | null;
   /** It asks why it goes where it goes. */
   explain: boolean;

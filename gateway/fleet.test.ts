@@ -133,9 +133,9 @@ describe('the fleet', () => {
     expect(told.room).toEqual(['chat']);
     open.end();
     expect(told.room).toEqual(['chat', 'chat']);
-    fleet.readGauges(replica, replica.upstream, { running: 1, waiting: 2, kvCacheUsage: 0.5 });
+    fleet.readGauges(replica, replica.upstream, { running: 1, waiting: 2, kvCacheUsage: 0.5, kvUsage: 0.5, preemptions: null });
     expect(told.room).toHaveLength(3);
-    expect(replica.engine).toEqual({ running: 1, waiting: 2, kvCacheUsage: 0.5 });
+    expect(replica.engine).toMatchObject({ running: 1, waiting: 2, kvCacheUsage: 0.5 });
   });
 
   it('takes the first token of an answer that comes as a whole to have come when it was predicted', async () => {
@@ -152,6 +152,38 @@ describe('the fleet', () => {
     soon!.producedInAll(7);
     expect(replica.load.decodeContextTokens).toBe(107);
     soon!.end();
+  });
+
+  it('fills a replica as far as the table allows, and sees what its engine uses in the same measure', () => {
+    const { fleet, apply } = createFleet();
+    apply([{ ...a, maxInFlight: 10, kvCacheTokens: 1000 }]);
+    const replica = fleet.eligible('chat')[0]!;
+    fleet.readGauges(replica, replica.upstream, { running: 1, waiting: 0, kvCacheUsage: 0.3, kvUsage: 0.3, preemptions: 0 });
+    apply([{ ...a, maxInFlight: 10, kvCacheTokens: 1000, kvShare: 0.5, maxInFlightShare: 0.25 }]);
+    expect(replica).toMatchObject({ maxInFlight: 2, kvCacheTokens: 500, engine: { kvCacheUsage: 0.6 }, gauges: { kvCacheUsage: 0.3 } });
+    apply([{ ...a, maxInFlight: 10, kvCacheTokens: 1000, maxInFlightShare: 0.001 }]);
+    expect(replica).toMatchObject({ maxInFlight: 1, kvCacheTokens: 1000, engine: { kvCacheUsage: 0.3 } });
+  });
+
+  it('tells monitoring what it reckons and what engines say, for the replicas of the table', () => {
+    const { fleet, apply } = createFleet();
+    apply([{ ...a, kvCacheTokens: 1000 }, b]);
+    const [replica, other] = fleet.eligible('chat');
+    const open = fleet.open(replica!, request('1'));
+    open.produced(50);
+    const said = { running: 1, waiting: 2, kvCacheUsage: 0.4, kvUsage: 0.4 };
+    for (const preemptions of [5, 7, 9]) fleet.readGauges(replica!, replica!.upstream, { ...said, preemptions });
+    expect(fleet.gauges(performance.now())).toEqual({
+      a: { stepTimeRatio: null, kvUsage: 0.4, expectedKvUsage: 0.15, preemptions: 4, running: 1, waiting: 2 },
+      b: { stepTimeRatio: null, kvUsage: null, expectedKvUsage: 0, preemptions: 0, running: 0, waiting: 0 },
+    });
+    fleet.eject(replica!, replica!.upstream, 'refused');
+    expect(fleet.gauges(performance.now()).a).toMatchObject({ kvUsage: null, running: 0, preemptions: 4 });
+    expect(fleet.gauges(performance.now() + 61_000).a).toMatchObject({ preemptions: 0 });
+    expect(other!.gauges).toBeNull();
+    apply([b]);
+    expect(Object.keys(fleet.gauges(0))).toEqual(['b']);
+    open.end();
   });
 
   it('leaves out what is not well, and has room for it again once it is', () => {

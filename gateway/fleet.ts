@@ -4,8 +4,11 @@
  */
 import type { RoutedReplica, RoutingTable } from '../core/domain/routing.ts';
 import { typicalDecodeMsPerToken } from '../core/scheduler/deadlines.ts';
-import type { EngineLoad, QueuedRequest } from '../core/scheduler/types.ts';
+import type { QueuedRequest } from '../core/scheduler/types.ts';
+import type { LeasedGauges } from '../db/queries/leases.ts';
+import { replicaGauges } from './gauges.ts';
 import { LiveReplica, Reservation } from './replica.ts';
+import type { EngineGauges } from './scrape.ts';
 import { Upstream, type UpstreamOptions } from './upstream.ts';
 
 export interface FleetEvents {
@@ -60,9 +63,9 @@ export class Fleet {
   }
 
   /** What its engine says of itself. What an earlier engine of the replica said says nothing of the present one. */
-  readGauges(replica: LiveReplica, upstream: Upstream, engine: EngineLoad | null): void {
+  readGauges(replica: LiveReplica, upstream: Upstream, gauges: EngineGauges | null): void {
     if (replica.upstream !== upstream) return;
-    replica.engine = engine;
+    replica.hearGauges(gauges, performance.now());
     if (replica.eligible) this.#events.onRoom(replica.deployment);
   }
 
@@ -108,6 +111,11 @@ export class Fleet {
     return ailments;
   }
 
+  /** For the lease: routed replica → what monitoring reads of it. */
+  gauges(nowMs: number): Record<string, LeasedGauges> {
+    return Object.fromEntries(this.routed().map((replica) => [replica.id, replicaGauges(replica, nowMs)]));
+  }
+
   /** What a token takes on this deployment's engines in a typical batch: the mean over its replicas. */
   decodeMsPerToken(deployment: string): number {
     let ms = this.#decodeMsPerToken.get(deployment);
@@ -131,7 +139,7 @@ export class Fleet {
     // Another generation is another engine, even at the same address; a closed upstream takes no more calls.
     const isAnother = known.row.generation !== row.generation || known.row.endpoint !== row.endpoint;
     const wasRouted = known.routed;
-    known.row = row;
+    known.update(row);
     known.routed = true;
     if (wasRouted && !isAnother) return;
     if (wasRouted) known.upstream.close();

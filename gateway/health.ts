@@ -5,7 +5,7 @@
 import { messageOf } from '../core/domain/errors.ts';
 import type { Fleet } from './fleet.ts';
 import type { LiveReplica } from './replica.ts';
-import { readEngineLoad } from './scrape.ts';
+import { readEngineGauges } from './scrape.ts';
 
 const FAILURES_TO_EJECT = 2;
 
@@ -34,7 +34,7 @@ async function ask(fleet: Fleet, replica: LiveReplica, timeoutMs: number): Promi
   try {
     const text = await upstream.read('/metrics', timeoutMs);
     fleet.markHealthy(replica, upstream);
-    if (text !== null) fleet.readGauges(replica, upstream, readEngineLoad(text));
+    if (text !== null) fleet.readGauges(replica, upstream, readEngineGauges(text));
   } catch (error) {
     const heardMeanwhile = replica.lastHeardMs > askedMs;
     // Far past the timeout it is this process that was held up; the answer may lie in the socket unread.

@@ -1,5 +1,6 @@
 /** Where ended requests are written down: an observation for the profiler and the planner, metrics for Prometheus, figures for live views. */
-import type { Observation } from '../core/domain/observation.ts';
+import { NOT_LEARNED_FROM, type Observation } from '../core/domain/observation.ts';
+import { packSketch } from '../core/profiler/text/pack.ts';
 import type { Ended, Exchange } from './exchange.ts';
 import type { Metrics } from './metrics.ts';
 import { attained, type Violation, violations } from './record.ts';
@@ -69,6 +70,8 @@ export class Ledger {
       tpotMs: measured.tpotMs,
       e2eMs: outcome === 'ok' ? measured.e2eMs : null,
       attained: verdict,
+      features: accepted.text && outcome === 'ok' ? Buffer.from(packSketch(accepted.text)).toString('base64') : null,
+      featureKey: accepted.learnFrom === 'off' ? NOT_LEARNED_FROM : (accepted.text?.keyId ?? null),
     });
   }
 

@@ -30,6 +30,8 @@ export interface GatewayOptions {
   scrapeIntervalMs?: number;
   scrapeTimeoutMs?: number;
   connectTimeoutMs?: number;
+  /** Where the key for hashing words of prompts is; without it lengths alone are looked at. */
+  featureKeyFile?: string | undefined;
   /** Longest silence of an engine before its answer or within it; 0 waits for ever. */
   upstreamIdleMs?: number;
   /** Longest time in which a client may read nothing of what waits for it. */

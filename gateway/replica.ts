@@ -2,6 +2,8 @@
 import type { RoutedReplica } from '../core/domain/routing.ts';
 import { ReplicaLoad } from '../core/scheduler/load.ts';
 import type { EngineLoad, QueuedRequest, ReplicaView } from '../core/scheduler/types.ts';
+import { PreemptionCount } from './gauges.ts';
+import type { EngineGauges } from './scrape.ts';
 import type { Upstream } from './upstream.ts';
 
 export class LiveReplica implements ReplicaView {
@@ -17,7 +19,11 @@ export class LiveReplica implements ReplicaView {
   failures = 0;
   /** When bytes last came from it, on the monotonic clock. */
   lastHeardMs = Number.NEGATIVE_INFINITY;
+  /** What its engine said last. */
+  gauges: EngineGauges | null = null;
+  /** The same as the scheduler is to see it. */
   engine: EngineLoad | null = null;
+  preemptions = new PreemptionCount();
   /** When it left the table, on the monotonic clock. */
   unroutedMs = 0;
   /** What is open on its present engine, and what that engine has shown of itself. */
@@ -44,8 +50,9 @@ export class LiveReplica implements ReplicaView {
   get weight(): number {
     return this.row.weight;
   }
+  /** As many as monitoring lets in. */
   get maxInFlight(): number {
-    return this.row.maxInFlight;
+    return Math.max(1, Math.floor(this.row.maxInFlight * (this.row.maxInFlightShare ?? 1)));
   }
   get batching(): 'continuous' | 'static' {
     return this.row.batching ?? 'continuous';
@@ -53,8 +60,12 @@ export class LiveReplica implements ReplicaView {
   get stepTime(): RoutedReplica['stepTime'] {
     return this.row.stepTime;
   }
+  /** What may be filled: of the cache that it is held to have, the share that monitoring allows. */
   get kvCacheTokens(): number {
-    return this.row.kvCacheTokens;
+    return Math.max(1, Math.floor(this.row.kvCacheTokens * this.#kvShare));
+  }
+  get #kvShare(): number {
+    return this.row.kvShare ?? 1;
   }
 
   get healthy(): boolean {
@@ -75,17 +86,38 @@ export class LiveReplica implements ReplicaView {
     if (this.batching === 'static') this.#batchEnd = this.load.started;
   }
 
+  /** The table says this of it now. Its load remembers how its steps compared with what was said before. */
+  update(row: RoutedReplica): void {
+    this.load.restateStepTime(this.row.stepTime, row.stepTime);
+    this.row = row;
+    this.#look();
+  }
+
+  /** Its engine says this of itself. */
+  hearGauges(gauges: EngineGauges | null, nowMs: number): void {
+    this.gauges = gauges;
+    if (gauges?.preemptions != null) this.preemptions.hear(gauges.preemptions, nowMs);
+    this.#look();
+  }
+
+  /** The engine's use is a share of its whole cache, the scheduler's of what it may fill. */
+  #look(): void {
+    const { gauges } = this;
+    this.engine = gauges && this.#kvShare !== 1 ? { ...gauges, kvCacheUsage: gauges.kvCacheUsage / this.#kvShare } : gauges;
+  }
+
   /** From now on it is reached here. How it fared where it was reached before says nothing of that. */
   connect(upstream: Upstream): void {
     this.upstream = upstream;
     this.ailment = null;
     this.failures = 0;
-    this.engine = null;
+    this.hearGauges(null, 0);
   }
 
   /** It is another engine now: with nothing open on it, and with an empty cache. */
   forgetEngine(): void {
     this.load = new ReplicaLoad(this.row.kvCacheTokens);
+    this.preemptions = new PreemptionCount();
     this.#batchEnd = 0;
   }
 }

@@ -4,6 +4,7 @@
  */
 import type { EngineKind } from '../core/domain/deployment.ts';
 import { messageOf } from '../core/domain/errors.ts';
+import type { PromptParts } from '../core/profiler/text/sketch.ts';
 import { invalidField, malformedJson, RequestError } from './errors.ts';
 import { type Change, spliceObject } from './json-splice.ts';
 
@@ -34,6 +35,8 @@ export interface CompletionRequest {
 export interface ReadRequest extends CompletionRequest {
   /** The prompt's text in pieces, from its beginning up to the first thing that is no text. */
   texts: () => string[];
+  /** What the profiler may look at; null where the prompt is no text. */
+  promptParts: () => PromptParts | null;
 }
 
 /** Length of the prompt: of text only its characters are known before the engine has tokenized it. */
@@ -70,11 +73,25 @@ export function readRequest(endpoint: Endpoint, body: Buffer): ReadRequest {
   if (endpoint === 'chat') {
     const messages = field('messages', isMessages, 'a list of messages, each an object with a role');
     const limit = completionLimit ?? maxTokens ?? null;
-    return { ...shared, endpoint, maxTokens: limit, prompt: sizeOfMessages(messages), texts: () => textsOfMessages(messages) };
+    return {
+      ...shared,
+      endpoint,
+      maxTokens: limit,
+      prompt: sizeOfMessages(messages),
+      texts: () => textsOfMessages(messages),
+      promptParts: () => partsOfChat(messages, object),
+    };
   }
   const prompt = field('prompt', optional(isPrompt), 'a string, a list of strings, or a list of token ids') ?? '';
   const limit = maxTokens ?? DEFAULT_COMPLETION_TOKENS;
-  return { ...shared, endpoint, maxTokens: limit, prompt: sizeOfPrompt(prompt), texts: () => textsOfPrompt(prompt) };
+  return {
+    ...shared,
+    endpoint,
+    maxTokens: limit,
+    prompt: sizeOfPrompt(prompt),
+    texts: () => textsOfPrompt(prompt),
+    promptParts: () => partsOfCompletion(prompt, object),
+  };
 }
 
 /**
@@ -169,4 +186,44 @@ function textsOfMessages(messages: readonly Record<string, unknown>[]): string[]
 function textsOfPrompt(prompt: Prompt): string[] {
   const first = typeof prompt === 'string' ? prompt : prompt[0];
   return typeof first === 'string' ? [first] : [];
+}
+
+const USER = 'user';
+const ASSISTANT = 'assistant';
+const SYSTEM = new Set<unknown>(['system', 'developer']);
+
+/** What is asked for is the last message of the user; what the model said before tells how long it answers here. */
+function partsOfChat(messages: readonly Record<string, unknown>[], body: Record<string, unknown>): PromptParts | null {
+  const asked = messages.filter(({ role }) => role === USER);
+  const answers = messages.filter(({ role }) => role === ASSISTANT);
+  const last = asked.at(-1) ?? messages.at(-1);
+  if (!last) return null;
+  const answerCharacters = sizeOfMessages(answers).characters;
+  return {
+    prompt: textOf(last),
+    system: messages
+      .filter(({ role }) => SYSTEM.has(role))
+      .map(textOf)
+      .join('\n'),
+    turn: Math.max(0, asked.length - 1),
+    earlierAnswerCharacters: answers.length > 0 ? answerCharacters / answers.length : 0,
+    temperature: temperatureOf(body),
+    tools: Array.isArray(body.tools) && body.tools.length > 0,
+  };
+}
+
+function partsOfCompletion(prompt: Prompt, body: Record<string, unknown>): PromptParts | null {
+  const [text] = textsOfPrompt(prompt);
+  if (text === undefined) return null;
+  return { prompt: text, system: '', turn: 0, earlierAnswerCharacters: 0, temperature: temperatureOf(body), tools: false };
+}
+
+function textOf({ content }: Record<string, unknown>): string {
+  if (typeof content === 'string') return content;
+  if (!Array.isArray(content)) return '';
+  return content.map((part) => (isObject(part) && typeof part.text === 'string' ? part.text : '')).join('\n');
+}
+
+function temperatureOf({ temperature }: Record<string, unknown>): number | null {
+  return typeof temperature === 'number' && Number.isFinite(temperature) ? temperature : null;
 }

@@ -5,6 +5,7 @@
 import type { RoutingTable } from '../core/domain/routing.ts';
 import type { SloPolicy } from '../core/domain/slo-policy.ts';
 import { matchPolicy, type RequestIdentity } from '../core/domain/slo-policy.ts';
+import type { TenantFeatures } from '../core/domain/tenant.ts';
 
 export interface RoutingView {
   table: RoutingTable;
@@ -28,6 +29,7 @@ export interface Destination {
 export class Routes {
   readonly version: number;
   readonly #policies: readonly SloPolicy[];
+  readonly #tenants: ReadonlyMap<string, TenantFeatures>;
   readonly #destinations = new Map<string, Destination>();
   /** deployment → model */
   readonly #targets = new Map<string, string>();
@@ -35,6 +37,7 @@ export class Routes {
   constructor({ table, deployments }: RoutingView) {
     this.version = table.version;
     this.#policies = table.policies;
+    this.#tenants = new Map((table.tenants ?? []).map(({ name, features }) => [name, features]));
     const models = new Map<string, string[]>();
     for (const { name, model } of deployments) this.#targets.set(name, model);
     for (const replica of table.replicas) this.#targets.set(replica.deployment, replica.model);
@@ -63,6 +66,11 @@ export class Routes {
   /** By name. */
   deployments(): { name: string; model: string }[] {
     return [...this.#targets].map(([name, model]) => ({ name, model })).sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** What the profiler may look at of a tenant's requests; everything where nothing was declared. */
+  featuresOf(tenant: string): TenantFeatures {
+    return this.#tenants.get(tenant) ?? 'full';
   }
 
   policyFor(request: RequestIdentity): SloPolicy {

@@ -1,5 +1,5 @@
 /**
- * Three gauges out of an engine's metrics, several times a second for every replica: so this looks for their lines instead of parsing the
+ * A few gauges out of an engine's metrics, several times a second for every replica: so this looks for their lines instead of parsing the
  * whole text, as `engines/prometheus.ts` does for those who ask seldom.
  */
 import type { EngineLoad } from '../core/scheduler/types.ts';
@@ -19,16 +19,29 @@ const KV_USAGE = [
   'nv_trt_llm_kv_cache_block_metrics{kv_cache_block_type=fraction}',
 ];
 
+const PREEMPTIONS = ['vllm:num_preemptions_total', 'vllm:num_preemptions', 'sglang:num_retracted_reqs'];
+
+/** What the scheduler reads, and what monitoring does: the same, but null where the engine does not say. */
+export interface EngineGauges extends EngineLoad {
+  /** Of its KV cache, 0 to 1. */
+  kvUsage: number | null;
+  /** Requests evicted to be computed anew, since the engine started. */
+  preemptions: number | null;
+}
+
 /** null when the text has none of the gauges: an engine of another dialect, of which we only know that it answers. */
-export function readEngineLoad(text: string): EngineLoad | null {
+export function readEngineGauges(text: string): EngineGauges | null {
   const running = gauge(text, RUNNING);
   const waiting = gauge(text, WAITING);
   const usage = gauge(text, KV_USAGE);
   if (running === null && waiting === null && usage === null) return null;
+  const kvUsage = usage ? Math.min(1, Math.max(0, usage.sum / usage.count)) : null;
   return {
     running: running?.sum ?? 0,
     waiting: waiting?.sum ?? 0,
-    kvCacheUsage: usage ? Math.min(1, Math.max(0, usage.sum / usage.count)) : 0,
+    kvCacheUsage: kvUsage ?? 0,
+    kvUsage,
+    preemptions: gauge(text, PREEMPTIONS)?.sum ?? null,
   };
 }
 

@@ -16,6 +16,7 @@ import { type ControlPlane, connectControlPlane } from './control-plane.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { draining as drainingError } from './errors.ts';
 import type { Exchange } from './exchange.ts';
+import { watchFeatureKey } from './feature-key.ts';
 import { Fleet } from './fleet.ts';
 import { watchHealth } from './health.ts';
 import { Ledger } from './ledger.ts';
@@ -78,6 +79,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   });
   const ledger = new Ledger({ gatewayId, metrics, stats, estimate, observe: (observation) => controlPlane?.observe(observation) });
 
+  const featureKey = watchFeatureKey(settings.featureKeyFile ?? null, logger);
   const server = createListener(
     {
       nextId: () => `req-${start}-${(sequence++).toString(36)}`,
@@ -92,6 +94,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       maxBodyBytes: settings.maxBodyBytes,
       routes: () => routes,
       snapshot: () => controlPlane?.snapshot() ?? COLD_START_SNAPSHOT,
+      sketcher: featureKey.sketcher,
       draining: () => draining,
     },
     {
@@ -125,7 +128,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       logger,
       metrics,
       applyRouting,
-      leaseState: () => ({ routingVersion: routes?.version ?? 0, ...fleet.counts(), unhealthy: fleet.unhealthy() }),
+      leaseState: () => ({
+        routingVersion: routes?.version ?? 0,
+        ...fleet.counts(),
+        unhealthy: fleet.unhealthy(),
+        gauges: fleet.gauges(performance.now()),
+      }),
     });
   } else {
     source.routing.start(applyRouting);
@@ -140,6 +148,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     if (source.kind === 'alone') await source.routing.close();
     stopHealth();
     clearInterval(sweeper);
+    featureKey.close();
     await endServer(server);
     await controlPlane?.close();
     await fleet.close();

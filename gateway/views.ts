@@ -1,8 +1,8 @@
 /** What the gateway tells of itself: the list of models, and live figures. */
+import type { EngineLoad } from '../core/scheduler/types.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { Fleet } from './fleet.ts';
 import type { Metrics } from './metrics.ts';
-import type { LiveReplica } from './replica.ts';
 import type { Routes } from './routing.ts';
 import type { ClassStats, Stats } from './stats.ts';
 
@@ -56,7 +56,7 @@ export interface ReplicaStats {
   inFlight: number;
   finished: number;
   /** As the engine reports, all gateways together; null where it does not. */
-  engine: LiveReplica['engine'];
+  engine: EngineLoad | null;
 }
 
 /** @param nowMs on the monotonic clock */
@@ -97,7 +97,7 @@ export function gatewayStats(
       simulated: r.row.simulated,
       inFlight: r.inFlight,
       finished: r.finished,
-      engine: r.engine,
+      engine: r.gauges && { running: r.gauges.running, waiting: r.gauges.waiting, kvCacheUsage: r.gauges.kvCacheUsage },
     })),
   };
 }

@@ -14,7 +14,7 @@ import { stepTimeProfiles } from '../db/queries/profiler.ts';
 import { requireAccess } from './access.ts';
 import type { ProfilerMetrics } from './metrics.ts';
 import { problem, problemOf } from './problems.ts';
-import { observeBodySchema, predictBodySchema, profileBodySchema } from './schemas.ts';
+import { observeBodySchema, predictBodySchema, profileBodySchema, recalibrateBodySchema } from './schemas.ts';
 import type { Trainer } from './trainer.ts';
 
 const MAX_BODY_BYTES = 8 * 1024 * 1024;
@@ -61,6 +61,11 @@ export function createApp({ db, trainer, metrics, logger, apiKeys }: AppParts): 
     const { observations } = await bodyOf(c.req.raw, observeBodySchema, 'observations');
     const inserted = await whileAvailable(() => insertObservations(db, observations));
     return c.json({ inserted, duplicates: observations.length - inserted }, 202);
+  });
+
+  app.post('/v1/recalibrate', async (c) => {
+    const { correctionId, ...recalibration } = await bodyOf(c.req.raw, recalibrateBodySchema, 'recalibration');
+    return c.json({ version: await whileAvailable(() => trainer.recalibrate(recalibration, correctionId)) });
   });
 
   app.post('/v1/profile', async (c) => {

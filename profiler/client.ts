@@ -1,6 +1,7 @@
 /** How other processes ask the profiler service. */
 import { type FieldIssue, messageOf, UellmError } from '../core/domain/errors.ts';
 import type { ModelShape } from '../core/domain/model-spec.ts';
+import type { Recalibration } from '../core/profiler/recalibrate.ts';
 import type { ShapeProfile } from '../core/profiler/shapes.ts';
 
 const TIMEOUT_MS = 10_000;
@@ -8,6 +9,8 @@ const TIMEOUT_MS = 10_000;
 export interface ProfilerClient {
   /** Memory and step time of a model on every width of each accelerator kind. @throws invalid-input, unavailable */
   profileShapes(shape: ModelShape, accelerators: readonly string[]): Promise<ShapeProfile[]>;
+  /** Multiplies a model's predicted lengths at once. Again with the same `correctionId` changes nothing. @throws invalid-input, unavailable */
+  recalibrate(input: Recalibration & { correctionId: string }): Promise<void>;
 }
 
 export function createProfilerClient({ url, apiKey }: { url: string; apiKey?: string | undefined }): ProfilerClient {
@@ -15,6 +18,9 @@ export function createProfilerClient({ url, apiKey }: { url: string; apiKey?: st
     async profileShapes(shape, accelerators) {
       const { profiles } = (await post(`${url}/v1/profile`, apiKey, { shape, accelerators })) as { profiles: ShapeProfile[] };
       return profiles;
+    },
+    async recalibrate(input) {
+      await post(`${url}/v1/recalibrate`, apiKey, input);
     },
   };
 }

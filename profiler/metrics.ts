@@ -18,6 +18,12 @@ export function createMetrics() {
     labelNames: ['result'],
     registers,
   });
+  const refused = new Counter({
+    name: 'uellm_profiler_snapshots_refused_total',
+    help: 'Times that what was learned predicted worse than the snapshot in force and was not published.',
+    labelNames: ['result'],
+    registers,
+  });
   const predictions = new Counter({ name: 'uellm_profiler_predictions_total', help: 'Predictions answered over HTTP.', registers });
   const mae = new Gauge({
     name: 'uellm_profiler_output_mae_tokens',
@@ -40,6 +46,7 @@ export function createMetrics() {
   return {
     registry,
     predictions,
+    refused,
     trains,
     learned({ learned, skipped }: Learned): void {
       observations.inc({ result: 'learned' }, learned);

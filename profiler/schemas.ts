@@ -52,6 +52,14 @@ export const observeBodySchema = z.strictObject({
     .max(1000),
 });
 
+/** A factor beyond these is no correction but a mistake. */
+export const recalibrateBodySchema = z.strictObject({
+  model: label,
+  class: label.nullable(),
+  factor: z.number().min(0.01).max(100),
+  correctionId: label,
+});
+
 const positive = z.number().positive();
 const whole = z.number().int().positive();
 

@@ -11,6 +11,7 @@ import type { DatabaseConnection } from '../db/client.ts';
 import { checkBinding } from './access.ts';
 import { createApp } from './app.ts';
 import { createMetrics } from './metrics.ts';
+import { DEFAULT_RETENTION_DAYS, startRetention } from './retention.ts';
 import { startTrainer } from './trainer.ts';
 
 export interface ProfilerOptions {
@@ -21,6 +22,8 @@ export interface ProfilerOptions {
   logger: Logger;
   /** Any of them opens `/v1`. Without keys only loopback addresses may be bound. */
   apiKeys?: readonly string[];
+  /** How long observations are kept. */
+  retentionDays?: number;
 }
 
 export interface Profiler {
@@ -29,7 +32,14 @@ export interface Profiler {
 }
 
 /** Serves once it resolves; the database may be away, then and later. @throws invalid-input, or the error of listen() (a taken port) */
-export async function startProfiler({ database, address, port, logger, apiKeys = [] }: ProfilerOptions): Promise<Profiler> {
+export async function startProfiler({
+  database,
+  address,
+  port,
+  logger,
+  apiKeys = [],
+  retentionDays = DEFAULT_RETENTION_DAYS,
+}: ProfilerOptions): Promise<Profiler> {
   checkBinding(address, apiKeys);
   const metrics = createMetrics();
   const trainer = startTrainer({ database, logger, metrics });
@@ -41,6 +51,7 @@ export async function startProfiler({ database, address, port, logger, apiKeys =
     await trainer.close();
     throw error;
   }
+  const retention = startRetention({ database, logger, days: retentionDays });
   const bound = (server.address() as AddressInfo).port;
   const url = `http://${address.includes(':') ? `[${address}]` : address}:${bound}`;
   logger.info({ url }, 'profiler serves');
@@ -49,7 +60,7 @@ export async function startProfiler({ database, address, port, logger, apiKeys =
     async close() {
       const closed = new Promise((resolve) => server.close(resolve));
       server.closeIdleConnections();
-      await Promise.all([closed, trainer.close()]);
+      await Promise.all([closed, trainer.close(), retention.close()]);
     },
   };
 }

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { predictOutput } from '../core/profiler/predict.ts';
 import { connectDatabase } from '../db/client.ts';
 import { insertObservations } from '../db/queries/observations.ts';
-import { latestSnapshot, publishSnapshot } from '../db/queries/profiler.ts';
+import { latestSnapshot, listSnapshotRecords, publishSnapshot, rollbackSnapshot } from '../db/queries/profiler.ts';
 import { createTestDatabase, type TestDatabase } from '../test/support/database.ts';
 import { anObservation } from '../test/support/observations.ts';
 import { createMetrics } from './metrics.ts';
@@ -45,6 +45,28 @@ describe('the trainer', () => {
     await reaches(trainer, 1300);
     expect((await latestSnapshot(database.connection.db))?.trainedThroughId).toBe(1300);
     expect(trainer.snapshot().models['llama-3.1-8b']!.observations).toBe(1300);
+  });
+
+  it('goes on from a snapshot that somebody went back to, and does not learn again what spoiled the other', async () => {
+    const { db } = database.connection;
+    const trainer = train();
+    await observe(60, 'good', 100);
+    await reaches(trainer, 60);
+    const good = trainer.snapshot();
+    await observe(300, 'spoiled', 4000);
+    await reaches(trainer, 360);
+    const { published } = await rollbackSnapshot(db, good.version);
+    // Without another observation: the rollback itself is what it hears of.
+    await vi.waitFor(() => expect(trainer.snapshot().version).toBe(published.version), PATIENCE);
+    expect(trainer.snapshot()).toEqual({ ...good, version: published.version, trainedThroughId: 360 });
+    await observe(60, 'after', 100);
+    await reaches(trainer, 420);
+    expect(trainer.snapshot().shared.observations).toBe(120);
+    const { items } = await listSnapshotRecords(db, { limit: 2 });
+    expect(items.map(({ reason, basedOn }) => [reason, basedOn])).toEqual([
+      ['learned', published.version],
+      [`rolled back to version ${good.version}`, good.version],
+    ]);
   });
 
   it('resumes from the last snapshot, and learns nothing twice', async () => {

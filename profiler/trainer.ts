@@ -5,13 +5,19 @@
  */
 import { setImmediate as breathe } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { learn } from '../core/profiler/learn.ts';
+import { UellmError } from '../core/domain/errors.ts';
+import type { Observation } from '../core/domain/observation.ts';
+import { type Duel, judge, NO_DUEL, reasonOf, resultOf } from '../core/profiler/duel.ts';
+import type { StoredObservation } from '../core/profiler/learn.ts';
+import { type Recalibration, recalibrate } from '../core/profiler/recalibrate.ts';
 import { reportScores } from '../core/profiler/scores.ts';
 import { COLD_START_SNAPSHOT, type ProfilerSnapshot } from '../core/profiler/snapshot.ts';
+import { unpackSketch } from '../core/profiler/text/pack.ts';
+import { Training } from '../core/profiler/training.ts';
 import type { DatabaseConnection } from '../db/client.ts';
 import { listen } from '../db/listen.ts';
-import { OBSERVATIONS_CHANNEL, observationsAfter } from '../db/queries/observations.ts';
-import { latestSnapshot, latestSnapshotVersion, publishSnapshot, SNAPSHOT_CHANNEL } from '../db/queries/profiler.ts';
+import { OBSERVATIONS_CHANNEL, observationsAfter, observationsThrough } from '../db/queries/observations.ts';
+import { latestSnapshot, latestSnapshotVersion, publishSnapshot, SNAPSHOT_CHANNEL, snapshotWithReason } from '../db/queries/profiler.ts';
 import { sessionLock } from '../db/session-lock.ts';
 import type { ProfilerMetrics } from './metrics.ts';
 
@@ -22,6 +28,11 @@ export interface Trainer {
   trains(): boolean;
   /** Did Postgres answer when last asked? */
   databaseIsUp(): boolean;
+  /**
+   * Multiplies lengths at once, in a snapshot of its own. Again with the same id changes nothing.
+   * @returns the version that has it
+   */
+  recalibrate(recalibration: Recalibration, correctionId: string): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -29,15 +40,23 @@ export interface Trainer {
 const TRAINER_LOCK = 0x7565_6c74; // 'uelt'
 
 const BATCH = 500;
+/** Champion and challenger are compared before each so many observations are learned from. */
+const JUDGED_AT_ONCE = 16;
+/** Observations read back at the start, for the window that words are fitted to. */
+const READ_BACK = 8192;
 /** A snapshot is published after so many observations, or so long after the first of them. */
 const PUBLISH_AFTER = { observations: 50, ms: 10_000 };
 const POLL_MS = 2000;
+const PUBLISH_ATTEMPTS = 5;
 /** Notices come with every batch of every gateway: one round serves all of a moment. */
 const ROUND_GAP_MS = 200;
 
 interface Learner {
-  /** Ahead of the published snapshot by `unpublished` observations. */
-  snapshot: ProfilerSnapshot;
+  /** The published snapshot that it started from or last published. */
+  champion: ProfilerSnapshot;
+  /** The challenger: ahead of the champion by `unpublished` observations. */
+  training: Training;
+  duel: Duel;
   unpublished: number;
   publishedAtMs: number;
 }
@@ -72,18 +91,37 @@ export function startTrainer(options: { database: DatabaseConnection; logger: Lo
     const published = await latestSnapshot(db);
     const snapshot = published ?? { ...COLD_START_SNAPSHOT, version: await latestSnapshotVersion(db) };
     putInForce(snapshot);
+    const training = new Training(snapshot);
+    const seen = await observationsThrough(db, snapshot.trainedThroughId, READ_BACK);
+    training.remember(seen.map(toStored));
     logger.info({ version: snapshot.version, trainedThroughId: snapshot.trainedThroughId }, 'training from here on');
-    return { snapshot, unpublished: 0, publishedAtMs: performance.now() };
+    return { champion: snapshot, training, duel: NO_DUEL, unpublished: 0, publishedAtMs: performance.now() };
   };
 
   const publish = async (current: Learner) => {
-    const snapshot = { ...current.snapshot, version: current.snapshot.version + 1 };
-    if (!(await publishSnapshot(db, snapshot, reportScores(snapshot)))) {
+    const { champion, duel } = current;
+    const result = resultOf(duel);
+    if (result !== 'publish') {
+      logger.warn({ version: champion.version, ...duel }, 'what was learned predicts worse than the snapshot in force, which stays');
+      metrics.refused.inc({ result });
+      // Started over, it goes on from the champion, past what spoiled the challenger.
+      if (result === 'start-over') {
+        current.training.resumeFrom({ ...champion, trainedThroughId: current.training.snapshot.trainedThroughId });
+        current.duel = NO_DUEL;
+      }
+      current.unpublished = 0;
+      current.publishedAtMs = performance.now();
+      return;
+    }
+    const snapshot = { ...current.training.snapshot, version: champion.version + 1 };
+    const publication = { reason: reasonOf(duel, champion.version), basedOn: champion.version || null };
+    if (!(await publishSnapshot(db, snapshot, reportScores(snapshot), publication))) {
       logger.warn({ version: snapshot.version }, 'another trainer published this version: starting again from its snapshot');
       learner = null;
       return;
     }
-    learner = { snapshot, unpublished: 0, publishedAtMs: performance.now() };
+    current.training.resumeFrom(snapshot);
+    learner = { ...current, champion: snapshot, duel: NO_DUEL, unpublished: 0, publishedAtMs: performance.now() };
     putInForce(snapshot);
   };
 
@@ -91,12 +129,20 @@ export function startTrainer(options: { database: DatabaseConnection; logger: Lo
     const hold = await lock.tryHold();
     if (hold !== 'held') learner = null;
     if (hold === 'busy') return follow();
+    if (learner && (await latestSnapshotVersion(db)) !== learner.champion.version) {
+      logger.info('somebody published another snapshot: going on from that');
+      learner = null;
+    }
     learner ??= await resume();
     for (let more = true; more && learner && !closing; ) {
-      const batch = await observationsAfter(db, learner.snapshot.trainedThroughId, BATCH);
-      const result = learn(learner.snapshot, batch);
-      metrics.learned(result);
-      learner = { ...learner, snapshot: result.snapshot, unpublished: learner.unpublished + result.learned };
+      const batch = (await observationsAfter(db, learner.training.snapshot.trainedThroughId, BATCH)).map(toStored);
+      for (let i = 0; i < batch.length; i += JUDGED_AT_ONCE) {
+        const few = batch.slice(i, i + JUDGED_AT_ONCE);
+        learner.duel = judge(learner.duel, learner.champion, learner.training.snapshot, few);
+        const result = learner.training.observe(few);
+        metrics.learned(result);
+        learner.unpublished += result.learned;
+      }
       if (isDue(learner)) await publish(learner);
       more = batch.length === BATCH;
       await breathe();
@@ -126,7 +172,25 @@ export function startTrainer(options: { database: DatabaseConnection; logger: Lo
   });
   const running = run();
 
+  /** Any process may publish: the one that trains goes on from there. */
+  const recalibrateNow = async (recalibration: Recalibration, correctionId: string): Promise<number> => {
+    const { model, class: name, factor } = recalibration;
+    const reason = `lengths of ${model}${name === null ? '' : ` (${name})`} x ${factor.toPrecision(3)}: correction ${correctionId}`;
+    for (let attempt = 0; attempt < PUBLISH_ATTEMPTS; attempt++) {
+      const done = await snapshotWithReason(db, reason);
+      if (done !== null) return done;
+      const latest = (await latestSnapshot(db)) ?? { ...COLD_START_SNAPSHOT, version: await latestSnapshotVersion(db) };
+      const snapshot = { ...recalibrate(latest, recalibration), version: latest.version + 1 };
+      if (await publishSnapshot(db, snapshot, reportScores(snapshot), { reason, basedOn: latest.version || null })) {
+        bell.ring();
+        return snapshot.version;
+      }
+    }
+    throw new UellmError({ kind: 'unavailable', what: 'the profiler', reason: 'others kept publishing snapshots; try again' });
+  };
+
   return {
+    recalibrate: recalibrateNow,
     snapshot: () => inForce,
     trains: () => learner !== null,
     databaseIsUp: () => state === 'up',
@@ -165,4 +229,10 @@ function createBell() {
       rung = false;
     },
   };
+}
+
+/** With its sketch, where it has one that this release reads. */
+function toStored(observation: Observation & { id: number }): StoredObservation {
+  const { features, featureKey } = observation;
+  return { ...observation, text: features && featureKey ? unpackSketch(Buffer.from(features, 'base64'), featureKey) : null };
 }

@@ -19,6 +19,8 @@ export const workflowIds = {
   rebalance: 'rebalance-cluster',
   rebalanceDryRun: (id: string) => `rebalance-dry-run-${id}`,
   rebalanceSchedule: 'rebalance',
+  monitor: 'monitor-cluster',
+  monitorSchedule: 'monitor',
   place: (replicaId: string) => `place-${replicaId}`,
   restore: (replicaId: string, generation: number) => `restore-${replicaId}-g${generation}`,
   retire: (replicaId: string) => `retire-${replicaId}`,
@@ -80,6 +82,27 @@ export interface RebalanceResult {
   reason: string;
   summary: PlanSummary | null;
 }
+
+export interface MonitorInput {
+  /** From one look to the next. */
+  everySeconds: number;
+  /** How long it goes on looking. */
+  forSeconds: number;
+}
+/** What a run of `monitorCluster` came to, or stands at. */
+export interface MonitorStatus {
+  looks: number;
+  /** Of the last look: what is not as predicted, one line each. */
+  findings: string[];
+  /** Corrections begun, undone and refused in this run, one line each. */
+  done: string[];
+  /** In force now. */
+  active: number;
+}
+/** `monitorCluster`, workflow id `monitor-cluster`. */
+export const monitorStatusQuery = defineQuery<MonitorStatus>('status');
+/** Something happened that is worth a look now. */
+export const lookSignal = defineSignal('look');
 
 export interface HostPresenceInput {
   host: string;

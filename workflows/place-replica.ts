@@ -66,10 +66,11 @@ export async function startEngine<T>(
   whenReady: (spec: EngineSpec, endpoint: string) => Promise<T>,
 ): Promise<{ spec: EngineSpec; endpoint: string; result: T }> {
   const host = onHost(reserved.host);
+  let ended: string | undefined;
   for (let attempt = 1; ; attempt++) {
     const spec = { ...reserved, generation: reserved.generation + attempt - 1 };
     const reason = attempt === 1 ? 'the engine is starting' : `the engine ended and is started again (${attempt} of ${START_ATTEMPTS})`;
-    await control.beginGeneration(spec.replicaId, spec.generation, reason);
+    await control.beginGeneration(spec.replicaId, spec.generation, reason, ended);
     try {
       const endpoint = await host.startEngine.executeWithOptions(
         { summary: `${spec.engine} for ${spec.model}, generation ${spec.generation}` },
@@ -79,6 +80,7 @@ export async function startEngine<T>(
       return { spec, endpoint, result: await whenReady(spec, endpoint) };
     } catch (error) {
       if (attempt >= START_ATTEMPTS || !MENDABLE.some((kind) => isFailureOfKind(error, kind))) throw error;
+      ended = reasonOf(error);
     }
   }
 }

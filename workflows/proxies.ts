@@ -29,6 +29,13 @@ export const controlBriefly: ActivityInterfaceFor<ControlActivities> = proxyActi
   retry: { ...RETRY, maximumInterval: '2s', maximumAttempts: 8 },
 });
 
+/** A look at the whole cluster. One that fails is not made up for: the next is due in a few seconds. */
+export const looking: Pick<ActivityInterfaceFor<ControlActivities>, 'lookAtCluster'> = proxyActivities<ControlActivities>({
+  taskQueue: CONTROL_TASK_QUEUE,
+  startToCloseTimeout: '20s',
+  retry: { ...RETRY, maximumAttempts: 3 },
+});
+
 /** Waiting for requests to end: as long as the longest stream takes, with heartbeats, so that a dead worker is noticed. */
 export const controlWaiting: ActivityInterfaceFor<ControlActivities> = proxyActivities<ControlActivities>({
   taskQueue: CONTROL_TASK_QUEUE,

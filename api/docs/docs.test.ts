@@ -23,12 +23,15 @@ describe('the OpenAPI document', () => {
       'hosts',
       'models',
       'slo-policies',
+      'tenants',
       'deployments',
       'replicas',
       'plans',
       'rollouts',
       'observations',
       'corrections',
+      'profiler/status',
+      'profiler/snapshots',
       'audit',
     ]) {
       expect(document.paths).toHaveProperty([`/api/v1/${resource}`]);
@@ -40,6 +43,7 @@ describe('the OpenAPI document', () => {
       '/hosts/{name}/uncordon',
       '/deployments/{name}/rollouts',
       '/rebalances',
+      '/profiler/rollback',
     ]) {
       expect(document.paths).toHaveProperty([`/api/v1${action}`, 'post']);
     }

@@ -18,7 +18,7 @@ import { BODY_PROBLEMS, jsonBody, jsonContent, listAnswer, listQuery, newRoutes,
 
 export interface DeclaredKind<Spec extends { name: string }, View extends { version: number }> {
   /** Last segment of its address, and what audit rows call it. */
-  path: 'hosts' | 'models' | 'slo-policies' | 'deployments';
+  path: 'hosts' | 'models' | 'slo-policies' | 'tenants' | 'deployments';
   /** As sentences call one of it. */
   what: string;
   /** Its name in the OpenAPI document. */

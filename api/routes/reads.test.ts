@@ -141,7 +141,11 @@ describe('records', () => {
     expect(await ids('corrections')).toEqual([1]);
     expect(correctionResourceSchema.parse((await api.call('GET', '/api/v1/corrections/1')).body)).toMatchObject({
       evidence: { errorPercent: 12 },
+      state: 'active',
+      change: null,
+      attainmentBefore: null,
       undoneAt: null,
+      undoReason: null,
     });
   });
   it('audit entries are read one by one', async () => {

@@ -29,7 +29,7 @@ export function newRoutes(): OpenAPIHono<ApiEnv> {
 }
 
 const PROBLEMS = {
-  400: 'The body is not JSON.',
+  400: 'The request is malformed: its body is not JSON, or a parameter that it needs is not there.',
   401: 'An API key is needed.',
   403: 'Not from here: without keys only loopback names and same-origin pages are served.',
   404: 'There is no such object.',

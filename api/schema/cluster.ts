@@ -41,11 +41,13 @@ export const changeKindSchema = z.enum([
   'hosts',
   'models',
   'slo-policies',
+  'tenants',
   'deployments',
   'replicas',
   'plans',
   'rollouts',
   'corrections',
+  'profiler',
   'routing',
 ]);
 /** Data of a `changed` event: read that kind again. */

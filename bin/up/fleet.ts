@@ -9,6 +9,7 @@ const COLLECTIONS: Record<ObjectKind, DeclaredCollection> = {
   Host: 'hosts',
   Model: 'models',
   SloPolicy: 'slo-policies',
+  Tenant: 'tenants',
   Deployment: 'deployments',
 };
 

@@ -8,6 +8,8 @@ export interface Layout {
   /** Held by the supervisor that runs on this folder. */
   lockFile: string;
   temporalDatabase: string;
+  /** Key for hashing words of prompts, where the environment names no other. */
+  featureKeyFile: string;
   logOf(process: string): string;
   /** State of the engines of one host. */
   hostDir(host: string): string;
@@ -18,6 +20,7 @@ export function layoutOf(dataDir: string): Layout {
     dataDir,
     runDir: join(dataDir, 'run'),
     lockFile: join(dataDir, 'run', 'up.lock'),
+    featureKeyFile: join(dataDir, 'feature-key'),
     temporalDatabase: join(dataDir, 'temporal.db'),
     logOf: (process) => join(dataDir, 'logs', `${process}.log`),
     hostDir: (host) => join(dataDir, 'hosts', host),

@@ -2,6 +2,7 @@
 import { migrateDatabase } from '../../db/migrate.ts';
 import type { Environment } from '../environment.ts';
 import type { Supervisor } from '../processes/supervisor.ts';
+import { ensureFeatureKey } from './feature-key.ts';
 import type { Layout } from './layout.ts';
 import { runSteps, type Step } from './progress.ts';
 import { hostSpec, roleSpec } from './roles.ts';
@@ -53,7 +54,11 @@ export async function startSystem({ environment, layout, supervisor, hosts, sign
     ],
     terminal,
   );
-  started.environment = { ...started.environment, databaseUrl: started.databaseUrl };
+  started.environment = {
+    ...started.environment,
+    databaseUrl: started.databaseUrl,
+    featureKeyFile: environment.featureKeyFile ?? (await ensureFeatureKey(layout.featureKeyFile)),
+  };
   await runSteps(
     [
       role('profiler'),

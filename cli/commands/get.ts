@@ -18,7 +18,7 @@ interface GetOptions extends OutputOptions {
 export function addGet(program: Command, terminal: Terminal): void {
   withOutput(program.command('get'))
     .description('show objects: all of a kind, or one by name')
-    .argument('<kind>', 'host, model, slo-policy, deployment, replica, plan, rollout, observation, correction or audit', parseKind)
+    .argument('<kind>', 'host, model, slo-policy, tenant, deployment, replica, plan, rollout, observation, correction or audit', parseKind)
     .argument('[name]', 'name or id of one')
     .option('--limit <n>', 'so many at most', parseLimit, 100)
     .action(action(terminal, get));

@@ -23,9 +23,9 @@ export function cutPainted(text: string, width: number): string {
   return `${cut.join('')}…`;
 }
 
-const GOOD = ['ready', 'alive', 'succeeded', 'done', 'applied', 'drained', 'ok', 'completed', 'created'];
+const GOOD = ['ready', 'alive', 'succeeded', 'done', 'applied', 'drained', 'ok', 'completed', 'created', 'kept'];
 const BAD = ['failed', 'lost', 'blocked', 'refused', 'rolled-back', 'unroutable', 'unreachable', 'deleted'];
-const QUIET = ['stopped', 'pending', 'skipped', 'waiting', 'dry-run', 'cancelled', 'unchanged'];
+const QUIET = ['stopped', 'pending', 'skipped', 'waiting', 'dry-run', 'cancelled', 'unchanged', 'undone'];
 
 /** What a state means: all that is neither good, bad nor over is on its way. */
 export function toneOf(state: string): Tone {

@@ -3,6 +3,12 @@ import { z } from 'zod';
 
 export const observationOutcomeSchema = z.enum(['ok', 'cancelled', 'shed', 'failed']);
 
+/** Far more than the features of any request take. */
+const MAX_FEATURES_CHARACTERS = 65_536;
+
+/** The `featureKey` of observations that the profiler must not learn from: their tenant has features off. */
+export const NOT_LEARNED_FROM = 'off';
+
 export const observationSchema = z.object({
   /** Unique per attempt to serve: the gateway's request id. Delivery more than once is harmless. */
   requestId: z.string(),
@@ -33,5 +39,13 @@ export const observationSchema = z.object({
   e2eMs: z.number().nullable(),
   /** Did it meet every target of its policy? false for what failed or was shed; null for what the client cancelled. */
   attained: z.boolean().nullable(),
+  /** Numeric features and keyed hashes of the request, in base64; null or absent where its tenant has them off, or the gateway is an older one. */
+  features: z.base64().max(MAX_FEATURES_CHARACTERS).nullable().optional(),
+  /** Short id of the key that hashed them. */
+  featureKey: z
+    .string()
+    .regex(/^[\w.-]{1,64}$/, 'up to 64 letters, digits, dots, dashes and underscores')
+    .nullable()
+    .optional(),
 });
 export type Observation = z.infer<typeof observationSchema>;

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { engineKindSchema } from './deployment.ts';
 import { sloPolicySchema } from './slo-policy.ts';
 import { stepTimeCoefficientsSchema } from './step-time.ts';
+import { tenantSchema } from './tenant.ts';
 
 /**
  * How an engine batches: `continuous` ones take requests into the batch under way, `static` ones begin the next batch when all of the last
@@ -26,6 +27,9 @@ export const routedReplicaSchema = z.object({
   maxInFlight: z.number().int().positive(),
   stepTime: stepTimeCoefficientsSchema,
   kvCacheTokens: z.number().int().positive(),
+  /** Of `kvCacheTokens` and of `maxInFlight`, the share that may be filled: monitoring limits and loosens it. All of it where absent. */
+  kvShare: z.number().positive().optional(),
+  maxInFlightShare: z.number().positive().optional(),
   /** Continuous where absent. */
   batching: batchingSchema.optional(),
   simulated: z.boolean(),
@@ -36,6 +40,8 @@ export const routingTableSchema = z.object({
   version: z.number().int(),
   replicas: z.array(routedReplicaSchema),
   policies: z.array(sloPolicySchema),
+  /** Those about which something was declared. */
+  tenants: z.array(tenantSchema).optional(),
 });
 export type RoutingTable = z.infer<typeof routingTableSchema>;
 

@@ -62,6 +62,11 @@ export function stepTimeMs(c: StepTimeCoefficients, load: StepLoad): number {
   );
 }
 
+/** The coefficients of steps that take so many times as long. */
+export function multiplied({ d0, d1, d2, ra, rc, rb, o }: StepTimeCoefficients, factor: number): StepTimeCoefficients {
+  return { d0: d0 * factor, d1: d1 * factor, d2: d2 * factor, ra: ra * factor, rc: rc * factor, rb: rb * factor, o: o * factor };
+}
+
 /** Duration of a step that only decodes `sequences` sequences with `contextTokens` tokens of context in all, ms. */
 export function decodeStepMs(c: StepTimeCoefficients, sequences: number, contextTokens: number): number {
   return stepTimeMs(c, { prefillTokens: 0, prefillSquares: 0, decodeSequences: sequences, decodeContextTokens: contextTokens });

@@ -1,4 +1,5 @@
-/** From a request to numbers. No text: only lengths, limits, and which bucket a name falls into. */
+/** From a request to numbers: lengths, limits, and which bucket a name falls into. `text/` has what the prompt's words tell. */
+import type { TextSketch } from './text/sketch.ts';
 
 /** What is known of a request when it arrives. */
 export interface RequestFeatures {
@@ -9,6 +10,8 @@ export interface RequestFeatures {
   /** The client's own limit on the answer; null where it gave none. */
   maxTokens: number | null;
   streamed: boolean;
+  /** null or absent where the text may not be looked at, or was not. */
+  text?: TextSketch | null;
 }
 
 /**
@@ -29,6 +32,9 @@ const TENANT = CLASS + CLASS_BUCKETS;
 export const FEATURE_COUNT = TENANT + TENANT_BUCKETS;
 export const INPUT_FEATURES = INPUT_KNOTS.length;
 
+/** Where a class's own feature is. Few buckets: classes may share one. */
+export const classFeature = (name: string): number => CLASS + bucketOf(name, CLASS_BUCKETS);
+
 /** Writes the features of a request into `into`, a vector of `FEATURE_COUNT` numbers, and returns it. */
 export function encodeFeatures(request: RequestFeatures, into: number[]): number[] {
   into.fill(0);
@@ -38,7 +44,7 @@ export function encodeFeatures(request: RequestFeatures, into: number[]): number
     into[LOG_LIMIT] = Math.log2(Math.max(1, request.maxTokens)) / 10 - 1; // 0 at 1,024 tokens
   }
   into[STREAMED] = request.streamed ? 1 : 0;
-  into[CLASS + bucketOf(request.class, CLASS_BUCKETS)] = 1;
+  into[classFeature(request.class)] = 1;
   into[TENANT + bucketOf(request.tenant, TENANT_BUCKETS)] = 1;
   return into;
 }

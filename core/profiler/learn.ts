@@ -3,15 +3,17 @@
  * ln(output tokens), and stochastic steps that hold the share of answers below each predicted quantile at that quantile, whatever the
  * distribution (online conformal calibration: Gibbs and Candès, arXiv 2106.00170).
  */
-import type { Observation } from '../domain/observation.ts';
+import { NOT_LEARNED_FROM, type Observation } from '../domain/observation.ts';
+import { detectDrift } from './drift.ts';
 import { encodeFeatures, FEATURE_COUNT, type RequestFeatures } from './features.ts';
-import { MAX_TOKENS, predictAt } from './predict.ts';
+import { expectedLog, MAX_TOKENS, predictFrom } from './predict.ts';
 import { dot, updateWeights } from './recursive-least-squares.ts';
 import { updateScore } from './scores.ts';
-import { headFrom, type OutputHead, type ProfilerSnapshot, priorVariance } from './snapshot.ts';
+import { headFrom, type OutputHead, type ProfilerSnapshot, priorCovariance, priorVariance } from './snapshot.ts';
 
 /** What is learned from of an observation, with its place in the order of arrival. */
-export type StoredObservation = RequestFeatures & Pick<Observation, 'requestId' | 'outcome' | 'outputTokens'> & { id: number };
+export type StoredObservation = RequestFeatures &
+  Pick<Observation, 'requestId' | 'outcome' | 'outputTokens' | 'featureKey'> & { id: number };
 
 /** Why observations of a batch taught nothing. */
 export interface Skipped {
@@ -21,6 +23,8 @@ export interface Skipped {
   unmeasured: number;
   /** Lengths that no engine serves: negative, zero, or beyond a million tokens. */
   absurd: number;
+  /** Its tenant has features off. */
+  private: number;
   /** Cancelled before it was longer than predicted: the full length would have been anybody's guess. */
   censored: number;
 }
@@ -39,6 +43,8 @@ const MAX_SURPRISE = 4;
 const WINDOW = 1000;
 /** What a head starts with weighs like this many observations in them. */
 const PRIOR_OBSERVATIONS = 20;
+/** A quantile known from few answers is unsure, and covers less than it should: so much higher is aimed then, over the root of their number. */
+const CAUTION = 0.45;
 /** Keeps a model whose answers all have one length able to learn that they no longer do. */
 const MIN_RESIDUAL_SCALE = 0.02;
 
@@ -51,7 +57,7 @@ export function learn(snapshot: ProfilerSnapshot, batch: readonly StoredObservat
   const shared = structuredClone(snapshot.shared);
   const copied = new Set<string>();
   const requestIds = new Set<string>();
-  const skipped: Skipped = { duplicate: 0, unmeasured: 0, absurd: 0, censored: 0 };
+  const skipped: Skipped = { duplicate: 0, unmeasured: 0, absurd: 0, private: 0, censored: 0 };
   let trainedThroughId = snapshot.trainedThroughId;
   let learned = 0;
 
@@ -82,7 +88,8 @@ export function learn(snapshot: ProfilerSnapshot, batch: readonly StoredObservat
   return { snapshot: { ...snapshot, trainedThroughId, shared, models: Object.fromEntries(models) }, learned, skipped };
 }
 
-interface Lesson {
+export interface Lesson {
+  of: StoredObservation;
   x: readonly number[];
   outputTokens: number;
   maxTokens: number | null;
@@ -93,12 +100,13 @@ interface Lesson {
 const scratch = new Array<number>(FEATURE_COUNT).fill(0);
 
 /** What an observation teaches, or why it teaches nothing. Its `x` is good until the next call. */
-function lesson(o: StoredObservation): Lesson | keyof Skipped {
+export function lesson(o: StoredObservation): Lesson | keyof Skipped {
+  if (o.featureKey === NOT_LEARNED_FROM) return 'private';
   if ((o.outcome !== 'ok' && o.outcome !== 'cancelled') || o.outputTokens === null) return 'unmeasured';
   const lowerBound = o.outcome === 'cancelled';
   if (lowerBound && o.outputTokens === 0) return 'censored';
   if (!isLength(o.inputTokens) || !isLength(o.outputTokens) || (o.maxTokens !== null && o.maxTokens < 1)) return 'absurd';
-  return { x: encodeFeatures(o, scratch), outputTokens: o.outputTokens, maxTokens: o.maxTokens, lowerBound };
+  return { of: o, x: encodeFeatures(o, scratch), outputTokens: o.outputTokens, maxTokens: o.maxTokens, lowerBound };
 }
 
 function isLength(tokens: number): boolean {
@@ -106,32 +114,36 @@ function isLength(tokens: number): boolean {
 }
 
 /** One step of one head, in place. @returns false where a cancelled request tells nothing */
-function learnOne(head: OutputHead, { x, outputTokens, maxTokens, lowerBound }: Lesson): boolean {
-  const predicted = predictAt(head, x, maxTokens);
+function learnOne(head: OutputHead, { of, x, outputTokens, maxTokens, lowerBound }: Lesson): boolean {
+  const expected = expectedLog(head, of, x);
+  const predicted = predictFrom(head, expected, x, maxTokens);
   if (lowerBound && outputTokens <= predicted.p50) return false;
   head.observations++;
   if (!lowerBound) updateScore(head.score, outputTokens, predicted);
 
   const step = quantileStep(head);
   moveQuantile(head.offset50, x, step, outputTokens <= predicted.p50 ? -0.5 : 0.5);
-  if (outputTokens > predicted.p90) moveQuantile(head.offset90, x, step, 0.9);
-  else if (!lowerBound) moveQuantile(head.offset90, x, step, -0.1);
+  const aim = 0.9 + CAUTION / Math.sqrt(head.observations + 100);
+  if (outputTokens > predicted.p90) moveQuantile(head.offset90, x, step, aim);
+  else if (!lowerBound) moveQuantile(head.offset90, x, step, aim - 1);
 
   // An answer that reached the client's limit was predicted right by any expectation beyond that limit.
-  const expectation = Math.min(dot(head.weights, x), Math.log(Math.min(MAX_TOKENS, maxTokens ?? MAX_TOKENS)));
+  const expectation = Math.min(expected, Math.log(Math.min(MAX_TOKENS, maxTokens ?? MAX_TOKENS)));
   const surprise = MAX_SURPRISE * head.residualScale;
   const residual = Math.max(lowerBound ? 0 : -surprise, Math.min(surprise, Math.log(outputTokens) - expectation));
   const pace = 1 / Math.min(head.observations + PRIOR_OBSERVATIONS, WINDOW);
   head.residualScale = Math.max(MIN_RESIDUAL_SCALE, head.residualScale + pace * (Math.abs(residual) - head.residualScale));
   head.meanFitted += pace * (Math.exp(expectation) - head.meanFitted);
   head.meanOutput += pace * (Math.exp(expectation + residual) - head.meanOutput);
+  if (detectDrift(head, residual)) head.covariance = priorCovariance();
   updateWeights(head.weights, head.covariance, x, residual, priorVariance);
   return true;
 }
 
 /** Large at first, then small but never 0, so that a change of traffic is followed. In units of ln(tokens). */
 function quantileStep(head: OutputHead): number {
-  return head.residualScale * Math.max(0.03, 1 / Math.sqrt(head.observations + 4));
+  const observations = head.drift ? head.drift.sinceChange : head.observations;
+  return head.residualScale * Math.max(0.03, 1 / Math.sqrt(observations + 4));
 }
 
 function moveQuantile(offset: number[], x: readonly number[], step: number, direction: number): void {

@@ -2,6 +2,7 @@
 import { encodeFeatures, FEATURE_COUNT, type RequestFeatures } from './features.ts';
 import { dot } from './recursive-least-squares.ts';
 import { headOf, type OutputHead, type ProfilerSnapshot } from './snapshot.ts';
+import { textAdjustment } from './text/text-head.ts';
 
 export type { RequestFeatures } from './features.ts';
 
@@ -19,13 +20,19 @@ const scratch = new Array<number>(FEATURE_COUNT).fill(0);
 
 /** Predicts the output tokens of a request. A model that the snapshot does not know is predicted by what all models have in common. */
 export function predictOutput(snapshot: ProfilerSnapshot, features: RequestFeatures): OutputPrediction {
-  return predictAt(headOf(snapshot, features.model), encodeFeatures(features, scratch), features.maxTokens);
+  const head = headOf(snapshot, features.model);
+  return predictFrom(head, expectedLog(head, features, encodeFeatures(features, scratch)), scratch, features.maxTokens);
 }
 
-/** The prediction of one head at a feature vector. */
-export function predictAt(head: OutputHead, x: readonly number[], maxTokens: number | null): OutputPrediction {
+/** Expectation of ln(output tokens) by one head. @param x the encoded features */
+export function expectedLog(head: OutputHead, { text }: RequestFeatures, x: readonly number[]): number {
+  const byLengths = dot(head.weights, x);
+  return text && head.text ? byLengths + textAdjustment(head.text, text) : byLengths;
+}
+
+/** From an expectation to the quantiles around it. */
+export function predictFrom(head: OutputHead, expectation: number, x: readonly number[], maxTokens: number | null): OutputPrediction {
   const cap = Math.min(MAX_TOKENS, maxTokens ?? MAX_TOKENS);
-  const expectation = dot(head.weights, x);
   const p50 = within(Math.exp(expectation + dot(head.offset50, x)), cap);
   const p90 = within(Math.exp(expectation + dot(head.offset90, x)), cap);
   return { p50, p90: Math.max(p50, p90), mean: within((Math.exp(expectation) * head.meanOutput) / head.meanFitted, cap) };

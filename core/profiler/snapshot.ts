@@ -9,6 +9,8 @@
 import { z } from 'zod';
 import { FEATURE_COUNT, INPUT_FEATURES } from './features.ts';
 import { COVARIANCE_LENGTH, packedIndex } from './recursive-least-squares.ts';
+import { PUBLISHED_PRIOR } from './text/published-prior.ts';
+import { textHeadFrom, textHeadSchema } from './text/text-head.ts';
 
 const vector = (length: number) => z.array(z.number()).length(length);
 
@@ -26,6 +28,17 @@ export const scoreSchema = z.object({
 });
 export type Score = z.infer<typeof scoreSchema>;
 
+/** Cumulative sums of standardised residuals beyond a tolerance, upwards and downwards (Page's test), and what it led to. */
+export const driftSchema = z.object({
+  longer: z.number().nonnegative(),
+  shorter: z.number().nonnegative(),
+  /** Observations since the answers last changed: how fast the quantiles follow. */
+  sinceChange: z.number().int().nonnegative(),
+  /** Changes noticed so far. */
+  changes: z.number().int().nonnegative(),
+});
+export type Drift = z.infer<typeof driftSchema>;
+
 /** One model's answers: a linear function of the features for ln(output tokens), and what lies around it. */
 export const outputHeadSchema = z.object({
   observations: z.number().int().nonnegative(),
@@ -42,6 +55,10 @@ export const outputHeadSchema = z.object({
   meanOutput: z.number().positive(),
   meanFitted: z.number().positive(),
   score: scoreSchema,
+  /** What the prompt's text adds; absent in snapshots of releases that did not look at it. */
+  text: textHeadSchema.optional(),
+  /** Evidence that the answers have changed; absent where there is none yet. */
+  drift: driftSchema.optional(),
 });
 export type OutputHead = z.infer<typeof outputHeadSchema>;
 
@@ -64,8 +81,11 @@ export type ProfilerSnapshot = z.infer<typeof profilerSnapshotSchema>;
  */
 const COLD_START = { medianTokens: 129, meanTokens: 211, p90Tokens: 424, logDeviation: 0.73 };
 
-/** Uncertainty before anything was observed, in units of the noise: a hat function against a small correction per bucket. */
-const PRIOR_VARIANCE = { input: 1, other: 0.25 };
+/**
+ * Uncertainty before anything was observed, in units of the noise: of the level, of how far each stretch of input lengths departs from it,
+ * and of a limit's or a name's effect.
+ */
+const PRIOR_VARIANCE = { level: 1, input: 0.1, other: 0.25 };
 
 function coldStartHead(): OutputHead {
   const onInputs = (value: number) => Array.from({ length: FEATURE_COUNT }, (_, i) => (i < INPUT_FEATURES ? value : 0));
@@ -79,6 +99,7 @@ function coldStartHead(): OutputHead {
     meanOutput: COLD_START.meanTokens,
     meanFitted: COLD_START.medianTokens,
     score: unscored(Math.log(COLD_START.medianTokens)),
+    text: textHeadFrom(PUBLISHED_PRIOR),
   };
 }
 
@@ -93,16 +114,20 @@ export const COLD_START_SNAPSHOT: ProfilerSnapshot = {
 
 /** A new model's head: what `shared` knows, held as loosely as if nothing had been seen, scored from zero. */
 export function headFrom(shared: OutputHead): OutputHead {
-  return { ...structuredClone(shared), observations: 0, covariance: priorCovariance(), score: unscored(shared.score.logMedian) };
+  const { drift: _, ...rest } = structuredClone(shared);
+  return { ...rest, observations: 0, covariance: priorCovariance(), score: unscored(shared.score.logMedian) };
 }
 
 export function priorVariance(feature: number): number {
-  return feature < INPUT_FEATURES ? PRIOR_VARIANCE.input : PRIOR_VARIANCE.other;
+  return feature < INPUT_FEATURES ? PRIOR_VARIANCE.level + PRIOR_VARIANCE.input : PRIOR_VARIANCE.other;
 }
 
-function priorCovariance(): number[] {
+export function priorCovariance(): number[] {
   const covariance = new Array<number>(COVARIANCE_LENGTH).fill(0);
-  for (let i = 0; i < FEATURE_COUNT; i++) covariance[packedIndex(i, i)] = priorVariance(i);
+  for (let i = 0; i < FEATURE_COUNT; i++) {
+    covariance[packedIndex(i, i)] = priorVariance(i);
+    for (let j = i + 1; j < INPUT_FEATURES; j++) covariance[packedIndex(i, j)] = PRIOR_VARIANCE.level;
+  }
   return covariance;
 }
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { queuedRequest, replicaView } from '../../test/support/scheduling.ts';
-import { measuredStepTime, type StepTimeCoefficients } from '../domain/step-time.ts';
+import { measuredStepTime, multiplied, type StepTimeCoefficients } from '../domain/step-time.ts';
 import { createEngine, step, submit } from '../simulator/engine.ts';
 import type { EngineRequest } from '../simulator/engine-state.ts';
 import { ReplicaLoad } from './load.ts';
@@ -225,6 +225,26 @@ describe('how wrong the step-time model is', () => {
   it('is corrected by no more than three times', () => {
     expect(observe(STREAMS[1]![1], 10).load.stepTimeScale).toBe(3);
     expect(observe(STREAMS[2]![1], 0.1).load.stepTimeScale).toBeCloseTo(1 / 3, 9);
+  });
+  it('is told to others as it is, however far apart, and not of what was too little or too long ago', () => {
+    const { load, nowMs } = observe(STREAMS[0]![1], 5);
+    expect(load.stepTimeRatio(nowMs)).toBeGreaterThan(4.5);
+    expect(load.stepTimeRatio(nowMs)).toBeLessThan(5.5);
+    expect(load.stepTimeRatio(nowMs + 60_000)).toBeNull();
+    const fresh = new ReplicaLoad(1000);
+    fresh.open(queuedRequest({ id: 'a' }), 0, stepTime);
+    fresh.produced(1);
+    fresh.end(queuedRequest({ id: 'a' }), 500, stepTime);
+    expect(fresh.stepTimeRatio(500)).toBeNull();
+  });
+  it('is told in new coefficients once those are in force', () => {
+    const { load, nowMs } = observe(STREAMS[0]![1], 2);
+    const before = load.stepTimeRatio(nowMs)!;
+    load.restateStepTime(stepTime, multiplied(stepTime, 2));
+    expect(load.stepTimeRatio(nowMs)).toBeCloseTo(before / 2, 9);
+    expect(Math.abs(load.stepTimeScale - 1)).toBeLessThan(0.1);
+    load.restateStepTime(multiplied(stepTime, 2), stepTime);
+    expect(load.stepTimeRatio(nowMs)).toBeCloseTo(before, 9);
   });
   it('believes the model before anything was seen, and after any silence', () => {
     const load = new ReplicaLoad(1000);

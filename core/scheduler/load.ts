@@ -18,6 +18,8 @@ const PREFILL_WINDOW_MAX_MS = 60_000;
 const CHECK_WINDOW_MS = 10_000;
 /** The model is believed as it is until so much of its time was compared. */
 const CHECK_PRIOR_MS = 1000;
+/** And told to nobody else until so much was. */
+const CHECK_ENOUGH_MS = 2000;
 /** News of a first token may be so late: for longer, a prompt that should be through is not taken to be. */
 const NEWS_LATE_MS = 2000;
 /** A model that is wrong by more is not corrected further: something else is wrong. */
@@ -126,6 +128,24 @@ export class ReplicaLoad {
   get stepTimeScale(): number {
     const scale = (this.#actualMs + CHECK_PRIOR_MS) / (this.#modelMs + CHECK_PRIOR_MS);
     return Math.min(SCALE_LIMIT, Math.max(1 / SCALE_LIMIT, scale));
+  }
+
+  /**
+   * The same for whoever watches the model rather than makes up for it: measured over predicted time, however far apart. null where too
+   * little was compared lately.
+   */
+  stepTimeRatio(nowMs: number): number | null {
+    const isRecent = nowMs - this.#checkedAtMs < CHECK_WINDOW_MS;
+    return isRecent && this.#actualMs > CHECK_ENOUGH_MS && this.#modelMs > 0 ? this.#actualMs / this.#modelMs : null;
+  }
+
+  /** The replica's coefficients have changed. What was compared with the old ones is told in the new ones, or a correction would count twice. */
+  restateStepTime(before: StepTimeCoefficients, after: StepTimeCoefficients): void {
+    const decoding = Math.max(1, this.inFlight - this.prefilling);
+    const factor = decodeStepMs(after, decoding, this.decodeContextTokens) / decodeStepMs(before, decoding, this.decodeContextTokens);
+    if (!Number.isFinite(factor)) return;
+    this.#modelMs *= factor;
+    this.#checkedTokenMs *= factor;
   }
 
   /** The request has been sent there. */

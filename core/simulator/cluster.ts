@@ -3,11 +3,13 @@
  * step as `engine.ts` does. Discrete events: an arrival, the end of a step, news that reaches the gateway late, a tick at which the gateway
  * reads the engines' gauges. The same input gives the same result on every machine.
  */
-import type { StepTimeCoefficients } from '../domain/step-time.ts';
+import { multiplied } from '../domain/step-time.ts';
 import { deadlinesOf, typicalDecodeMsPerToken } from '../scheduler/deadlines.ts';
 import { withRevisionShares } from '../scheduler/revisions.ts';
 import type { SchedulerPolicy } from '../scheduler/types.ts';
 import { EventTimes } from './event-times.ts';
+import { type EngineFault, inOrder } from './faults.ts';
+import { Monitored, type MonitoredLook, type MonitorOptions } from './monitored.ts';
 import type { OutputPredictor } from './predictors.ts';
 import { type ReplicaSpec, SimulatedReplica } from './simulated-replica.ts';
 import type { SimulatedRequest } from './simulated-request.ts';
@@ -28,6 +30,10 @@ export interface ClusterInput {
   streamDelayMs: number;
   /** The scheduler's step-time model says so many times the truth. */
   modelFactor: number;
+  /** What goes wrong with engines, and when; nothing where absent. */
+  faults?: readonly EngineFault[];
+  /** Monitoring looks after it and its corrections are carried out; where absent, nobody does. */
+  monitor?: MonitorOptions;
   /** Told now and then how many requests have ended. */
   onProgress?: (ended: number) => void;
 }
@@ -37,6 +43,8 @@ export interface ClusterResult {
   /** When the last request ended. */
   endMs: number;
   steps: number;
+  /** Looks of the monitor at which it found or did anything. */
+  looks: readonly MonitoredLook[];
 }
 
 const PROGRESS_EVERY = 2000;
@@ -52,6 +60,13 @@ class Cluster {
   readonly #replicas: SimulatedReplica[];
   readonly #scheduler;
   readonly #stepEnds: EventTimes;
+  readonly #predictor: OutputPredictor;
+  readonly #monitored: Monitored | null;
+  /** To come, the first first. */
+  readonly #disturbances: { atMs: number; happen: (nowMs: number) => void }[];
+  readonly #deadlyKvUsage = new Map<SimulatedReplica, { kvUsage: number; restartMs: number }>();
+  /** Those that are up. */
+  #routed: readonly SimulatedReplica[];
   readonly #late: { atMs: number; tell: (nowMs: number) => void }[] = [];
   #lateHead = 0;
   readonly #sheddable: SimulatedRequest[] = [];
@@ -69,11 +84,18 @@ class Cluster {
     this.#input = input;
     this.#replicas = input.replicas.map((spec, index) => {
       const Replica = spec.static ? StaticReplica : SimulatedReplica;
-      return new Replica(spec, index, believed(spec.stepTime, input.modelFactor), input);
+      return new Replica(spec, index, multiplied(spec.stepTime, input.modelFactor), input);
     });
     this.#batchesStatically = input.replicas.some((spec) => spec.static !== undefined);
     this.#scheduler = withRevisionShares<SimulatedRequest, SimulatedReplica>(input.policy.createScheduler(input.seed));
     this.#stepEnds = new EventTimes(this.#replicas.length);
+    this.#routed = this.#replicas;
+    this.#monitored = input.monitor ? new Monitored(this.#replicas, input.predictor, input.monitor) : null;
+    this.#predictor = this.#monitored?.predictor ?? input.predictor;
+    this.#disturbances = inOrder(input.faults ?? [], input.replicas).map((fault) => ({
+      atMs: fault.atMs,
+      happen: (nowMs: number) => this.#befall(fault, nowMs),
+    }));
     this.#decodeMsPerToken = typicalDecodeMsPerToken(this.#replicas);
   }
 
@@ -88,8 +110,14 @@ class Cluster {
       const engine = this.#stepEnds.first();
       const stepEndMs = this.#stepEnds.time(engine);
       const lateMs = this.#lateHead < this.#late.length ? this.#late[this.#lateHead]!.atMs : Number.POSITIVE_INFINITY;
-      const nowMs = Math.min(arrivalMs, stepEndMs, lateMs, this.#nextTickMs);
-      if (nowMs === stepEndMs) {
+      const nowMs = Math.min(arrivalMs, stepEndMs, lateMs, this.#nextTickMs, this.#nextDisturbanceMs, this.#nextLookMs);
+      if (nowMs === this.#nextDisturbanceMs) {
+        this.#disturbances.shift()!.happen(nowMs);
+        this.#release(nowMs);
+      } else if (nowMs === this.#nextLookMs) {
+        this.#monitored!.look(nowMs);
+        this.#release(nowMs);
+      } else if (nowMs === stepEndMs) {
         this.#endStep(this.#replicas[engine]!, nowMs);
       } else if (nowMs === arrivalMs) {
         this.#arrive(requests[this.#arrived++]!);
@@ -115,12 +143,20 @@ class Cluster {
     for (const { atMs, tell } of this.#late.slice(this.#lateHead)) tell(atMs);
     this.#input.onProgress?.(this.#ended);
     const steps = this.#replicas.reduce((sum, replica) => sum + replica.steps, 0);
-    return { replicas: this.#replicas, endMs: this.#lastEndMs, steps };
+    return { replicas: this.#replicas, endMs: this.#lastEndMs, steps, looks: this.#monitored?.looks ?? [] };
   }
 
   #nextArrivalMs(): number {
     const { requests } = this.#input;
     return this.#arrived < requests.length ? requests[this.#arrived]!.arrivalMs : Number.POSITIVE_INFINITY;
+  }
+
+  get #nextDisturbanceMs(): number {
+    return this.#disturbances[0]?.atMs ?? Number.POSITIVE_INFINITY;
+  }
+
+  get #nextLookMs(): number {
+    return this.#monitored?.nextLookMs ?? Number.POSITIVE_INFINITY;
   }
 
   get #someWait(): boolean {
@@ -130,11 +166,11 @@ class Cluster {
   /** Until when, as far as is known, nobody looks at the engines: who waits looks whenever anything ends, late news are told one by one. */
   #unseenUntilMs(): number {
     if (this.#input.streamDelayMs > 0 || this.#batchesStatically || this.#someWait) return Number.NEGATIVE_INFINITY;
-    return Math.min(this.#nextArrivalMs(), this.#nextTickMs);
+    return Math.min(this.#nextArrivalMs(), this.#nextTickMs, this.#nextDisturbanceMs, this.#nextLookMs);
   }
 
   #arrive(request: SimulatedRequest): void {
-    request.predictedOutput = this.#input.predictor.predict(request);
+    request.predictedOutput = this.#predictor.predict(request);
     request.deadlines = deadlinesOf(
       request.targets,
       request.arrivalMs,
@@ -142,6 +178,10 @@ class Cluster {
       request.queue.maxWaitMs,
       this.#decodeMsPerToken,
     );
+    this.#enqueue(request);
+  }
+
+  #enqueue(request: SimulatedRequest): void {
     this.#scheduler.enqueue(request);
     if (request.queue.onHopeless === 'shed' || request.priority < 0) this.#sheddable.push(request);
   }
@@ -149,7 +189,7 @@ class Cluster {
   #release(nowMs: number): void {
     if (!this.#someWait) return;
     for (const request of this.#refused.splice(0)) this.#scheduler.enqueue(request);
-    for (let next = this.#scheduler.next(this.#replicas, nowMs); next; next = this.#scheduler.next(this.#replicas, nowMs)) {
+    for (let next = this.#scheduler.next(this.#routed, nowMs); next; next = this.#scheduler.next(this.#routed, nowMs)) {
       const { request, replica } = next;
       request.releasedMs = nowMs;
       request.replica = replica.index;
@@ -176,7 +216,7 @@ class Cluster {
     }
     request.outcome = 'rejected';
     request.endMs = nowMs;
-    this.#end(nowMs);
+    this.#end(request, nowMs);
   }
 
   #startStep(replica: SimulatedReplica, nowMs: number): void {
@@ -193,9 +233,10 @@ class Cluster {
     for (const { request } of finished) {
       request.endMs = nowMs;
       request.outcome = 'served';
-      this.#end(nowMs);
+      this.#end(request, nowMs);
     }
-    const { streamDelayMs, predictor } = this.#input;
+    const { streamDelayMs } = this.#input;
+    const predictor = this.#predictor;
     if (streamDelayMs > 0) {
       const tell = replica.news();
       const observed = finished.map(({ request }) => request);
@@ -211,7 +252,7 @@ class Cluster {
       for (const { request } of finished) predictor.observe(request, nowMs);
       if (firsts.length > 0 || finished.length > 0) this.#release(nowMs);
     }
-    if (replica.stepping) return;
+    if (replica.stepping || this.#dies(replica, nowMs)) return;
     if (replica.hasWork) {
       this.#startStep(replica, nowMs);
     } else {
@@ -220,7 +261,70 @@ class Cluster {
     }
   }
 
-  #end(nowMs: number): void {
+  #befall(fault: EngineFault, nowMs: number): void {
+    const replica = this.#replicas.find(({ id }) => id === fault.replicaId)!;
+    switch (fault.kind) {
+      case 'slow-steps':
+        replica.slowDown(fault.factor);
+        break;
+      case 'smaller-kv-cache':
+        this.#lose(replica, replica.shrinkKvCache(fault.share), nowMs);
+        break;
+      case 'out-of-memory':
+        this.#deadlyKvUsage.set(replica, fault);
+    }
+  }
+
+  /** Has the last step used more memory than the engine has? Then it is gone for a while. */
+  #dies(replica: SimulatedReplica, nowMs: number): boolean {
+    const deadly = this.#deadlyKvUsage.get(replica);
+    if (!deadly || replica.nominalKvUsage <= deadly.kvUsage) return false;
+    const lost = replica.die(nowMs);
+    this.#stepEnds.set(replica.index, Number.POSITIVE_INFINITY);
+    this.#monitored?.exited(replica, nowMs);
+    this.#route();
+    this.#at(nowMs + deadly.restartMs, () => {
+      replica.comeBack();
+      this.#route();
+    });
+    this.#lose(replica, lost, nowMs);
+    this.#release(nowMs);
+    return true;
+  }
+
+  #route(): void {
+    this.#routed = this.#replicas.filter(({ isUp }) => isUp);
+  }
+
+  #at(atMs: number, happen: () => void): void {
+    const place = this.#disturbances.findIndex((d) => d.atMs > atMs);
+    this.#disturbances.splice(place < 0 ? this.#disturbances.length : place, 0, { atMs, happen });
+  }
+
+  /** As a gateway does: what had no token yet is tried elsewhere, and again only once; a stream that breaks has failed. */
+  #lose(replica: SimulatedReplica, requests: readonly SimulatedRequest[], nowMs: number): void {
+    for (const request of requests) {
+      replica.load.end(request, nowMs, replica.stepTime);
+      if (request.producedTokens > 0 || request.avoid.has(replica.id)) {
+        request.outcome = 'failed';
+        request.endMs = nowMs;
+        this.#end(request, nowMs);
+        continue;
+      }
+      request.avoid = new Set([...request.avoid, replica.id]);
+      this.#waitAgain(request);
+    }
+  }
+
+  #waitAgain(request: SimulatedRequest): void {
+    request.sequence = null;
+    request.releasedMs = Number.NaN;
+    request.replica = -1;
+    this.#enqueue(request);
+  }
+
+  #end(request: SimulatedRequest, nowMs: number): void {
+    this.#monitored?.ended(request);
     this.#ended++;
     this.#lastEndMs = nowMs;
     if (this.#ended % PROGRESS_EVERY === 0) this.#input.onProgress?.(this.#ended);
@@ -234,17 +338,11 @@ class Cluster {
       if (nowMs - request.arrivalMs > request.queue.maxWaitMs && this.#scheduler.cancel(request)) {
         request.outcome = 'shed';
         request.endMs = nowMs;
-        this.#end(nowMs);
+        this.#end(request, nowMs);
         continue;
       }
       this.#sheddable[kept++] = request;
     }
     this.#sheddable.length = kept;
   }
-}
-
-/** What the scheduler takes the steps for. */
-function believed(stepTime: StepTimeCoefficients, factor: number): StepTimeCoefficients {
-  const { d0, d1, d2, ra, rc, rb, o } = stepTime;
-  return { d0: d0 * factor, d1: d1 * factor, d2: d2 * factor, ra: ra * factor, rc: rc * factor, rb: rb * factor, o: o * factor };
 }

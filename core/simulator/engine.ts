@@ -10,9 +10,9 @@
 import { stepTimeMs } from '../domain/step-time.ts';
 import { advance, decodeFirst, sureDecodes } from './advance.ts';
 import type { Engine, EngineConfig, EngineRequest, Sequence, StepResult, SubmitRejection, SubmitResult } from './engine-state.ts';
-import { BLOCK_TOKENS, blocksFor, createKvBlocks, type KvBlocks, release } from './kv-blocks.ts';
+import { BLOCK_TOKENS, blocksFor, createKvBlocks, type KvBlocks, release, take } from './kv-blocks.ts';
 import type { PrefixBlockId } from './prefix-cache.ts';
-import { scheduleStep } from './schedule.ts';
+import { preemptUntilTheyFit, scheduleStep } from './schedule.ts';
 import { createStepNoise } from './step-noise.ts';
 import { dequeue, enqueue } from './waiting-queue.ts';
 
@@ -99,6 +99,24 @@ export function abort<R extends EngineRequest>(engine: Engine<R>, sequence: Sequ
   }
   sequence.state = 'aborted';
   return true;
+}
+
+/**
+ * From now on its KV cache has so many tokens. Running sequences that have no more room are preempted; any that the cache could never hold
+ * are taken out.
+ */
+export function resizeKvCache<R extends EngineRequest>(
+  engine: Engine<R>,
+  kvCacheTokens: number,
+): { preempted: number; lost: Sequence<R>[] } {
+  const { kv, running, waiting } = engine;
+  kv.total = Math.floor(kvCacheTokens / BLOCK_TOKENS);
+  const lost = [...running, ...waiting].filter(({ request }) => rejectionOf(engine, request) !== null);
+  for (const sequence of lost) abort(engine, sequence);
+  const preempted = preemptUntilTheyFit(engine);
+  // Idle blocks of prefixes give way too.
+  take(kv, 0);
+  return { preempted, lost };
 }
 
 /** Is there anything for a step to do? */

@@ -8,7 +8,7 @@ import { cachedRun, createPrefixCache, drop, evictOldest, type PrefixBlockId, ty
 export const BLOCK_TOKENS = 16;
 
 export interface KvBlocks {
-  readonly total: number;
+  total: number;
   /** By running sequences: their own, and once each the shared ones. Idle blocks are free, and lie within `total - used`. */
   used: number;
   /** null without prefix caching. */

@@ -59,6 +59,13 @@ function findPrefix<R extends EngineRequest>({ kv, prefixTokens }: Engine<R>, se
   prefixTokens.hit += sequence.computedTokens;
 }
 
+/** Makes the running sequences fit what blocks there are. @returns how many have lost theirs */
+export function preemptUntilTheyFit<R extends EngineRequest>(engine: Engine<R>): number {
+  let preempted = 0;
+  for (; engine.kv.used > engine.kv.total; preempted++) preempt(engine, lowest(engine));
+  return preempted;
+}
+
 /** Index of the running sequence that goes last. Under FCFS order of admission is order of arrival: it is the last one. */
 function lowest<R extends EngineRequest>(engine: Engine<R>): number {
   const { running } = engine;

@@ -1,9 +1,10 @@
 /** One engine of a simulated cluster, with what the gateway knows of it. */
-import type { StepTimeCoefficients } from '../domain/step-time.ts';
+import { multiplied, type StepTimeCoefficients } from '../domain/step-time.ts';
 import { ReplicaLoad } from '../scheduler/load.ts';
 import type { EngineLoad, ReplicaView } from '../scheduler/types.ts';
-import { createEngine, hasWork, rejectionOf, step, submit } from './engine.ts';
+import { createEngine, hasWork, rejectionOf, resizeKvCache, step, submit } from './engine.ts';
 import type { Engine, SchedulingPolicy } from './engine-state.ts';
+import { BLOCK_TOKENS } from './kv-blocks.ts';
 import { quietSteps, stepQuietly } from './quiet-steps.ts';
 import { createRandom } from './random.ts';
 import type { SimulatedRequest } from './simulated-request.ts';
@@ -44,13 +45,16 @@ export class SimulatedReplica implements ReplicaView {
   readonly spec: ReplicaSpec;
   readonly revision = 1;
   readonly weight = 100;
-  readonly maxInFlight: number;
+  maxInFlight: number;
   readonly batching: 'continuous' | 'static' = 'continuous';
   accepting = true;
   /** As the scheduler believes it to be. */
-  readonly stepTime: StepTimeCoefficients;
-  readonly kvCacheTokens: number;
-  readonly load: ReplicaLoad;
+  stepTime: StepTimeCoefficients;
+  kvCacheTokens: number;
+  load: ReplicaLoad;
+  /** False while its engine is away. */
+  isUp = true;
+  generation = 1;
   engine: EngineLoad | null = null;
   stepping = false;
   steps = 0;
@@ -58,9 +62,10 @@ export class SimulatedReplica implements ReplicaView {
   busyMs = 0;
   /** Busy ms in each interval since the start. */
   readonly busyByInterval: number[] = [];
-  readonly #engine: Engine<SimulatedRequest>;
+  #engine: Engine<SimulatedRequest>;
   readonly #quiet = { steps: 0, endMs: 0 };
   #gauges: EngineLoad | null = null;
+  #kvShare = 1;
   /** NaN while it is idle. */
   #busySinceMs = Number.NaN;
 
@@ -71,8 +76,7 @@ export class SimulatedReplica implements ReplicaView {
     this.maxInFlight = spec.static?.maxBatch ?? spec.maxSequences;
     this.stepTime = stepTime;
     this.kvCacheTokens = spec.kvCacheTokens;
-    // It remembers the prefixes that were sent there: none where the engine caches none.
-    this.load = new ReplicaLoad(spec.prefixBlockTokens === null ? 0 : spec.kvCacheTokens);
+    this.load = newLoad(spec);
     this.#engine = createEngine({
       stepTime: spec.stepTime,
       kvCacheTokens: spec.kvCacheTokens,
@@ -83,6 +87,65 @@ export class SimulatedReplica implements ReplicaView {
       ...(spec.prefixBlockTokens === null ? {} : { prefixCaching: { blockTokens: spec.prefixBlockTokens } }),
       ...(stepNoise > 0 ? { noise: { share: stepNoise, random: createRandom(`${seed}:${spec.id}`) } } : {}),
     });
+  }
+
+  /** From now on gateways may fill so much of its nominal KV cache, and have so many of its requests open there. */
+  limit({ kvShare, maxInFlightShare }: { kvShare: number; maxInFlightShare: number }): void {
+    this.#kvShare = kvShare;
+    this.kvCacheTokens = Math.max(1, Math.floor(kvShare * this.spec.kvCacheTokens));
+    this.maxInFlight = Math.max(1, Math.floor(maxInFlightShare * this.spec.maxSequences));
+  }
+
+  /** From now on its steps are held to take this. */
+  recalibrate(stepTime: StepTimeCoefficients): void {
+    this.load.restateStepTime(this.stepTime, stepTime);
+    this.stepTime = stepTime;
+  }
+
+  /** From the next step on, its steps take so many times as long. */
+  slowDown(factor: number): void {
+    const { config } = this.#engine;
+    config.stepTime = multiplied(config.stepTime, factor);
+  }
+
+  /** Its engine has only this share of its KV cache left; answers those that it has lost, since they are too long for that. */
+  shrinkKvCache(share: number): SimulatedRequest[] {
+    const { preempted, lost } = resizeKvCache(this.#engine, share * this.spec.kvCacheTokens);
+    this.preemptions += preempted;
+    return lost.map(({ request }) => request);
+  }
+
+  /** Share of its nominal KV cache in use, 0 to 1. */
+  get nominalKvUsage(): number {
+    return (this.#engine.kv.used * BLOCK_TOKENS) / this.spec.kvCacheTokens;
+  }
+
+  /** KV cache in use as the engine says, of what it has, 0 to 1. */
+  get kvUsage(): number {
+    const { used, total } = this.#engine.kv;
+    return used / total;
+  }
+
+  get queued(): { running: number; waiting: number } {
+    return { running: this.#engine.running.length, waiting: this.#engine.waiting.length };
+  }
+
+  /** Its engine is gone, with all that it had; answers what that was. Its step is to have ended. */
+  die(nowMs: number): SimulatedRequest[] {
+    const { running, waiting, config } = this.#engine;
+    this.rest(nowMs);
+    this.isUp = false;
+    this.engine = null;
+    this.#gauges = null;
+    this.load = newLoad(this.spec);
+    this.#engine = createEngine(config);
+    return [...running, ...waiting].map(({ request }) => request);
+  }
+
+  /** Its engine is back, empty: another generation. */
+  comeBack(): void {
+    this.isUp = true;
+    this.generation += 1;
   }
 
   get hasWork(): boolean {
@@ -168,8 +231,11 @@ export class SimulatedReplica implements ReplicaView {
   /** The same, to be told later, when the engine's result is that of another step. */
   news(): (nowMs: number) => void {
     const { emitted, firsts, finished } = this.#engine.result;
-    const told = { tokens: emitted.length, firsts: [...firsts], finished: [...finished] };
-    return (nowMs) => this.#tell(told.tokens, told.firsts, told.finished, nowMs);
+    const told = { tokens: emitted.length, firsts: [...firsts], finished: [...finished], load: this.load };
+    return (nowMs) => {
+      // Of an engine that has died meanwhile there is nothing left to know.
+      if (told.load === this.load) this.#tell(told.tokens, told.firsts, told.finished, nowMs);
+    };
   }
 
   #tell(tokens: number, firsts: readonly Stepped[], finished: readonly Stepped[], nowMs: number): void {
@@ -181,7 +247,8 @@ export class SimulatedReplica implements ReplicaView {
   readGauges(): void {
     this.engine = this.#gauges;
     const { running, waiting, kv } = this.#engine;
-    this.#gauges = { running: running.length, waiting: waiting.length, kvCacheUsage: kv.used / kv.total };
+    // A share of all of it; the scheduler's is one of what it may fill.
+    this.#gauges = { running: running.length, waiting: waiting.length, kvCacheUsage: kv.used / kv.total / this.#kvShare };
   }
 
   #countBusy(fromMs: number, endMs: number): void {
@@ -195,4 +262,9 @@ export class SimulatedReplica implements ReplicaView {
       startMs = untilMs;
     }
   }
+}
+
+/** It remembers the prefixes that were sent there: none where the engine caches none. */
+function newLoad({ prefixBlockTokens, kvCacheTokens }: ReplicaSpec): ReplicaLoad {
+  return new ReplicaLoad(prefixBlockTokens === null ? 0 : kvCacheTokens);
 }

@@ -4,7 +4,8 @@ import type { Deadlines } from '../scheduler/deadlines.ts';
 import type { Prefix, QueuedRequest } from '../scheduler/types.ts';
 import type { EngineRequest, Sequence } from './engine-state.ts';
 
-export type Outcome = 'pending' | 'served' | 'shed' | 'rejected';
+/** `failed`: its engine died after its first token, or each one that it was tried on. */
+export type Outcome = 'pending' | 'served' | 'shed' | 'rejected' | 'failed';
 
 const AVOID_NONE: ReadonlySet<string> = new Set();
 

@@ -5,6 +5,8 @@
 import { schedulerPolicy } from '../scheduler/registry.ts';
 import type { SchedulerPolicy } from '../scheduler/types.ts';
 import { type ClusterResult, simulateCluster } from './cluster.ts';
+import { type EngineFault, type Fault, type LongerOutputs, withLongerOutputs } from './faults.ts';
+import type { MonitorOptions } from './monitored.ts';
 import { createPredictor } from './predictors.ts';
 import { simulatedRequests } from './requests.ts';
 import type { ReportedRun, Run } from './run.ts';
@@ -28,6 +30,10 @@ export interface SimulationInput {
   engineStateAgeMs?: number | undefined;
   streamDelayMs?: number | undefined;
   modelFactor?: number | undefined;
+  /** What goes wrong, and when; nothing where absent. */
+  faults?: readonly Fault[] | undefined;
+  /** Nobody corrects anything where absent. */
+  monitor?: MonitorOptions | undefined;
   onProgress?: ((ended: number) => void) | undefined;
 }
 
@@ -40,7 +46,10 @@ export interface Simulated {
 }
 
 export function simulate(input: SimulationInput): Simulated {
-  const requests = simulatedRequests(input.trace, input);
+  const faults = input.faults ?? [];
+  const longer = faults.filter((fault): fault is LongerOutputs => fault.kind === 'longer-outputs');
+  const ofEngines = faults.filter((fault): fault is EngineFault => fault.kind !== 'longer-outputs');
+  const requests = simulatedRequests(withLongerOutputs(input.trace, longer, input.rateScale), input);
   const result = simulateCluster({
     requests,
     replicas: input.replicas,
@@ -51,6 +60,8 @@ export function simulate(input: SimulationInput): Simulated {
     engineStateAgeMs: input.engineStateAgeMs ?? SIMULATION_DEFAULTS.engineStateAgeMs,
     streamDelayMs: input.streamDelayMs ?? SIMULATION_DEFAULTS.streamDelayMs,
     modelFactor: input.modelFactor ?? SIMULATION_DEFAULTS.modelFactor,
+    faults: ofEngines,
+    ...(input.monitor ? { monitor: input.monitor } : {}),
     ...(input.onProgress ? { onProgress: input.onProgress } : {}),
   });
   return { requests, result };

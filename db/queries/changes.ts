@@ -5,7 +5,17 @@ import type { Executor } from '../client.ts';
 /** NOTIFY channel; its payload is a `ChangeKind`. */
 export const CHANGES_CHANNEL = 'uellm_changes';
 
-export type ChangeKind = 'hosts' | 'models' | 'slo-policies' | 'deployments' | 'replicas' | 'plans' | 'rollouts' | 'corrections';
+export type ChangeKind =
+  | 'hosts'
+  | 'models'
+  | 'slo-policies'
+  | 'tenants'
+  | 'deployments'
+  | 'replicas'
+  | 'plans'
+  | 'rollouts'
+  | 'corrections'
+  | 'profiler';
 
 /** Delivered when the surrounding transaction commits; Postgres folds equal notices of one transaction into one. */
 export async function notifyChange(db: Executor, kind: ChangeKind): Promise<void> {

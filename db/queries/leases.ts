@@ -3,6 +3,8 @@ import { asc, eq, lt, sql } from 'drizzle-orm';
 import type { Executor } from '../client.ts';
 import { gatewayLeases } from '../schema/index.ts';
 
+export type LeasedGauges = (typeof gatewayLeases.$inferSelect)['gauges'][string];
+
 export interface Lease {
   gatewayId: string;
   /** Base URL under which the gateway serves. */
@@ -15,6 +17,8 @@ export interface Lease {
   finished: Record<string, number>;
   /** replica id → why the gateway sends nothing there, for the routed replicas that do not answer it. */
   unhealthy: Record<string, string>;
+  /** replica id → what monitoring reads of it (`monitoring-evidence.ts`): written, not read back with the rest. */
+  gauges?: Record<string, LeasedGauges>;
 }
 
 /** Writes the lease, or renews it. A renewal that was overtaken on its way (an older routing version) changes nothing. */

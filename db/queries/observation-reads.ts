@@ -1,12 +1,14 @@
 /** Observations to be read: as they came, and what they say of the SLO policies. */
-import { and, desc, eq, gte, isNotNull, lt, sql } from 'drizzle-orm';
+import { and, desc, eq, getTableColumns, gte, isNotNull, lt, sql } from 'drizzle-orm';
 import { notFound } from '../../core/domain/errors.ts';
 import { FALLBACK_POLICY } from '../../core/domain/slo-policy.ts';
 import type { Executor } from '../client.ts';
 import { observations, sloPolicies } from '../schema/index.ts';
 import { type Page, type PageRequest, serialKey, toPage } from './page.ts';
 
-export type ObservationRow = typeof observations.$inferSelect;
+export type ObservationRow = Omit<typeof observations.$inferSelect, 'features' | 'featureKey'>;
+
+const { features: _, featureKey: __, ...readable } = getTableColumns(observations);
 
 /** Newest first. */
 export async function listObservations(
@@ -15,7 +17,7 @@ export async function listObservations(
   where: { deployment?: string | undefined; since?: Date | undefined },
 ): Promise<Page<ObservationRow>> {
   const rows = await db
-    .select()
+    .select(readable)
     .from(observations)
     .where(
       and(
@@ -31,7 +33,7 @@ export async function listObservations(
 
 /** @throws not-found */
 export async function readObservation(db: Executor, id: number): Promise<ObservationRow> {
-  const [row] = await db.select().from(observations).where(eq(observations.id, id));
+  const [row] = await db.select(readable).from(observations).where(eq(observations.id, id));
   if (!row) throw notFound('observation', String(id));
   return row;
 }

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Observation } from '../../core/domain/observation.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts';
 import type { Database } from '../client.ts';
-import { insertObservations, observationsAfter } from './observations.ts';
+import { countObservationsAfter, insertObservations, observationsAfter, observationsThrough } from './observations.ts';
 
 let database: TestDatabase;
 let db: Database;
@@ -37,6 +37,8 @@ const observation = (requestId: string): Observation => ({
   tpotMs: null,
   e2eMs: 50,
   attained: true,
+  features: 'AAEC/w==',
+  featureKey: 'k1',
 });
 
 describe('observations', () => {
@@ -53,6 +55,22 @@ describe('observations', () => {
     const { id, ...read } = first!;
     expect(read).toEqual(observation('a'));
     expect((await observationsAfter(db, id, 1))[0]?.requestId).toBe('b');
+    const [second] = await observationsAfter(db, id, 1);
+    expect(await observationsThrough(db, second!.id, 10)).toEqual([first, second]);
+    expect(await observationsThrough(db, second!.id, 1)).toEqual([second]);
+  });
+
+  it('without features, as older gateways spool them, have none', async () => {
+    const { features: _, featureKey: __, ...older } = observation('older');
+    await insertObservations(db, [older, observation('newer')]);
+    const read = (await observationsAfter(db, 0, 100)).slice(-2);
+    expect(read.map((o) => [o.requestId, o.features, o.featureKey])).toEqual([
+      ['older', null, null],
+      ['newer', 'AAEC/w==', 'k1'],
+    ]);
+    expect(await countObservationsAfter(db, 0, 100)).toBe(5);
+    expect(await countObservationsAfter(db, read[0]!.id, 100)).toBe(1);
+    expect(await countObservationsAfter(db, 0, 3)).toBe(3);
   });
 
   it('become visible in the order of their ids, with several gateways at work', async () => {
@@ -68,6 +86,6 @@ describe('observations', () => {
     for (let i = 0; i < 20; i++) await follow();
     await delivered;
     await follow();
-    expect(seen).toHaveLength(403);
+    expect(seen).toHaveLength(405);
   });
 });

@@ -1,5 +1,6 @@
 /** Observations as gateways deliver them and as the profiler follows them. */
-import { asc, gt, sql } from 'drizzle-orm';
+import { asc, desc, getTableColumns, gt, lte, sql } from 'drizzle-orm';
+import { toSnakeCase } from 'drizzle-orm/casing';
 import type { Observation } from '../../core/domain/observation.ts';
 import type { Executor } from '../client.ts';
 import { observations } from '../schema/index.ts';
@@ -8,7 +9,18 @@ import { observations } from '../schema/index.ts';
 export const OBSERVATIONS_CHANNEL = 'uellm_observations';
 
 /** Serialises deliveries, so that ids become visible in their own order and a follower that has seen id N has seen all below it. */
-const DELIVERY_LOCK = 0x6f62_7376; // 'obsv'
+export const DELIVERY_LOCK = 0x6f62_7376; // 'obsv'
+
+const LATEST_MS = Date.UTC(9999, 11, 31);
+
+/** Field → column, of all but the id, which the sequence gives. */
+const COLUMNS = Object.keys(getTableColumns(observations))
+  .filter((field) => field !== 'id')
+  .map((field) => [field, toSnakeCase(field)] as const);
+const columnList = sql.join(
+  COLUMNS.map(([, column]) => sql.identifier(column)),
+  sql`, `,
+);
 
 /**
  * Stores a batch. Delivering a request again changes nothing: the first delivery of a `requestId` counts.
@@ -16,27 +28,56 @@ const DELIVERY_LOCK = 0x6f62_7376; // 'obsv'
  */
 export async function insertObservations(db: Executor, batch: readonly Observation[]): Promise<number> {
   if (batch.length === 0) return 0;
-  const rows = batch.map(({ acceptedAtMs, ...rest }) => ({ ...rest, acceptedAt: new Date(acceptedAtMs) }));
+  // One parameter for all rows: with one for each field, Postgres and its client spend most of the time on parameters.
+  const rows = JSON.stringify(batch.map(toRow));
   return db.transaction(async (tx) => {
     // Whoever stops in the middle must not hold up the others.
     await tx.execute(sql`set local idle_in_transaction_session_timeout = '5s'`);
     await tx.execute(sql`select pg_advisory_xact_lock(${DELIVERY_LOCK})`);
-    const inserted = await tx
-      .insert(observations)
-      .values(rows)
-      .onConflictDoNothing({ target: observations.requestId })
-      .returning({ id: observations.id });
-    if (inserted.length > 0) await tx.execute(sql`select pg_notify(${OBSERVATIONS_CHANNEL}, '')`);
-    return inserted.length;
+    const inserted = await tx.execute(sql`
+      insert into ${observations} (${columnList}) select ${columnList} from json_populate_recordset(null::observations, ${rows}::json)
+      on conflict (request_id, accepted_at) do nothing`);
+    if (inserted.rowCount) await tx.execute(sql`select pg_notify(${OBSERVATIONS_CHANNEL}, '')`);
+    return inserted.rowCount ?? 0;
   });
+}
+
+/** As `json_populate_recordset` reads it: columns by their names, bytes in Postgres' hexadecimal form. */
+function toRow({ acceptedAtMs, features, ...fields }: Observation): Record<string, unknown> {
+  const stored: Record<string, unknown> = {
+    ...fields,
+    acceptedAt: storableTime(acceptedAtMs),
+    features: features ? `\\x${Buffer.from(features, 'base64').toString('hex')}` : null,
+  };
+  const row: Record<string, unknown> = {};
+  for (const [field, column] of COLUMNS) row[column] = stored[field];
+  return row;
+}
+
+/** The next time there is that Postgres reads as JavaScript writes it (from 1970 to 9999): no clock, however far off, may cost a batch. */
+function storableTime(ms: number): Date {
+  return new Date(Math.min(LATEST_MS, Math.max(0, ms)));
+}
+
+/** How many observations came after the one with this id; counts no further than `most`. */
+export async function countObservationsAfter(db: Executor, id: number, most: number): Promise<number> {
+  const some = db.select({ id: observations.id }).from(observations).where(gt(observations.id, id)).limit(most).as('some');
+  const [row] = await db.select({ count: sql<number>`count(*)::int` }).from(some);
+  return row!.count;
 }
 
 /** The next `limit` observations after the one with this id, in the order of their ids. None is ever skipped. */
 export async function observationsAfter(db: Executor, id: number, limit: number): Promise<(Observation & { id: number })[]> {
   const rows = await db.select().from(observations).where(gt(observations.id, id)).orderBy(asc(observations.id)).limit(limit);
-  return rows.map(({ acceptedAt, outcome, ...rest }) => ({
-    ...rest,
-    outcome: outcome as Observation['outcome'],
-    acceptedAtMs: acceptedAt.getTime(),
-  }));
+  return rows.map(toObservation);
+}
+
+/** The last `limit` observations up to the one with this id, it included, in the order of their ids. */
+export async function observationsThrough(db: Executor, id: number, limit: number): Promise<(Observation & { id: number })[]> {
+  const rows = await db.select().from(observations).where(lte(observations.id, id)).orderBy(desc(observations.id)).limit(limit);
+  return rows.reverse().map(toObservation);
+}
+
+function toObservation({ acceptedAt, outcome, ...rest }: typeof observations.$inferSelect): Observation & { id: number } {
+  return { ...rest, outcome: outcome as Observation['outcome'], acceptedAtMs: acceptedAt.getTime() };
 }

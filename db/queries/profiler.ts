@@ -1,14 +1,37 @@
 /** What the profiler publishes: snapshots of its output-length model, and step-time coefficients by shape. */
-import { desc, lte, sql } from 'drizzle-orm';
+import { desc, eq, lt, sql } from 'drizzle-orm';
+import { conflict, notFound } from '../../core/domain/errors.ts';
 import type { StepTimeProfile } from '../../core/domain/step-time.ts';
 import { type ProfilerSnapshot, profilerSnapshotSchema } from '../../core/profiler/snapshot.ts';
 import type { Executor } from '../client.ts';
 import { profilerSnapshots, stepTimeProfiles as profiles } from '../schema/index.ts';
+import { notifyChange } from './changes.ts';
+import { type Page, type PageRequest, serialKey, toPage } from './page.ts';
 
 /** NOTIFY channel; its payload is the version just published. */
 export const SNAPSHOT_CHANNEL = 'uellm_snapshot';
 
-const SNAPSHOTS_KEPT = 50;
+/** The newest are kept, and of older ones the last of each hour and of each day: enough to go back to before something went wrong. */
+const KEPT = { newest: 50, hourlyForHours: 48, dailyForDays: 30 };
+
+/** Why a snapshot was published, and the version that it came from; null for the first. */
+export interface Publication {
+  /** `learned`, `recalibrated`, `drift`, `rolled back to version 7`. */
+  reason: string;
+  basedOn: number | null;
+}
+
+/** What is known of a snapshot beside its weights. */
+export type SnapshotRecord = Omit<typeof profilerSnapshots.$inferSelect, 'snapshot'>;
+
+const recordColumns = {
+  version: profilerSnapshots.version,
+  scores: profilerSnapshots.scores,
+  trainedThroughId: profilerSnapshots.trainedThroughId,
+  createdAt: profilerSnapshots.createdAt,
+  reason: profilerSnapshots.reason,
+  basedOn: profilerSnapshots.basedOn,
+};
 
 /** The snapshot in force; null before the first, or when it was written in a layout that this program does not read. */
 export async function latestSnapshot(db: Executor): Promise<ProfilerSnapshot | null> {
@@ -34,19 +57,89 @@ export async function latestSnapshotVersion(db: Executor): Promise<number> {
  * Puts a snapshot in force, tells gateways and profilers, and prunes old ones, in one transaction.
  * @returns false where this version was published already: somebody else trains too, and was first
  */
-export async function publishSnapshot(db: Executor, snapshot: ProfilerSnapshot, scores: Record<string, unknown>): Promise<boolean> {
+export async function publishSnapshot(
+  db: Executor,
+  snapshot: ProfilerSnapshot,
+  scores: Record<string, unknown>,
+  { reason, basedOn }: Publication = { reason: 'learned', basedOn: null },
+): Promise<boolean> {
   const { version, trainedThroughId } = snapshot;
   return db.transaction(async (tx) => {
     const inserted = await tx
       .insert(profilerSnapshots)
-      .values({ version, snapshot: { ...snapshot }, scores, trainedThroughId })
+      .values({ version, snapshot: { ...snapshot }, scores, trainedThroughId, reason, basedOn })
       .onConflictDoNothing()
       .returning({ version: profilerSnapshots.version });
     if (inserted.length === 0) return false;
-    await tx.delete(profilerSnapshots).where(lte(profilerSnapshots.version, version - SNAPSHOTS_KEPT));
+    await prune(tx, version);
     await tx.execute(sql`select pg_notify(${SNAPSHOT_CHANNEL}, ${String(version)})`);
+    await notifyChange(tx, 'profiler');
     return true;
   });
+}
+
+async function prune(tx: Executor, latest: number): Promise<void> {
+  const lastOfEach = (unit: 'hour' | 'day', count: number) => sql`
+    select max(version) from ${profilerSnapshots}
+    where created_at > now() - ${`${count} ${unit}s`}::interval group by date_trunc(${unit}, created_at, 'UTC')`;
+  await tx.execute(sql`
+    delete from ${profilerSnapshots} where version <= ${latest - KEPT.newest} and version not in (
+      ${lastOfEach('hour', KEPT.hourlyForHours)} union all ${lastOfEach('day', KEPT.dailyForDays)})`);
+}
+
+/**
+ * Puts an earlier snapshot in force again, under a new version. It counts as trained through what the one in force was: whoever goes on from it
+ * learns from what comes now, and not again from what spoiled the other.
+ * @returns the new version, and the one that it took out of force
+ * @throws not-found, and conflict where it is in force already or was written in a layout that this program does not read
+ */
+export async function rollbackSnapshot(db: Executor, toVersion: number): Promise<{ published: SnapshotRecord; replaced: number }> {
+  return db.transaction(async (tx) => {
+    // A trainer that publishes meanwhile waits, finds its version taken, and goes on from ours.
+    await tx.execute(sql`lock table ${profilerSnapshots} in share row exclusive mode`);
+    const [target] = await tx.select().from(profilerSnapshots).where(eq(profilerSnapshots.version, toVersion));
+    if (!target) throw notFound('profiler snapshot', String(toVersion));
+    const latest = (await latestSnapshotRecord(tx))!;
+    if (latest.version === toVersion) throw conflict('profiler snapshot', String(toVersion), 'it is in force already');
+    const old = profilerSnapshotSchema.safeParse(target.snapshot);
+    if (!old.success)
+      throw conflict('profiler snapshot', String(toVersion), 'it has a layout of another release, which this one does not read');
+    const { trainedThroughId } = latest;
+    const snapshot = { ...old.data, version: latest.version + 1, trainedThroughId };
+    const publication = { reason: `rolled back to version ${toVersion}`, basedOn: toVersion };
+    await publishSnapshot(tx, snapshot, target.scores, publication);
+    return { published: await readSnapshotRecord(tx, snapshot.version), replaced: latest.version };
+  });
+}
+
+/** The version that was published for this reason; null where none was. */
+export async function snapshotWithReason(db: Executor, reason: string): Promise<number | null> {
+  const [row] = await db.select({ version: profilerSnapshots.version }).from(profilerSnapshots).where(eq(profilerSnapshots.reason, reason));
+  return row?.version ?? null;
+}
+
+/** Newest first; the first of the first page is the one in force. */
+export async function listSnapshotRecords(db: Executor, page: PageRequest): Promise<Page<SnapshotRecord>> {
+  const rows = await db
+    .select(recordColumns)
+    .from(profilerSnapshots)
+    .where(page.after === undefined ? undefined : lt(profilerSnapshots.version, serialKey(page.after)))
+    .orderBy(desc(profilerSnapshots.version))
+    .limit(page.limit + 1);
+  return toPage(rows, page, (row) => String(row.version));
+}
+
+/** @throws not-found */
+export async function readSnapshotRecord(db: Executor, version: number): Promise<SnapshotRecord> {
+  const [row] = await db.select(recordColumns).from(profilerSnapshots).where(eq(profilerSnapshots.version, version));
+  if (!row) throw notFound('profiler snapshot', String(version));
+  return row;
+}
+
+/** Of the snapshot in force; null before the first. */
+export async function latestSnapshotRecord(db: Executor): Promise<SnapshotRecord | null> {
+  const [row] = await db.select(recordColumns).from(profilerSnapshots).orderBy(desc(profilerSnapshots.version)).limit(1);
+  return row ?? null;
 }
 
 /** What a calibration run found for a shape; the latest run of a shape counts. */

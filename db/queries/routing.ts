@@ -2,7 +2,7 @@
 import { and, eq, inArray, isNotNull, sql } from 'drizzle-orm';
 import type { RoutedReplica, RoutingTable } from '../../core/domain/routing.ts';
 import type { Executor } from '../client.ts';
-import { deployments, replicas, routingVersion, sloPolicies } from '../schema/index.ts';
+import { deployments, replicas, routingVersion, sloPolicies, tenants } from '../schema/index.ts';
 
 /** NOTIFY channel; its payload is the new version and nothing else. */
 export const ROUTING_CHANNEL = 'uellm_routing';
@@ -34,7 +34,8 @@ export async function loadRoutingTable(db: Executor): Promise<RoutingTable> {
     .where(and(inArray(replicas.state, ['ready']), isNotNull(replicas.endpoint), isNotNull(replicas.stepTime)))
     .orderBy(replicas.id);
   const policies = await db.select({ spec: sloPolicies.spec }).from(sloPolicies).orderBy(sloPolicies.name);
-  return { version, replicas: rows.map(toRouted), policies: policies.map((p) => p.spec) };
+  const declared = await db.select({ spec: tenants.spec }).from(tenants).orderBy(tenants.name);
+  return { version, replicas: rows.map(toRouted), policies: policies.map((p) => p.spec), tenants: declared.map((t) => t.spec) };
 }
 
 function toRouted(row: typeof replicas.$inferSelect): RoutedReplica {
@@ -51,6 +52,8 @@ function toRouted(row: typeof replicas.$inferSelect): RoutedReplica {
     maxInFlight: row.maxInFlight,
     stepTime: row.stepTime!,
     kvCacheTokens: row.kvCacheTokens ?? 16_384,
+    kvShare: row.kvShare,
+    maxInFlightShare: row.maxInFlightShare,
     simulated: row.simulated,
   };
 }

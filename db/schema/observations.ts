@@ -1,11 +1,17 @@
-import { bigserial, boolean, doublePrecision, index, integer, pgTable, text, timestamp } from 'drizzle-orm/pg-core';
+import { bigserial, boolean, doublePrecision, index, integer, pgTable, primaryKey, text, timestamp, unique } from 'drizzle-orm/pg-core';
+import { base64Bytes } from './bytes.ts';
 
-/** What was predicted for each request and what happened. The profiler trains on it, in the order of `id`. */
+/**
+ * What was predicted for each request and what happened. The profiler trains on it, in the order of `id`.
+ *
+ * The table is partitioned by the UTC day of `acceptedAt`, which drizzle cannot say (see migration 0002): `observations_<yyyymmdd>` beside
+ * `observations_default`, which takes whatever has no day of its own. `queries/observation-partitions.ts` makes and drops the days.
+ */
 export const observations = pgTable(
   'observations',
   {
-    id: bigserial({ mode: 'number' }).primaryKey(),
-    requestId: text().notNull().unique(),
+    id: bigserial({ mode: 'number' }).notNull(),
+    requestId: text().notNull(),
     acceptedAt: timestamp({ withTimezone: true }).notNull(),
     gatewayId: text().notNull(),
     model: text().notNull(),
@@ -29,6 +35,15 @@ export const observations = pgTable(
     tpotMs: doublePrecision(),
     e2eMs: doublePrecision(),
     attained: boolean(),
+    /** Numeric features and keyed hashes of the request, opaque to SQL; null where its tenant has them off. */
+    features: base64Bytes(),
+    /** Short id of the key that hashed them. */
+    featureKey: text(),
   },
-  (t) => [index('observations_accepted').on(t.acceptedAt), index('observations_deployment').on(t.deployment, t.acceptedAt)],
+  (t) => [
+    primaryKey({ columns: [t.id, t.acceptedAt] }),
+    unique('observations_request').on(t.requestId, t.acceptedAt),
+    index('observations_accepted').on(t.acceptedAt),
+    index('observations_deployment').on(t.deployment, t.acceptedAt),
+  ],
 );

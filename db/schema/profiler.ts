@@ -9,6 +9,10 @@ export const profilerSnapshots = pgTable('profiler_snapshots', {
   /** Last observation it has learned from. */
   trainedThroughId: bigint({ mode: 'number' }).notNull(),
   createdAt: timestamp({ withTimezone: true }).notNull().defaultNow(),
+  /** Why it was published: `learned`, `recalibrated`, `rolled back to version 7`, `drift`. */
+  reason: text().notNull().default(''),
+  /** The version it came from; null for the first, and in rows of earlier releases. */
+  basedOn: integer(),
 });
 
 /** Step-time coefficients by shape, from calibration runs on live replicas. */

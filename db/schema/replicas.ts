@@ -27,6 +27,9 @@ export const replicas = pgTable(
     /** Admission limit of one gateway. */
     maxInFlight: integer().notNull().default(256),
     kvCacheTokens: integer(),
+    /** Shares of the KV cache and of `maxInFlight` that admission may fill: monitoring lowers and raises them. */
+    kvShare: doublePrecision().notNull().default(1),
+    maxInFlightShare: doublePrecision().notNull().default(1),
     stepTime: jsonb().$type<StepTimeCoefficients>(),
     createdAt: timestamp({ withTimezone: true }).notNull().defaultNow(),
     updatedAt: timestamp({ withTimezone: true }).notNull().defaultNow(),

@@ -1,5 +1,15 @@
 import { bigint, integer, jsonb, pgTable, text, timestamp } from 'drizzle-orm/pg-core';
 
+/** What a gateway told of one replica's engine, see `gateway/gauges.ts`; null where the engine does not say or too little was compared. */
+export interface ReplicaGauges {
+  stepTimeRatio: number | null;
+  kvUsage: number | null;
+  expectedKvUsage: number | null;
+  preemptions: number;
+  running: number;
+  waiting: number;
+}
+
 /** One row: the version of the routing table. Whatever gateways should see raises it, in the transaction of the change. */
 export const routingVersion = pgTable('routing_version', {
   id: integer().primaryKey(),
@@ -17,6 +27,8 @@ export const gatewayLeases = pgTable('gateway_leases', {
   finished: jsonb().$type<Record<string, number>>().notNull(),
   /** replica id → why the gateway sends nothing there, for the routed replicas that do not answer it. */
   unhealthy: jsonb().$type<Record<string, string>>().notNull().default({}),
+  /** replica id → its engine as the gateway last saw it. */
+  gauges: jsonb().$type<Record<string, ReplicaGauges>>().notNull().default({}),
   startedAt: timestamp({ withTimezone: true }).notNull().defaultNow(),
   renewedAt: timestamp({ withTimezone: true }).notNull().defaultNow(),
 });

@@ -54,7 +54,9 @@ function attempt<T>(action: () => T, describe: (reason: string) => string, exitC
 
 const { specFile, address, port } = readArguments();
 const settings = readSettings(specFile);
-const engine = await startSimulatedEngine(settings, { address, port }).catch((error) => fail(`cannot listen: ${messageOf(error)}`, 1));
+const engine = await startSimulatedEngine(settings, { address, port }, (lastWords) => fail(lastWords, 1)).catch((error) =>
+  fail(`cannot listen: ${messageOf(error)}`, 1),
+);
 console.log(
   `simulated engine ${settings.replicaId}: imitates ${settings.description} on ${engine.url}, loads for ${settings.loadSeconds} s`,
 );

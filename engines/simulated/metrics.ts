@@ -17,6 +17,8 @@ export interface EngineMetrics {
   registry: Registry;
   /** A step has ended. Reads the generations' times, so call it before they are updated. */
   step(result: StepResult<Generation>, nowMs: number): void;
+  /** So many sequences have lost their blocks outside of a step. */
+  preempted(count: number): void;
   ended(sequence: GenerationSequence, reason: FinishedReason, nowMs: number): void;
 }
 
@@ -91,6 +93,7 @@ export function createMetrics(engine: Engine<Generation>, modelName: string): En
         }
       }
     },
+    preempted: (count) => preemptions.inc(count),
     ended({ request, generatedTokens }, reason, nowMs) {
       ends.inc({ finished_reason: reason });
       const { arrivedAtMs, scheduledAtMs, firstTokenAtMs } = request;

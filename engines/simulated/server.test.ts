@@ -10,7 +10,11 @@ afterEach(async () => {
   await Promise.all(engines.splice(0).map((engine) => engine.close()));
 });
 
-async function start(args: Record<string, string | number> = {}, kvCacheTokens = 100_000): Promise<SimulatedEngine> {
+async function start(
+  args: Record<string, string | number> = {},
+  kvCacheTokens = 100_000,
+  onDeath?: (lastWords: string) => void,
+): Promise<SimulatedEngine> {
   const settings = parseSettings({
     replicaId: 'r1',
     deployment: 'chat',
@@ -24,7 +28,7 @@ async function start(args: Record<string, string | number> = {}, kvCacheTokens =
     maxSequences: 256,
     args: { 'simulated-load-seconds': 0, 'shutdown-timeout': 5, ...args },
   });
-  const engine = await startSimulatedEngine(settings, { address: '127.0.0.1', port: 0 });
+  const engine = await startSimulatedEngine(settings, { address: '127.0.0.1', port: 0 }, onDeath);
   engines.push(engine);
   return engine;
 }
@@ -275,11 +279,39 @@ describe('life of an engine', () => {
   it('takes faults, and refuses what is none', async () => {
     const engine = await start();
     expect((await post(engine, '/simulated/faults', { speed: 2 })).status).toBe(400);
+    const none = { slowdown: 1, outputFactor: 1, kvFactor: 1, outOfMemoryAtKvUsage: null };
     expect(await (await post(engine, '/simulated/faults', { slowdown: 0.01, outputFactor: 3 })).json()).toEqual({
+      ...none,
       slowdown: 0.01,
       outputFactor: 3,
     });
     expect(await (await chat(engine)).json()).toMatchObject({ usage: { completion_tokens: 60 } });
-    expect(await (await post(engine, '/simulated/faults', {})).json()).toEqual({ slowdown: 1, outputFactor: 1 });
+    expect(await (await post(engine, '/simulated/faults', {})).json()).toEqual(none);
+  });
+
+  it('with a part of its cache missing uses more of the rest, preempts, and refuses what no longer fits', async () => {
+    const engine = await start({}, 6400);
+    const lost = chat(engine, { simulated_output_tokens: 1500 });
+    await until(engine, (m) => m.get('vllm:num_requests_running') === 1);
+    await post(engine, '/simulated/faults', { kvFactor: 0.1, slowdown: 0.1 });
+    expect((await lost).status).toBe(503);
+    expect((await chat(engine, { simulated_output_tokens: 700 })).status).toBe(400);
+    const answers = Array.from({ length: 6 }, async () => events(await chat(engine, { stream: true, simulated_output_tokens: 200 })));
+    for (const data of await Promise.all(answers)) expect(data).toHaveLength(202);
+    expect((await metrics(engine)).get('vllm:num_preemptions_total')).toBeGreaterThan(0);
+    await post(engine, '/simulated/faults', {});
+    expect((await chat(engine, { simulated_output_tokens: 700, stream: true })).status).toBe(200);
+  });
+
+  it('runs out of memory above the use that it is told', async () => {
+    const deaths: string[] = [];
+    const engine = await start({}, 6400, (lastWords) => deaths.push(lastWords));
+    await post(engine, '/simulated/faults', { outOfMemoryAtKvUsage: 0.05 });
+    await (await chat(engine, { simulated_output_tokens: 200 })).text();
+    expect(deaths).toEqual([]);
+    const stream = await chat(engine, { stream: true, simulated_output_tokens: 1000 });
+    await expect(stream.text()).rejects.toThrow();
+    expect(deaths).toEqual([expect.stringMatching(/CUDA out of memory/)]);
+    await expect(fetch(`${engine.url}/health`)).rejects.toThrow();
   });
 });

@@ -11,7 +11,7 @@ import type { AddressInfo } from 'node:net';
 import { parseInput } from '../../core/domain/validate.ts';
 import { readJson } from './body.ts';
 import { type ApiError, apiErrorOf, sendError, unavailable, unknownModel, unknownRoute, wrongMethod } from './errors.ts';
-import { type Faults, faultsSchema } from './faults.ts';
+import { type Faults, faultsSchema, NO_FAULTS } from './faults.ts';
 import type { GenerationSequence } from './generation.ts';
 import { createReply } from './reply.ts';
 import { type Api, modelOf, parseRequest } from './request.ts';
@@ -30,10 +30,22 @@ const KEEP_ALIVE_MS = 75_000;
 /** For clients that do not read their last bytes. */
 const FLUSH_MS = 1000;
 
-/** @param bind port 0 takes a free one. @throws the listen error where the port is taken */
-export async function startSimulatedEngine(settings: Settings, bind: { address: string; port: number }): Promise<SimulatedEngine> {
-  const faults: Faults = { slowdown: 1, outputFactor: 1 };
-  const serving = createServing(settings, faults);
+/**
+ * @param bind port 0 takes a free one
+ * @param onDeath a fault has ended the engine, with these last words: its connections are broken and it no longer listens
+ * @throws the listen error where the port is taken
+ */
+export async function startSimulatedEngine(
+  settings: Settings,
+  bind: { address: string; port: number },
+  onDeath: (lastWords: string) => void = () => {},
+): Promise<SimulatedEngine> {
+  const faults: Faults = { ...NO_FAULTS };
+  const serving = createServing(settings, faults, (lastWords) => {
+    server.close();
+    server.closeAllConnections();
+    onDeath(lastWords);
+  });
   const readyAtMs = performance.now() + settings.loadSeconds * 1000;
   const createdSeconds = Math.floor(Date.now() / 1000);
   /** Requests whose response is still open. */
@@ -73,6 +85,7 @@ export async function startSimulatedEngine(settings: Settings, bind: { address: 
     const body = await readJson(req);
     if (!body.ok) return sendError(res, body.error);
     Object.assign(faults, parseInput(faultsSchema, body.value, 'faults'));
+    serving.faultsChanged();
     sendJson(res, faults);
   }
 

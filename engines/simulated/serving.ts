@@ -1,9 +1,9 @@
 /** The simulated engine at work on requests: takes them in, paces their tokens, keeps its metrics. It knows replies, not HTTP. */
-import { abort, createEngine, submit } from '../../core/simulator/engine.ts';
+import { abort, createEngine, resizeKvCache, submit } from '../../core/simulator/engine.ts';
 import { DEFAULT_STEP_NOISE, type StepResult } from '../../core/simulator/engine-state.ts';
 import { createRandom } from '../../core/simulator/random.ts';
 import { planAnswer } from './answer.ts';
-import { type ApiError, badRequest } from './errors.ts';
+import { type ApiError, badRequest, unavailable } from './errors.ts';
 import type { Faults } from './faults.ts';
 import type { Generation, GenerationSequence } from './generation.ts';
 import { createMetrics, type EngineMetrics } from './metrics.ts';
@@ -18,12 +18,17 @@ export interface Serving {
   readonly metrics: EngineMetrics;
   /** Puts a request into the engine and begins its reply, or says why it never fits. */
   start(request: GenerationRequest, reply: Reply): Started;
+  /** The faults are others now: makes the KV cache as large as they say. Who no longer fits has its reply ended with an error. */
+  faultsChanged(): void;
   /** Frees what an unfinished request holds. Harmless after its end. */
   cancel(sequence: GenerationSequence): void;
 }
 
-/** @param faults read at every step and request: change it in place */
-export function createServing(settings: Settings, faults: Readonly<Faults>): Serving {
+/**
+ * @param faults read at every step and request: change it in place
+ * @param onOutOfMemory the fault has struck: the engine is to end at once, with these last words
+ */
+export function createServing(settings: Settings, faults: Readonly<Faults>, onOutOfMemory: (lastWords: string) => void): Serving {
   const noise = { share: DEFAULT_STEP_NOISE, random: createRandom(`${settings.seed}:${settings.replicaId}`) };
   const engine = createEngine<Generation>({ ...settings.engine, noise });
   const metrics = createMetrics(engine, settings.deployment);
@@ -41,6 +46,8 @@ export function createServing(settings: Settings, faults: Readonly<Faults>): Ser
       // Otherwise its client left while the step was running.
       if (sequence.state !== 'aborted') emit(sequence, nowMs);
     }
+    const kvUsage = engine.kv.used / engine.kv.total;
+    if (faults.outOfMemoryAtKvUsage !== null && kvUsage > faults.outOfMemoryAtKvUsage) onOutOfMemory(outOfMemory(kvUsage));
   }
 
   function emit(sequence: GenerationSequence, nowMs: number): void {
@@ -84,10 +91,23 @@ export function createServing(settings: Settings, faults: Readonly<Faults>): Ser
       wake();
       return { ok: true, sequence: result.sequence };
     },
+    faultsChanged() {
+      const { preempted, lost } = resizeKvCache(engine, settings.engine.kvCacheTokens * faults.kvFactor);
+      metrics.preempted(preempted);
+      for (const sequence of lost) {
+        metrics.ended(sequence, 'abort', performance.now());
+        sequence.request.reply.fail(unavailable('The KV cache can no longer hold this request.'));
+      }
+    },
     cancel(sequence) {
       if (abort(engine, sequence)) metrics.ended(sequence, 'abort', performance.now());
     },
   };
+}
+
+/** As PyTorch says it in vLLM's log. */
+function outOfMemory(kvUsage: number): string {
+  return `torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB (simulated, with ${Math.round(100 * kvUsage)} % of the KV cache in use)`;
 }
 
 function contextTooLong(request: GenerationRequest, limitTokens: number): ApiError {

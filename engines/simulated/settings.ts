@@ -17,6 +17,8 @@ const argsSchema = z.strictObject({
   'max-num-seqs': count.optional(),
   'max-num-batched-tokens': count.default(DEFAULT_MAX_BATCHED_TOKENS),
   'max-model-len': count.optional(),
+  /** Already in the spec's `kvCacheTokens`. */
+  'gpu-memory-utilization': numeric(z.number().gt(0).max(1)).optional(),
   'scheduling-policy': z.enum(['fcfs', 'priority']).default('fcfs'),
   'shutdown-timeout': numeric(z.number().min(0).max(86_400)).default(DEFAULT_GRACE_SECONDS),
   /** Of output lengths, texts and step noise. */

@@ -2,8 +2,15 @@
 import { existsSync } from 'node:fs';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { learn } from '../../core/profiler/learn.ts';
+import { reportScores } from '../../core/profiler/scores.ts';
+import { COLD_START_SNAPSHOT } from '../../core/profiler/snapshot.ts';
+import { notifyChange } from '../../db/queries/changes.ts';
+import { latestSnapshotVersion, publishSnapshot } from '../../db/queries/profiler.ts';
+import { corrections } from '../../db/schema/index.ts';
 import { type Cluster, startCluster } from '../support/cluster.ts';
 import { MODEL, smallFleet } from '../support/demo-objects.ts';
+import { anObservation } from '../support/observations.ts';
 
 const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) => existsSync(path));
 
@@ -82,6 +89,37 @@ describe.runIf(executablePath)('the dashboard', () => {
     expect(await replicaHost()).not.toBe(name);
     await host(name).getByRole('button', { name: 'Uncordon' }).click();
     await host(name).getByText('ready', { exact: true }).waitFor();
+  });
+
+  it('shows the snapshots of the profiler, and goes back to one', async () => {
+    const profiler = page.getByRole('region', { name: 'Profiler' });
+    const batch = Array.from({ length: 30 }, (_, i) => ({ ...anObservation(`seen-${i}`, { outputTokens: 80 + i }), id: i + 1 }));
+    const before = await latestSnapshotVersion(cluster.db);
+    for (const version of [before + 1, before + 2]) {
+      const snapshot = { ...learn(COLD_START_SNAPSHOT, batch).snapshot, version };
+      await publishSnapshot(cluster.db, snapshot, reportScores(snapshot), { reason: 'recalibrated', basedOn: version - 1 || null });
+    }
+    await profiler.getByText(`version ${before + 2}`, { exact: true }).waitFor();
+    await profiler.getByRole('row', { name: /^llama-3.1-8b 30 / }).waitFor();
+    await profiler.getByRole('img', { name: new RegExp(`^llama-3.1-8b, versions \\d+ to ${before + 2}`) }).waitFor();
+    await profiler.getByText('snapshots published lately').click();
+    await profiler.getByRole('button', { name: `Go back to version ${before + 1}`, exact: true }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Go back' }).click();
+    await profiler.getByRole('cell', { name: `rolled back to version ${before + 1}` }).waitFor();
+    expect(await latestSnapshotVersion(cluster.db)).toBeGreaterThanOrEqual(before + 3);
+  });
+
+  it('shows a correction with its evidence, and why it was undone', async () => {
+    const evidence = { message: 'steps take 1.3 times as long as predicted', stepTimeRatio: 1.3 };
+    const undone = { state: 'undone' as const, undoneAt: new Date(), undoReason: 'it did not help' };
+    const effect = { attainmentBefore: 0.95, attainmentAfter: 0.94 };
+    await cluster.db.insert(corrections).values({ kind: 'step-time', subject: 'r1', evidence, action: 'scaled', ...undone, ...effect });
+    await notifyChange(cluster.db, 'corrections');
+    const correction = page.getByRole('article', { name: /^Correction \d+, undone$/ });
+    await correction.getByText(evidence.message).waitFor();
+    await correction.getByText('step time ratio 1.3').waitFor();
+    await correction.getByText('95.0 % → 94.0 %').waitFor();
+    await correction.getByText('it did not help').waitFor();
   });
 
   it('fits a narrow screen', async () => {

@@ -17,6 +17,7 @@ describe('recorded histories', () => {
       'drainNode-cancelled',
       'drainNode-failed',
       'rebalanceCluster-moved',
+      'monitorCluster-corrected',
       'hostPresence-terminated',
     ]) {
       expect(files).toContain(`${sort}.json`);

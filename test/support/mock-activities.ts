@@ -4,7 +4,7 @@
  */
 
 import { toFailure } from '../../activities/failures.ts';
-import type { ControlActivities, HostActivities } from '../../activities/index.ts';
+import type { ControlActivities, HostActivities, LookReport } from '../../activities/index.ts';
 import { type DeploymentSpec, deploymentSpecSchema } from '../../core/domain/deployment.ts';
 import { UellmError } from '../../core/domain/errors.ts';
 import { KNOWN_CONFIGS, modelShape } from '../../core/domain/model-spec.ts';
@@ -22,6 +22,8 @@ export interface MockWorld {
   fail: Partial<Record<Name, { error: Error; times: number }>>;
   plans: PlanSummary[];
   hostService: string;
+  /** What looks at the cluster report, the next first; then nothing. */
+  looks: LookReport[];
   activities: ControlActivities & HostActivities;
 }
 
@@ -42,6 +44,7 @@ export function createMockWorld(rollout: Record<string, unknown> = {}): MockWorl
     fail: {},
     plans: [],
     hostService: 'schedulable',
+    looks: [],
     activities: undefined as never,
   };
   const idsOf = (revision: number, which: 'this' | 'others', state?: string) =>
@@ -123,6 +126,8 @@ export function createMockWorld(rollout: Record<string, unknown> = {}): MockWorl
     recordDrained: async () => {
       world.hostService = 'drained';
     },
+    lookAtCluster: async () => world.looks.shift() ?? { findings: [], done: [], active: 0, toStart: [] },
+    recordCorrectionStarted: async () => {},
     fetchWeights: async () => 'no weights',
     startEngine: async (engine) => {
       update(engine.replicaId, { engine: true });

@@ -6,11 +6,13 @@ import { ApiError } from './client/http.ts';
 import { KeyForm } from './parts/KeyForm.tsx';
 import { NoticeBar } from './parts/NoticeBar.tsx';
 import { Attainment } from './sections/Attainment.tsx';
+import { Corrections } from './sections/Corrections.tsx';
 import { Deployments } from './sections/Deployments.tsx';
 import { Drains } from './sections/Drains.tsx';
 import { Fleet } from './sections/Fleet.tsx';
 import { Header } from './sections/Header.tsx';
 import { Plans } from './sections/Plans.tsx';
+import { Profiler } from './sections/Profiler.tsx';
 import { Replicas } from './sections/Replicas.tsx';
 import { info } from './state/cluster.ts';
 import { useResource } from './state/use-resource.ts';
@@ -43,6 +45,8 @@ function Page() {
         </div>
       </div>
       <Replicas />
+      <Profiler />
+      <Corrections />
     </>
   );
 }

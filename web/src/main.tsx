@@ -7,6 +7,7 @@ import './styles/tables.css';
 import './styles/lists.css';
 import './styles/dialogs.css';
 import './styles/fleet.css';
+import './styles/plots.css';
 
 const place = document.getElementById('app');
 if (!place) throw new Error('index.html has no #app');

@@ -219,7 +219,7 @@ class UellmScheduler<R extends QueuedRequest, V extends ReplicaView> implements 
 
   #outlook(replica: V, nowMs: number): Outlook {
     let outlook = this.#outlooks.get(replica);
-    if (!outlook) {
+    if (!outlook?.isOf(replica)) {
       outlook = new Outlook(replica.load, this.#options.memoryQuantile);
       this.#outlooks.set(replica, outlook);
     }

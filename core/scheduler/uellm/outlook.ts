@@ -41,6 +41,11 @@ export class Outlook {
     this.#memory = new MemoryOutlook(load, memoryQuantile);
   }
 
+  /** False where the replica's engine is another one by now, with a load of its own. */
+  isOf({ load }: ReplicaView): boolean {
+    return load === this.#load;
+  }
+
   refresh(replica: ReplicaView, nowMs: number): void {
     const load = this.#load;
     const isSame = load.started === this.#started && load.ended === this.#ended && load.prefilling === this.#prefilling;

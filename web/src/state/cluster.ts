@@ -1,12 +1,15 @@
 /** Everything the page shows, one resource a kind, and what makes each of them be read again. */
 import type {
   Change,
+  CorrectionResource,
   DeploymentResource,
   Drain,
   HostResource,
   Info,
   ListOf,
   PlanResource,
+  ProfilerSnapshotResource,
+  ProfilerStatus,
   ReplicaResource,
   RolloutResource,
   SloAttainmentItem,
@@ -21,6 +24,8 @@ export const ATTAINMENT_WINDOW_SECONDS = 300;
 const RECENT_PLANS = 12;
 const RECENT_ROLLOUTS = 50;
 const RECENTLY_ENDED = 20;
+const RECENT_SNAPSHOTS = 100;
+const RECENT_CORRECTIONS = 20;
 
 export interface Readiness {
   ready: boolean;
@@ -41,6 +46,11 @@ export const plans = createResource(() => firstPage<PlanResource>(`${API}/plans?
 export const attainment = createResource(() =>
   firstPage<SloAttainmentItem>(`${API}/slo-attainment?windowSeconds=${ATTAINMENT_WINDOW_SECONDS}`),
 );
+export const profilerStatus = createResource(() => get<ProfilerStatus>(`${API}/profiler/status`));
+export const profilerSnapshots = createResource(() =>
+  firstPage<ProfilerSnapshotResource>(`${API}/profiler/snapshots?limit=${RECENT_SNAPSHOTS}`),
+);
+export const corrections = createResource(() => firstPage<CorrectionResource>(`${API}/corrections?limit=${RECENT_CORRECTIONS}`));
 /** Drains of the hosts that are not in service. */
 export const drains = createResource(async () => {
   await hosts.refresh();
@@ -56,14 +66,19 @@ const READ_AGAIN: Record<Change['kind'], Resource<unknown>[]> = {
   hosts: [drains],
   models: [],
   'slo-policies': [attainment],
+  tenants: [],
   deployments: [deployments],
   replicas: [replicas, endedReplicas, deployments, drains],
   plans: [plans],
   rollouts: [rollouts, deployments],
-  corrections: [],
+  corrections: [corrections],
+  profiler: [profilerStatus, profilerSnapshots],
   routing: [],
 };
-const ALL: Resource<unknown>[] = [info, readiness, drains, deployments, replicas, endedReplicas, rollouts, plans, attainment];
+const ALL: Resource<unknown>[] = [
+  ...[info, readiness, drains, deployments, replicas, endedReplicas, rollouts, plans, attainment],
+  ...[profilerStatus, profilerSnapshots, corrections],
+];
 
 export type Connection = 'connecting' | 'live' | 'lost';
 let state: Connection = 'connecting';
@@ -77,6 +92,8 @@ const ATTAINMENT_EVERY_MS = 5000;
 const READINESS_EVERY_MS = 10_000;
 /** Nobody announces which replicas a gateway still reaches. */
 const REPLICAS_EVERY_MS = 5000;
+/** How many observations wait, nobody announces. */
+const PROFILER_EVERY_MS = 10_000;
 /** How far a running drain is, nobody announces. */
 const DRAINS_EVERY_MS = 2000;
 
@@ -101,6 +118,7 @@ export function startFollowing(): void {
   every(ATTAINMENT_EVERY_MS, () => attainment.refresh());
   every(READINESS_EVERY_MS, () => readiness.refresh());
   every(REPLICAS_EVERY_MS, () => [replicas, deployments].map((resource) => resource.refresh()));
+  every(PROFILER_EVERY_MS, () => profilerStatus.refresh());
   every(DRAINS_EVERY_MS, () => (drains.snapshot.value ?? []).some((d) => d.running) && drains.refresh());
 }
 

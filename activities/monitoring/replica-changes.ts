@@ -1,0 +1,44 @@
+/** Corrections of one replica: rows of the database that gateways route by. They are carried out in the transaction that records them. */
+import type { StepTimeCoefficients } from '../../core/domain/step-time.ts';
+import { multiplied } from '../../core/domain/step-time.ts';
+import type { CorrectionChange } from '../../core/profiler/monitor/correction.ts';
+import type { Transaction } from '../../db/client.ts';
+import { changeReplica, type RecordedChange, type ReplicaSettings, replicaSettings } from '../../db/queries/monitoring-corrections.ts';
+
+type ReplicaChange = Extract<CorrectionChange, { replicaId: string }>;
+
+export function isOfReplica<C extends CorrectionChange>(change: C): change is C & ReplicaChange {
+  return change.kind === 'recalibrate-step-time' || change.kind === 'limit-admission';
+}
+
+/** @returns what was in force before; null where the replica is gone, or was never calibrated, and nothing was changed */
+export async function applyToReplica(tx: Transaction, change: ReplicaChange): Promise<ReplicaSettings | null> {
+  const present = await replicaSettings(tx, change.replicaId);
+  if (!present) return null;
+  if (change.kind === 'limit-admission') {
+    await changeReplica(tx, change.replicaId, { kvShare: change.kvShare, maxInFlightShare: change.maxInFlightShare });
+    return { kvShare: present.kvShare, maxInFlightShare: present.maxInFlightShare };
+  }
+  if (!present.stepTime) return null;
+  await changeReplica(tx, change.replicaId, { stepTime: multiplied(present.stepTime, change.factor) });
+  return { stepTime: present.stepTime };
+}
+
+/**
+ * Puts back what was in force before. Coefficients that something else has changed meanwhile are divided by what they were multiplied by, so
+ * that neither change takes the other with it.
+ */
+export async function undoOnReplica(tx: Transaction, change: RecordedChange & ReplicaChange): Promise<void> {
+  const present = await replicaSettings(tx, change.replicaId);
+  const { before } = change;
+  if (!present || !before) return;
+  if (change.kind === 'limit-admission') return changeReplica(tx, change.replicaId, before);
+  if (!present.stepTime || !('stepTime' in before)) return;
+  const isOurs = isSame(present.stepTime, multiplied(before.stepTime, change.factor));
+  await changeReplica(tx, change.replicaId, { stepTime: isOurs ? before.stepTime : multiplied(present.stepTime, 1 / change.factor) });
+}
+
+/** To the last digits: a database keeps numbers, not how they were computed. */
+function isSame(a: StepTimeCoefficients, b: StepTimeCoefficients): boolean {
+  return (Object.keys(a) as (keyof StepTimeCoefficients)[]).every((name) => Math.abs(a[name] - b[name]) <= 1e-9 * Math.abs(a[name]));
+}

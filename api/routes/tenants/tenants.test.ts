@@ -1,0 +1,54 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { routingTableSchema } from '../../../core/domain/routing.ts';
+import { loadRoutingTable } from '../../../db/queries/routing.ts';
+import { createTestApi, type TestApi } from '../../../test/support/api.ts';
+import { tenantResourceSchema } from '../../schema/tenants.ts';
+
+const PATH = '/api/v1/tenants';
+
+let api: TestApi;
+beforeAll(async () => {
+  api = await createTestApi();
+});
+afterAll(() => api.close());
+
+describe('tenants', () => {
+  it('are declared, audited, and told to gateways at every change', async () => {
+    const before = await loadRoutingTable(api.db);
+    expect(before.tenants).toEqual([]);
+    const created = await api.call('POST', PATH, { name: 'acme', features: 'lengths-only' });
+    expect([created.status, created.headers.get('etag')]).toEqual([201, '"1"']);
+    expect(tenantResourceSchema.parse(created.body)).toMatchObject({ name: 'acme', features: 'lengths-only', status: { version: 1 } });
+    const table = await loadRoutingTable(api.db);
+    expect(routingTableSchema.parse(table)).toMatchObject({
+      version: before.version + 1,
+      tenants: [{ name: 'acme', features: 'lengths-only' }],
+    });
+
+    expect((await api.call('PUT', `${PATH}/acme`, { name: 'acme', features: 'off' })).body).toMatchObject({ status: { version: 2 } });
+    // The same again changes nothing.
+    expect((await api.call('PUT', `${PATH}/acme`, { name: 'acme', features: 'off' })).body).toMatchObject({ status: { version: 2 } });
+    await api.call('POST', PATH, { name: 'globex' });
+    expect((await api.call('GET', PATH)).body).toMatchObject({
+      items: [
+        { name: 'acme', features: 'off' },
+        { name: 'globex', features: 'full' },
+      ],
+    });
+    expect((await api.call('DELETE', `${PATH}/acme`)).status).toBe(204);
+    expect(await loadRoutingTable(api.db)).toMatchObject({ version: before.version + 4, tenants: [{ name: 'globex', features: 'full' }] });
+    const audit = await api.call<{ items: { action: string }[] }>('GET', '/api/v1/audit?kind=tenants&name=acme');
+    expect(audit.body.items.map(({ action }) => action)).toEqual(['delete', 'replace', 'create']);
+  });
+
+  it('refuse what they do not know', async () => {
+    expect((await api.call('POST', PATH, { name: 'x', features: 'some' })).body).toMatchObject({
+      status: 422,
+      issues: [{ field: 'features', given: '"some"', allowed: 'one of "full", "lengths-only", "off"' }],
+    });
+    await api.call('POST', PATH, { name: 'twice' });
+    expect((await api.call('POST', PATH, { name: 'twice' })).status).toBe(409);
+    expect((await api.call('PUT', `${PATH}/nobody`, { name: 'nobody' })).status).toBe(404);
+    expect((await api.call('DELETE', `${PATH}/nobody`)).status).toBe(404);
+  });
+});

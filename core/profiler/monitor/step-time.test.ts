@@ -1,0 +1,66 @@
+import { describe, expect, it } from 'vitest';
+import { Looking, replicaEvidence } from '../../../test/support/monitoring.ts';
+
+const off = (stepTimeRatio: number | null, replicaId = 'r0', model = 'm') => replicaEvidence({ replicaId, model, stepTimeRatio });
+
+describe('a replica whose steps take twice what is predicted', () => {
+  it('is corrected at the second look', () => {
+    const looking = new Looking();
+    expect(looking.look({ replicas: [off(2)] })).toMatchObject({ findings: [{ kind: 'step-time', subject: 'replica r0' }], begin: [] });
+    expect(looking.lookFor(30, { replicas: [off(2)] }).changes).toEqual([{ kind: 'recalibrate-step-time', replicaId: 'r0', factor: 2 }]);
+  });
+
+  it('is not where one look says so, or nobody', () => {
+    const looking = new Looking();
+    for (const ratio of [2, 1, 2, 1.2, 0.85, null, 2, null]) expect(looking.look({ replicas: [off(ratio)] }).begin).toEqual([]);
+  });
+
+  it('loses the correction when it is as before, without a successor', () => {
+    const looking = new Looking();
+    looking.lookFor(20, { replicas: [off(2)] });
+    expect(looking.lookFor(120, { replicas: [off(1)] }).keep).toHaveLength(1);
+    const after = looking.lookFor(20, { replicas: [off(0.5)] });
+    expect(after.end).toMatchObject([{ reason: expect.stringContaining('again') }]);
+    expect(after.begin).toEqual([]);
+    expect(looking.memory.active).toEqual([]);
+  });
+
+  it('has its factor replaced when it changes further: both are against the coefficients without any', () => {
+    const looking = new Looking();
+    looking.lookFor(20, { replicas: [off(2)] });
+    looking.lookFor(120, { replicas: [off(1)] });
+    const { begin, end } = looking.lookFor(20, { replicas: [off(1.5)] });
+    expect(end).toHaveLength(1);
+    expect(begin.map((b) => b.change)).toMatchObject([{ factor: 3 }]);
+  });
+
+  it('loses a correction that does not help, and has none again for ten minutes', () => {
+    const looking = new Looking();
+    const { end, begin } = looking.lookFor(600, { replicas: [off(2)] });
+    expect(begin).toHaveLength(1);
+    expect(end).toMatchObject([{ id: begin[0]!.id, reason: expect.stringContaining('did not help') }]);
+    expect(looking.lookFor(200, { replicas: [off(2)] }).begin).toHaveLength(1);
+  });
+});
+
+describe('most replicas off alike', () => {
+  const ids = ['r0', 'r1', 'r2', 'r3', 'r4', 'r5'];
+  it('of one model are corrected each, so many in a look', () => {
+    const looking = new Looking();
+    const replicas = ids.map((id) => off(2, id));
+    looking.look({ replicas });
+    expect(looking.look({ replicas }).begin).toHaveLength(4);
+    expect(looking.look({ replicas }).begin).toHaveLength(2);
+  });
+
+  it('of several models are told of and left alone: it is likelier the gateways', () => {
+    const { changes, findings } = new Looking().lookFor(60, { replicas: ids.map((id, i) => off(2, id, `m${i % 2}`)) });
+    expect(changes).toEqual([]);
+    expect(findings[0]!.message).toContain('gateways');
+  });
+
+  it('is no matter of the others where only a few are', () => {
+    const replicas = ids.map((id, i) => off(i < 2 ? 2 : 1, id, `m${i % 2}`));
+    expect(new Looking().lookFor(60, { replicas }).changes).toHaveLength(2);
+  });
+});

@@ -1,0 +1,246 @@
+/**
+ * What the profiler keeps of a prompt: numbers that describe it, and in which buckets the keyed hashes of its words and word pairs fall. The
+ * text itself is not kept, and cannot be had back: a bucket holds thousands of words, and which ones only the key tells. Looks at a bounded
+ * window of the prompt, so that a long document takes no longer than a page.
+ */
+import { CUES, OPENING_CUES, OPENING_WORDS } from './cues.ts';
+import { type HashKey, halfSipHash, hashPair } from './half-siphash.ts';
+
+/** A power of two. */
+export const WORD_BUCKETS = 4096;
+/** Of one sketch; a window of prose has about 400. */
+export const MAX_BUCKETS = 512;
+
+/** Characters that are looked at: the beginning says what is asked for, and so does the end where a document lies between. */
+const HEAD_CHARACTERS = 1024;
+const TAIL_CHARACTERS = 512;
+const WINDOW = HEAD_CHARACTERS + TAIL_CHARACTERS;
+
+/** The parts of a request that a sketch is made from. */
+export interface PromptParts {
+  /** What is asked for: the last message of the user, or the prompt of a completion. */
+  prompt: string;
+  /** The system prompt or template; '' for none. */
+  system: string;
+  /** Messages of the user before this one. */
+  turn: number;
+  /** Mean length of the answers given earlier in this conversation, characters; 0 where there are none. */
+  earlierAnswerCharacters: number;
+  /** null where the request leaves it to the engine. */
+  temperature: number | null;
+  /** May the model call tools? */
+  tools: boolean;
+}
+
+/** Numbers of a sketch, by their place. Counts are ln(1 + n), over the window. */
+const NUMBER_NAMES = [
+  'characters',
+  'words',
+  'questionMarks',
+  'newlines',
+  'quotes',
+  'colons',
+  'commas',
+  'digits',
+  'meanWordCharacters',
+  'capitalsShare',
+  'code',
+  'endsWithQuestion',
+  'largestSmallNumber',
+  'sentences',
+  'turn',
+  'earlierAnswerCharacters',
+  'temperature',
+  'tools',
+  'system',
+] as const;
+export const NUMBERS = NUMBER_NAMES.length;
+/** A cue is 1 where the prompt has the word, else 0; then the same for its opening. */
+export const DENSE_FEATURES = NUMBERS + CUES.length + OPENING_CUES;
+const FIRST_CUE = NUMBERS;
+const FIRST_OPENING_CUE = FIRST_CUE + CUES.length;
+
+export interface TextSketch {
+  /** Which key hashed it: buckets of another key mean nothing beside these. */
+  keyId: string;
+  /** `DENSE_FEATURES` numbers. */
+  dense: Float32Array;
+  /** Buckets that at least one word or pair of words falls into: each once, in no order, below `WORD_BUCKETS`. */
+  buckets: Uint16Array;
+}
+
+/** A hash key, and a name for it that does not give it away. */
+export interface SketchKey extends HashKey {
+  id: string;
+}
+
+/** Sketches one request after the other; what it returns is the caller's to keep. */
+export interface Sketcher {
+  sketch(parts: PromptParts): TextSketch;
+}
+
+const SPACE = 0;
+const WORD = 1;
+/** A sign, or a letter of a script without spaces between words: stands for itself. */
+const SINGLE = 2;
+
+/** Kind of each 16-bit code unit. */
+const KINDS = Uint8Array.from({ length: 0x10000 }, (_, unit) => kindOf(unit));
+/** ASCII capitals to small letters, all else as it is. */
+const lower = (unit: number): number => (unit >= 65 && unit <= 90 ? unit + 32 : unit);
+
+function kindOf(unit: number): number {
+  if (unit < 0x80) {
+    const isWord = (unit >= 48 && unit <= 57) || (unit >= 65 && unit <= 90) || (unit >= 97 && unit <= 122);
+    return isWord ? WORD : unit <= 32 || unit === 127 ? SPACE : SINGLE;
+  }
+  if (unit === 0xa0 || (unit >= 0x2000 && unit <= 0x200f) || unit === 0x2028 || unit === 0x2029 || unit === 0x3000) return SPACE;
+  const isPunctuation = unit <= 0xbf || (unit >= 0x2010 && unit <= 0x2bff) || (unit >= 0x3001 && unit <= 0x303f) || unit >= 0xff00;
+  const isOneWordEach = unit >= 0x3040 && unit <= 0x9fff;
+  return isPunctuation || isOneWordEach ? SINGLE : WORD;
+}
+
+const NEWLINE = 10;
+const DOUBLE_QUOTE = 34;
+const APOSTROPHE = 39;
+const OPENING_PARENTHESIS = 40;
+const CLOSING_PARENTHESIS = 41;
+const COMMA = 44;
+const COLON = 58;
+const QUESTION_MARK = 63;
+const BACKTICK = 96;
+const OPENING_BRACE = 123;
+const isSentenceEnd = (unit: number) => unit === 46 || unit === 33 || unit === QUESTION_MARK || unit === 0x3002;
+const isDigit = (unit: number) => unit >= 48 && unit <= 57;
+const isCapital = (unit: number) => unit >= 65 && unit <= 90;
+
+/** A numeral above this says nothing of how much is asked for: a year, an amount. */
+const LARGEST_SMALL_NUMBER = 30;
+
+export function createSketcher({ id: keyId, ...key }: SketchKey): Sketcher {
+  const units = new Uint16Array(WINDOW);
+  const cueOf = new Map(CUES.map((word, i) => [hashOfText(word, units, key), i]));
+  const seen = new Uint32Array(WORD_BUCKETS);
+  const found = new Uint16Array(MAX_BUCKETS);
+  let stamp = 0;
+  let count = 0;
+
+  const add = (hash: number) => {
+    const bucket = hash & (WORD_BUCKETS - 1);
+    if (seen[bucket] === stamp || count === MAX_BUCKETS) return;
+    seen[bucket] = stamp;
+    found[count++] = bucket;
+  };
+
+  return {
+    sketch({ prompt, system, turn, earlierAnswerCharacters, temperature, tools }) {
+      const dense = new Float32Array(DENSE_FEATURES);
+      stamp = (stamp + 1) >>> 0;
+      if (stamp === 0) {
+        // After 4 billion sketches the stamps begin anew.
+        seen.fill(0);
+        stamp = 1;
+      }
+      count = 0;
+      if (system !== '') add(hashPair(hashOfText(system, units, key), 0x73797374));
+
+      const length = windowOf(prompt, units);
+      const counts = { words: 0, questions: 0, newlines: 0, quotes: 0, colons: 0, commas: 0, digits: 0, capitals: 0, sentences: 0 };
+      let wordCharacters = 0;
+      let tokens = 0;
+      let previous = 0;
+      let largest = 0;
+      let isCode = false;
+      for (let i = 0; i < length; ) {
+        const kind = KINDS[units[i]!]!;
+        if (kind === SPACE) {
+          if (units[i] === NEWLINE) counts.newlines++;
+          i++;
+          continue;
+        }
+        const from = i;
+        let numeral = 0;
+        if (kind === SINGLE) {
+          const unit = units[i++]!;
+          const next = i < length ? units[i]! : 32;
+          if (unit === QUESTION_MARK) counts.questions++;
+          else if (unit === DOUBLE_QUOTE) counts.quotes++;
+          else if (unit === COLON) counts.colons++;
+          else if (unit === COMMA) counts.commas++;
+          if (isSentenceEnd(unit) && KINDS[next] === SPACE) counts.sentences++;
+          if (unit === OPENING_BRACE || unit === BACKTICK || (unit === OPENING_PARENTHESIS && next === CLOSING_PARENTHESIS)) isCode = true;
+        } else {
+          for (; i < length; i++) {
+            const unit = units[i]!;
+            if (KINDS[unit] !== WORD && !(unit === APOSTROPHE && i + 1 < length && KINDS[units[i + 1]!] === WORD)) break;
+            if (isDigit(unit)) {
+              counts.digits++;
+              numeral = numeral * 10 + unit - 48;
+            } else {
+              if (isCapital(unit)) counts.capitals++;
+              numeral = Number.POSITIVE_INFINITY;
+            }
+            units[i] = lower(unit);
+          }
+          counts.words++;
+          wordCharacters += i - from;
+          if (numeral <= LARGEST_SMALL_NUMBER && numeral > largest) largest = numeral;
+        }
+        const hash = halfSipHash(units, from, i, key);
+        add(hash);
+        if (tokens > 0) add(hashPair(previous, hash));
+        if (tokens < 2) add(hashPair(hash, tokens + 1));
+        if (kind === WORD) {
+          const cue = cueOf.get(hash);
+          if (cue !== undefined) {
+            dense[FIRST_CUE + cue] = 1;
+            if (counts.words <= OPENING_WORDS && cue < OPENING_CUES) dense[FIRST_OPENING_CUE + cue] = 1;
+          }
+        }
+        previous = hash;
+        tokens++;
+      }
+      const { words } = counts;
+      const numbers: Record<(typeof NUMBER_NAMES)[number], number> = {
+        characters: Math.log1p(prompt.length),
+        words: Math.log1p(words),
+        questionMarks: Math.min(5, counts.questions),
+        newlines: Math.log1p(counts.newlines),
+        quotes: Math.log1p(counts.quotes),
+        colons: Math.log1p(counts.colons),
+        commas: Math.log1p(counts.commas),
+        digits: Math.log1p(counts.digits),
+        meanWordCharacters: words > 0 ? wordCharacters / words : 0,
+        capitalsShare: length > 0 ? counts.capitals / length : 0,
+        code: isCode ? 1 : 0,
+        endsWithQuestion: endsWithQuestion(units, length) ? 1 : 0,
+        largestSmallNumber: Math.log1p(largest),
+        sentences: Math.log1p(counts.sentences),
+        turn: Math.log1p(Math.max(0, turn)),
+        earlierAnswerCharacters: Math.log1p(Math.max(0, earlierAnswerCharacters)),
+        temperature: Math.min(2, Math.max(0, temperature ?? 1)),
+        tools: tools ? 1 : 0,
+        system: system === '' ? 0 : 1,
+      };
+      for (let i = 0; i < NUMBERS; i++) dense[i] = numbers[NUMBER_NAMES[i]!];
+      return { keyId, dense, buckets: found.slice(0, count) };
+    },
+  };
+}
+
+/** Copies the window of a text into `units`. @returns how many units it is */
+function windowOf(text: string, units: Uint16Array): number {
+  const bytes = Buffer.from(units.buffer);
+  if (text.length <= WINDOW) return bytes.write(text, 'utf16le') >> 1;
+  const head = bytes.write(text.slice(0, HEAD_CHARACTERS), 'utf16le');
+  return (head + bytes.write(text.slice(-TAIL_CHARACTERS), head, 'utf16le')) >> 1;
+}
+
+function hashOfText(text: string, units: Uint16Array, key: HashKey): number {
+  return halfSipHash(units, 0, windowOf(text, units), key);
+}
+
+function endsWithQuestion(units: Uint16Array, length: number): boolean {
+  for (let i = length - 1; i >= 0; i--) if (KINDS[units[i]!] !== SPACE) return units[i] === QUESTION_MARK;
+  return false;
+}

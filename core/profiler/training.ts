@@ -1,0 +1,83 @@
+/**
+ * Training as a whole: every observation is learned from once, in its order (`learn.ts`), and from time to time the text part of the models
+ * concerned is fitted anew to a window of answers. Holds the window; the snapshot is the rest of its state.
+ */
+import { type Learned, learn, type StoredObservation } from './learn.ts';
+import { headOf, type OutputHead, type ProfilerSnapshot } from './snapshot.ts';
+import type { TextPrior } from './text/prior.ts';
+import { PUBLISHED_PRIOR } from './text/published-prior.ts';
+import { refitText } from './text/refit.ts';
+import { type TrainingRow, TrainingWindow } from './training-window.ts';
+
+/** Answers of after the change, as a rule: it takes about as many to notice it. */
+const KEPT_AT_CHANGE = 32;
+
+export class Training {
+  readonly #prior: TextPrior;
+  #window = new TrainingWindow();
+  #keyId: string | null = null;
+  #snapshot: ProfilerSnapshot;
+
+  constructor(snapshot: ProfilerSnapshot, prior: TextPrior = PUBLISHED_PRIOR) {
+    this.#snapshot = snapshot;
+    this.#prior = prior;
+  }
+
+  get snapshot(): ProfilerSnapshot {
+    return this.#snapshot;
+  }
+
+  /** Goes on from another snapshot (published, recalibrated, rolled back to) with the window as it is. */
+  resumeFrom(snapshot: ProfilerSnapshot): void {
+    this.#snapshot = snapshot;
+  }
+
+  /** Answers that were learned from already fill the window, oldest first: after a restart. */
+  remember(observations: readonly StoredObservation[]): void {
+    for (const observation of observations) this.#keep(observation);
+  }
+
+  observe(batch: readonly StoredObservation[]): Learned {
+    const before = this.#snapshot;
+    const result = learn(before, batch);
+    this.#snapshot = result.snapshot;
+    this.remember(batch);
+    for (const [model, head] of Object.entries(result.snapshot.models)) {
+      if (changesOf(head) > changesOf(before.models[model])) this.#window.forget(model, KEPT_AT_CHANGE);
+    }
+    this.#refit(this.#window.due());
+    return { ...result, snapshot: this.#snapshot };
+  }
+
+  #keep(observation: StoredObservation): void {
+    const { text, outputTokens } = observation;
+    const isWhole = observation.outcome === 'ok' && outputTokens !== null && outputTokens >= 1 && observation.inputTokens >= 1;
+    if (!text || !isWhole || (observation.maxTokens !== null && outputTokens >= observation.maxTokens)) return;
+    // Hashes of an earlier key say nothing beside those of the present one.
+    if (text.keyId !== this.#keyId) this.#window = new TrainingWindow();
+    this.#keyId = text.keyId;
+    this.#window.add({ ...observation, outputTokens, text } as TrainingRow);
+  }
+
+  /** Fits the text parts to all that is in the window, due or not: when nothing more is to come for now. */
+  settle(): void {
+    this.#refit(this.#window.models());
+  }
+
+  #refit(concerned: readonly string[]): void {
+    const keyId = this.#keyId;
+    if (concerned.length === 0 || keyId === null) return;
+    const models = { ...this.#snapshot.models };
+    for (const model of concerned) {
+      if (Object.hasOwn(models, model))
+        models[model] = refitText(headOf(this.#snapshot, model), this.#window.rows(model), this.#prior, keyId);
+      this.#window.fitted(model);
+    }
+    const shared = refitText(this.#snapshot.shared, this.#window.allRows(), this.#prior, keyId);
+    this.#snapshot = { ...this.#snapshot, shared, models };
+  }
+}
+
+function changesOf(head: OutputHead | undefined): number {
+  return head?.drift?.changes ?? 0;
+}

@@ -1,0 +1,65 @@
+/** Tenants as declared. Every change raises the routing version: gateways read there what they may look at of a tenant's requests. */
+import { asc, eq, gt, sql } from 'drizzle-orm';
+import { notFound, UellmError } from '../../core/domain/errors.ts';
+import type { Tenant } from '../../core/domain/tenant.ts';
+import type { Executor } from '../client.ts';
+import { tenants } from '../schema/index.ts';
+import { notifyChange } from './changes.ts';
+import { type Page, type PageRequest, toPage } from './page.ts';
+import { bumpRoutingVersion } from './routing.ts';
+
+export type TenantRow = typeof tenants.$inferSelect;
+
+export async function listTenants(db: Executor, page: PageRequest): Promise<Page<TenantRow>> {
+  const rows = await db
+    .select()
+    .from(tenants)
+    .where(page.after === undefined ? undefined : gt(tenants.name, page.after))
+    .orderBy(asc(tenants.name))
+    .limit(page.limit + 1);
+  return toPage(rows, page, (row) => row.name);
+}
+
+/** @throws not-found */
+export async function readTenant(db: Executor, name: string): Promise<TenantRow> {
+  const [row] = await db.select().from(tenants).where(eq(tenants.name, name));
+  if (!row) throw notFound('tenant', name);
+  return row;
+}
+
+/** Holds the row against any change until the transaction ends. @throws not-found */
+export async function lockTenant(tx: Executor, name: string): Promise<TenantRow> {
+  const [row] = await tx.select().from(tenants).where(eq(tenants.name, name)).for('update');
+  if (!row) throw notFound('tenant', name);
+  return row;
+}
+
+/** @throws already-exists */
+export async function insertTenant(tx: Executor, spec: Tenant): Promise<void> {
+  const inserted = await tx.insert(tenants).values({ name: spec.name, spec }).onConflictDoNothing().returning({ name: tenants.name });
+  if (inserted.length === 0) throw new UellmError({ kind: 'already-exists', what: 'tenant', name: spec.name });
+  await tellOf(tx);
+}
+
+/** @throws not-found */
+export async function updateTenant(tx: Executor, spec: Tenant): Promise<void> {
+  const updated = await tx
+    .update(tenants)
+    .set({ spec, version: sql`${tenants.version} + 1`, updatedAt: new Date() })
+    .where(eq(tenants.name, spec.name))
+    .returning({ name: tenants.name });
+  if (updated.length === 0) throw notFound('tenant', spec.name);
+  await tellOf(tx);
+}
+
+/** @throws not-found */
+export async function deleteTenant(tx: Executor, name: string): Promise<void> {
+  const deleted = await tx.delete(tenants).where(eq(tenants.name, name)).returning({ name: tenants.name });
+  if (deleted.length === 0) throw notFound('tenant', name);
+  await tellOf(tx);
+}
+
+async function tellOf(tx: Executor): Promise<void> {
+  await notifyChange(tx, 'tenants');
+  await bumpRoutingVersion(tx);
+}
