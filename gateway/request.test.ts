@@ -79,6 +79,81 @@ describe('reading a request', () => {
     expect(read({ model: 'm', messages }, 'chat').texts()).toEqual(['system', 'abc', 'assistant', 'user', 'defg']);
   });
 
+  it('has the parts of a chat that the profiler may look at', () => {
+    const messages = [
+      { role: 'system', content: 'Be brief.' },
+      { role: 'user', content: 'What is a river?' },
+      { role: 'assistant', content: 'x'.repeat(30) },
+      { role: 'developer', content: [{ type: 'text', text: 'In French.' }] },
+      { role: 'user', content: 'And a lake?' },
+      { role: 'assistant', content: 'y'.repeat(50) },
+      { role: 'user', content: 'And the sea?' },
+    ];
+    const tools = [{ type: 'function', function: { name: 'look_up' } }];
+    expect(read({ model: 'm', messages, tools, temperature: 0.2 }, 'chat').promptParts()).toEqual({
+      prompt: 'And the sea?',
+      system: 'Be brief.\nIn French.',
+      turn: 2,
+      earlierAnswerCharacters: 40,
+      temperature: 0.2,
+      tools: true,
+    });
+  });
+
+  it('has only the texts of a message in parts, also behind an image', () => {
+    const image = { type: 'image_url', image_url: { url: 'data:xxxxxxxx' } };
+    const content = [{ type: 'text', text: 'Look:' }, image, { type: 'text', text: 'what is it?' }];
+    expect(read({ model: 'm', messages: [{ role: 'user', content }] }, 'chat').promptParts()).toEqual({
+      prompt: 'Look:\n\nwhat is it?',
+      system: '',
+      turn: 0,
+      earlierAnswerCharacters: 0,
+      temperature: null,
+      tools: false,
+    });
+  });
+
+  it.each([
+    ['no user', [{ role: 'assistant', content: 'Hello' }], { prompt: 'Hello', turn: 0 }],
+    ['an answer that is no text', [{ role: 'assistant', content: null }, { role: 'user', content: 'x' }], { earlierAnswerCharacters: 0 }],
+    ['a prompt that is no text', [{ role: 'user', content: 7 }], { prompt: '' }],
+    ['what follows the last user', [{ role: 'user', content: 'go' }, { role: 'tool', content: 'went' }], { prompt: 'go', turn: 0 }],
+  ])('has the parts of a chat with %s', (_, messages, parts) => {
+    expect(read({ model: 'm', messages }, 'chat').promptParts()).toMatchObject(parts);
+  });
+
+  it.each([
+    [0, 0],
+    [1.5, 1.5],
+    ['hot', null],
+    [null, null],
+    [undefined, null],
+  ])('reads a temperature of %j as %j', (temperature, expected) => {
+    expect(read({ model: 'm', prompt: 'x', temperature }).promptParts()!.temperature).toBe(expected);
+    expect(read({ model: 'm', messages: [{ role: 'user', content: 'x' }], temperature }, 'chat').promptParts()!.temperature).toBe(expected);
+  });
+
+  it('takes an empty list of tools for none', () => {
+    expect(read({ model: 'm', messages: [{ role: 'user', content: 'x' }], tools: [] }, 'chat').promptParts()!.tools).toBe(false);
+  });
+
+  it.each([
+    ['a text', 'hello', 'hello'],
+    ['texts, of which the first is looked at', ['ab', 'cde'], 'ab'],
+    ['nothing', undefined, ''],
+  ])('has the parts of a completion of %s', (_, prompt, text) => {
+    const none = { system: '', turn: 0, earlierAnswerCharacters: 0, temperature: null, tools: false };
+    expect(read({ model: 'm', prompt }).promptParts()).toEqual({ prompt: text, ...none });
+  });
+
+  it.each([
+    ['token ids', { prompt: [1, 2, 3] }, 'completion'],
+    ['lists of token ids', { prompt: [[1, 2], [3]] }, 'completion'],
+    ['no messages', { messages: [] }, 'chat'],
+  ] as const)('has no parts of %s', (_, body, endpoint) => {
+    expect(read({ model: 'm', ...body }, endpoint).promptParts()).toBeNull();
+  });
+
   it("knows the API's own limit of completions", () => {
     expect(read({ model: 'm', prompt: 'x' }).maxTokens).toBe(16);
     expect(read({ model: 'm', messages: [] }, 'chat').maxTokens).toBeNull();

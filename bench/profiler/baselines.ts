@@ -1,8 +1,8 @@
 /** What a profiler has to beat: a constant, a line through input lengths, and a classifier of five buckets like the paper's and S3's. */
 import { asPrompt, assess, type Example, quantile } from '../../core/profiler/evaluate.ts';
 import type { TextPrior } from '../../core/profiler/text/prior.ts';
-import { fitRidge } from '../../core/profiler/text/ridge.ts';
-import { createSketcher, type TextSketch } from '../../core/profiler/text/sketch.ts';
+import { fitRidge, ridgeValue } from '../../core/profiler/text/ridge.ts';
+import { createSketcher } from '../../core/profiler/text/sketch.ts';
 
 export interface Baseline {
   spearman: number;
@@ -49,14 +49,9 @@ export function fiveBuckets(train: readonly Example[], test: readonly Example[],
   });
   return judge(test, (example) => {
     const sketch = sketchOf(example);
-    const scores = classes.map(({ share, fit }) => share + scoreOf(fit, sketch));
+    const scores = classes.map(({ share, fit }) => share + ridgeValue(fit, sketch));
     return classes[scores.indexOf(Math.max(...scores))]!.tokens;
   });
-}
-
-function scoreOf({ bias, dense, words }: ReturnType<typeof fitRidge>, sketch: TextSketch): number {
-  const numbers = dense.reduce((sum, weight, i) => sum + weight * sketch.dense[i]!, bias);
-  return numbers + sketch.buckets.reduce((sum, bucket) => sum + words[bucket]!, 0) / Math.sqrt(Math.max(1, sketch.buckets.length));
 }
 
 function judge(test: readonly Example[], predict: (example: Example) => number): Baseline {

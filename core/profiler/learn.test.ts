@@ -129,7 +129,7 @@ describe('learn', () => {
   ] as const)('skips %s', (_, fields, reason) => {
     const { snapshot, learned, skipped } = learn(COLD_START_SNAPSHOT, [observation(7, fields)]);
     expect(learned).toBe(0);
-    expect(skipped).toEqual({ duplicate: 0, unmeasured: 0, absurd: 0, censored: 0, [reason]: 1 });
+    expect(skipped).toEqual({ duplicate: 0, unmeasured: 0, absurd: 0, private: 0, censored: 0, [reason]: 1 });
     expect(snapshot.trainedThroughId).toBe(7);
     expect(ask(snapshot)).toEqual(ask(COLD_START_SNAPSHOT));
   });

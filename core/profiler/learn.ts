@@ -10,6 +10,7 @@ import { expectedLog, MAX_TOKENS, predictFrom } from './predict.ts';
 import { dot, updateWeights } from './recursive-least-squares.ts';
 import { updateScore } from './scores.ts';
 import { headFrom, type OutputHead, type ProfilerSnapshot, priorCovariance, priorVariance } from './snapshot.ts';
+import { emptyTenantSpread, noiseOf } from './tenant-spread.ts';
 
 /** What is learned from of an observation, with its place in the order of arrival. */
 export type StoredObservation = RequestFeatures &
@@ -121,22 +122,26 @@ function learnOne(head: OutputHead, { of, x, outputTokens, maxTokens, lowerBound
   head.observations++;
   if (!lowerBound) updateScore(head.score, outputTokens, predicted);
 
-  const step = quantileStep(head);
+  // An answer that reached the client's limit was predicted right by any expectation beyond that limit.
+  const expectation = Math.min(expected, Math.log(Math.min(MAX_TOKENS, maxTokens ?? MAX_TOKENS)));
+  const surprise = MAX_SURPRISE * head.residualScale;
+  const residual = Math.max(lowerBound ? 0 : -surprise, Math.min(surprise, Math.log(outputTokens) - expectation));
+  head.tenants ??= emptyTenantSpread();
+  const noise = noiseOf(head.tenants, of.tenant, residual);
+  // Of an unpredictable tenant nothing is concluded about the others.
+  if (noise === 1 && detectDrift(head, residual)) head.covariance = priorCovariance();
+
+  const step = quantileStep(head) / Math.sqrt(noise);
   moveQuantile(head.offset50, x, step, outputTokens <= predicted.p50 ? -0.5 : 0.5);
   const aim = 0.9 + CAUTION / Math.sqrt(head.observations + 100);
   if (outputTokens > predicted.p90) moveQuantile(head.offset90, x, step, aim);
   else if (!lowerBound) moveQuantile(head.offset90, x, step, aim - 1);
 
-  // An answer that reached the client's limit was predicted right by any expectation beyond that limit.
-  const expectation = Math.min(expected, Math.log(Math.min(MAX_TOKENS, maxTokens ?? MAX_TOKENS)));
-  const surprise = MAX_SURPRISE * head.residualScale;
-  const residual = Math.max(lowerBound ? 0 : -surprise, Math.min(surprise, Math.log(outputTokens) - expectation));
-  const pace = 1 / Math.min(head.observations + PRIOR_OBSERVATIONS, WINDOW);
+  const pace = 1 / (noise * Math.min(head.observations + PRIOR_OBSERVATIONS, WINDOW));
   head.residualScale = Math.max(MIN_RESIDUAL_SCALE, head.residualScale + pace * (Math.abs(residual) - head.residualScale));
   head.meanFitted += pace * (Math.exp(expectation) - head.meanFitted);
   head.meanOutput += pace * (Math.exp(expectation + residual) - head.meanOutput);
-  if (detectDrift(head, residual)) head.covariance = priorCovariance();
-  updateWeights(head.weights, head.covariance, x, residual, priorVariance);
+  updateWeights(head.weights, head.covariance, x, residual, priorVariance, noise);
   return true;
 }
 

@@ -26,6 +26,7 @@ const gain = new Array<number>(FEATURE_COUNT).fill(0);
 /**
  * Moves `weights` towards explaining `residual` at `x`, and `covariance` with them, in place. Allocates nothing.
  * @param maxVariance a weight's variance drifts no further than this
+ * @param noise variance of this observation, in units of the usual one
  */
 export function updateWeights(
   weights: number[],
@@ -33,6 +34,7 @@ export function updateWeights(
   x: readonly number[],
   residual: number,
   maxVariance: (feature: number) => number,
+  noise = 1,
 ): void {
   gain.fill(0);
   for (let i = 0, k = 0; i < FEATURE_COUNT; i++) {
@@ -41,7 +43,7 @@ export function updateWeights(
       if (j !== i) gain[j]! += covariance[k]! * x[i]!;
     }
   }
-  const innovation = 1 + dot(gain, x);
+  const innovation = noise + dot(gain, x);
   for (let i = 0, k = 0; i < FEATURE_COUNT; i++) {
     weights[i]! += (gain[i]! / innovation) * residual;
     for (let j = i; j < FEATURE_COUNT; j++, k++) covariance[k]! -= (gain[i]! * gain[j]!) / innovation;

@@ -9,6 +9,7 @@
 import { z } from 'zod';
 import { FEATURE_COUNT, INPUT_FEATURES } from './features.ts';
 import { COVARIANCE_LENGTH, packedIndex } from './recursive-least-squares.ts';
+import { tenantSpreadSchema } from './tenant-spread.ts';
 import { PUBLISHED_PRIOR } from './text/published-prior.ts';
 import { textHeadFrom, textHeadSchema } from './text/text-head.ts';
 
@@ -59,6 +60,8 @@ export const outputHeadSchema = z.object({
   text: textHeadSchema.optional(),
   /** Evidence that the answers have changed; absent where there is none yet. */
   drift: driftSchema.optional(),
+  /** How predictable tenants are; absent where that was not looked at yet. */
+  tenants: tenantSpreadSchema.optional(),
 });
 export type OutputHead = z.infer<typeof outputHeadSchema>;
 
@@ -114,7 +117,7 @@ export const COLD_START_SNAPSHOT: ProfilerSnapshot = {
 
 /** A new model's head: what `shared` knows, held as loosely as if nothing had been seen, scored from zero. */
 export function headFrom(shared: OutputHead): OutputHead {
-  const { drift: _, ...rest } = structuredClone(shared);
+  const { drift: _drift, tenants: _tenants, ...rest } = structuredClone(shared);
   return { ...rest, observations: 0, covariance: priorCovariance(), score: unscored(shared.score.logMedian) };
 }
 

@@ -4,13 +4,19 @@ import { dot } from '../recursive-least-squares.ts';
 import type { OutputHead } from '../snapshot.ts';
 import type { TrainingRow } from '../training-window.ts';
 import type { TextPrior } from './prior.ts';
-import { fitRidge } from './ridge.ts';
+import { fitRidge, ridgeValue } from './ridge.ts';
 import { packWords, type TextHead, textAdjustment, textHeadFrom } from './text-head.ts';
 
 /** Of the ridge, against one answer. Chosen on AlpacaEval's prompts by cross-validation, as the scales of the features are. */
 const PENALTY = 2.5;
-/** What is unexplained counts as no more than this, in ln(tokens): one line where a page was asked for is not the rule. */
+/**
+ * What is unexplained counts as no more than this, in ln(tokens), or than so many times its mean: one line where a page was asked for is not
+ * the rule, unless half of all answers are a line and the others a page.
+ */
 const MAX_UNEXPLAINED = 0.9;
+const MAX_TIMES_MEAN = 1.5;
+/** A spread up to this many times the least one is nothing unusual. */
+const USUAL = 1.25;
 /** With fewer rows a tenant's spread is not judged. */
 const LEAST_TENANT_ROWS = 20;
 
@@ -25,15 +31,25 @@ export function refitText(head: OutputHead, rows: readonly TrainingRow[], prior:
     (row) => Math.log(row.outputTokens) - dot(head.weights, encodeFeatures(row, x)) - textAdjustment(start, row.text),
   );
   const middle = median(unexplained);
-  const targets = unexplained.map((value) => Math.max(-MAX_UNEXPLAINED, Math.min(MAX_UNEXPLAINED, value - middle)));
+  const meanDistance = unexplained.reduce((sum, value) => sum + Math.abs(value - middle), 0) / rows.length;
+  const most = Math.max(MAX_UNEXPLAINED, MAX_TIMES_MEAN * meanDistance);
+  const targets = unexplained.map((value) => Math.max(-most, Math.min(most, value - middle)));
   const level = targets.reduce((sum, target) => sum + target, 0) / targets.length;
-  const weights = tenantWeights(rows, targets);
-  const fit = fitRidge(
-    rows.map(({ text }, i) => ({ sketch: text, target: targets[i]! - level, weight: weights[i]! })),
-    prior,
-    PENALTY,
-    true,
+  const fitWith = (weights: readonly number[]) =>
+    fitRidge(
+      rows.map(({ text }, i) => ({ sketch: text, target: targets[i]! - level, weight: weights[i]! })),
+      prior,
+      PENALTY,
+      true,
+    );
+  const even = rows.map(() => 1);
+  const first = fitWith(even);
+  // Whose answers even this fit leaves unexplained is known only after it.
+  const weights = tenantWeights(
+    rows,
+    rows.map(({ text }, i) => targets[i]! - level - ridgeValue(first, text)),
   );
+  const fit = weights.some((weight) => weight < 1) ? fitWith(weights) : first;
   const text: TextHead = {
     keyId,
     bias: start.bias + fit.bias,
@@ -45,20 +61,20 @@ export function refitText(head: OutputHead, rows: readonly TrainingRow[], prior:
   return { ...head, text: { ...text, bias: text.bias + moved } };
 }
 
-/** A tenant whose answers nobody could predict counts less, by its variance over the usual one: it must not blur the others' words. */
-function tenantWeights(rows: readonly TrainingRow[], targets: readonly number[]): number[] {
+/** A tenant whose answers nobody could predict counts less, by its variance over a usual one: it must not blur the others' words. */
+function tenantWeights(rows: readonly TrainingRow[], residuals: readonly number[]): number[] {
   const spread = new Map<string, { sum: number; rows: number }>();
   rows.forEach(({ tenant }, i) => {
     const entry = spread.get(tenant) ?? { sum: 0, rows: 0 };
-    entry.sum += Math.abs(targets[i]!);
+    entry.sum += Math.abs(residuals[i]!);
     entry.rows++;
     spread.set(tenant, entry);
   });
   const judged = [...spread.values()].filter((entry) => entry.rows >= LEAST_TENANT_ROWS).map((entry) => entry.sum / entry.rows);
-  const usual = median(judged);
+  const usual = USUAL * Math.min(...judged);
   return rows.map(({ tenant }) => {
     const { sum, rows: count } = spread.get(tenant)!;
-    return count < LEAST_TENANT_ROWS || sum <= usual * count ? 1 : (usual / (sum / count)) ** 2;
+    return count < LEAST_TENANT_ROWS || sum <= usual * count ? 1 : (usual / (sum / count)) ** 4;
   });
 }
 

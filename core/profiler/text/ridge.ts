@@ -86,6 +86,14 @@ export function fitRidge(rows: readonly RidgeRow[], prior: TextPrior, penalty: n
   };
 }
 
+/** What a fit says of a sketch. */
+export function ridgeValue({ bias, dense, words }: RidgeFit, sketch: TextSketch): number {
+  const numbers = dense.reduce((sum, weight, i) => sum + weight * sketch.dense[i]!, bias);
+  let sum = 0;
+  for (const bucket of sketch.buckets) sum += words[bucket]!;
+  return numbers + sum / Math.sqrt(Math.max(1, sketch.buckets.length));
+}
+
 function dotOf(a: Float64Array, b: Float64Array): number {
   let sum = 0;
   for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;

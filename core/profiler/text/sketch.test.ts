@@ -77,7 +77,17 @@ describe('unpackSketch', () => {
     );
     const packed = packSketch(sketch('a few words'));
     expect(unpackSketch(packed.slice(0, -1), 'k')).toBeNull();
-    expect(unpackSketch(Uint8Array.from(packed, (byte, i) => (i === 0 ? 9 : byte)), 'k')).toBeNull();
-    expect(unpackSketch(Uint8Array.from(packed, (byte, i) => (i === packed.length - 1 ? 0xff : byte)), 'k')).toBeNull();
+    expect(
+      unpackSketch(
+        Uint8Array.from(packed, (byte, i) => (i === 0 ? 9 : byte)),
+        'k',
+      ),
+    ).toBeNull();
+    expect(
+      unpackSketch(
+        Uint8Array.from(packed, (byte, i) => (i === packed.length - 1 ? 0xff : byte)),
+        'k',
+      ),
+    ).toBeNull();
   });
 });
