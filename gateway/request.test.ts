@@ -115,9 +115,23 @@ describe('reading a request', () => {
 
   it.each([
     ['no user', [{ role: 'assistant', content: 'Hello' }], { prompt: 'Hello', turn: 0 }],
-    ['an answer that is no text', [{ role: 'assistant', content: null }, { role: 'user', content: 'x' }], { earlierAnswerCharacters: 0 }],
+    [
+      'an answer that is no text',
+      [
+        { role: 'assistant', content: null },
+        { role: 'user', content: 'x' },
+      ],
+      { earlierAnswerCharacters: 0 },
+    ],
     ['a prompt that is no text', [{ role: 'user', content: 7 }], { prompt: '' }],
-    ['what follows the last user', [{ role: 'user', content: 'go' }, { role: 'tool', content: 'went' }], { prompt: 'go', turn: 0 }],
+    [
+      'what follows the last user',
+      [
+        { role: 'user', content: 'go' },
+        { role: 'tool', content: 'went' },
+      ],
+      { prompt: 'go', turn: 0 },
+    ],
   ])('has the parts of a chat with %s', (_, messages, parts) => {
     expect(read({ model: 'm', messages }, 'chat').promptParts()).toMatchObject(parts);
   });

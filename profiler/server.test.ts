@@ -4,7 +4,7 @@ import type { FieldIssue } from '../core/domain/errors.ts';
 import { KNOWN_CONFIGS, modelShape } from '../core/domain/model-spec.ts';
 import type { reportScores } from '../core/profiler/scores.ts';
 import type { ShapeProfile } from '../core/profiler/shapes.ts';
-import { upsertStepTimeProfile } from '../db/queries/profiler.ts';
+import { listSnapshotRecords, upsertStepTimeProfile } from '../db/queries/profiler.ts';
 import { createTestDatabase, type TestDatabase } from '../test/support/database.ts';
 import { anObservation } from '../test/support/observations.ts';
 import { createProfilerClient } from './client.ts';
@@ -15,6 +15,8 @@ const logger = pino({ level: 'silent' });
 /** What the answers hold, one or the other of it. */
 interface Answer {
   p50: number;
+  p90: number;
+  version: number;
   snapshotVersion: number;
   inserted: number;
   detail: string;
@@ -29,7 +31,9 @@ describe('the profiler service', () => {
   let profiler: Profiler;
   beforeAll(async () => {
     database = await createTestDatabase();
-    profiler = await startProfiler({ database: database.connection, address: '127.0.0.1', port: 0, logger });
+    // The observations are of 2023: kept long enough not to be dropped meanwhile.
+    const options = { database: database.connection, address: '127.0.0.1', port: 0, logger, retentionDays: 3650 };
+    profiler = await startProfiler(options);
     await vi.waitFor(async () => expect((await get('/readyz')).status).toBe(200), 5000);
   });
   afterAll(async () => {
@@ -122,6 +126,38 @@ describe('the profiler service', () => {
     const { status, body } = await post('/v1/profile', request);
     expect(status).toBe(400);
     expect(body.issues[0]!.field).toBe(field);
+  });
+
+  it('recalibrates once for each correction, and predicts by it', async () => {
+    const predicted = async (more: object = {}) =>
+      (await post('/v1/predict', { model: 'corrected', inputTokens: 500, streamed: true, ...more })).body;
+    const before = await predicted();
+    const correction = { model: 'corrected', class: null, factor: 2.5, correctionId: '41' };
+    const { status, body } = await post('/v1/recalibrate', correction);
+    expect(status).toBe(200);
+    expect(body).toEqual({ version: before.snapshotVersion + 1 });
+    expect((await post('/v1/recalibrate', correction)).body).toEqual(body);
+    await vi.waitFor(async () => expect((await predicted()).snapshotVersion).toBe(body.version), 5000);
+    const after = await predicted();
+    expect(after.p50 / before.p50).toBeCloseTo(2.5);
+    expect(after.p90 / before.p90).toBeCloseTo(2.5);
+    expect((await predicted({ model: 'another' })).p50).toBeCloseTo(before.p50);
+    // Another correction is another snapshot.
+    expect((await post('/v1/recalibrate', { ...correction, correctionId: '42' })).body).toEqual({ version: body.version + 1 });
+    const { items } = await listSnapshotRecords(database.connection.db, { limit: 10 });
+    expect(items.filter(({ reason }) => reason?.endsWith('correction 41'))).toHaveLength(1);
+  });
+
+  it.each([
+    [{ factor: 0 }, 'factor'],
+    [{ factor: 1000 }, 'factor'],
+    [{ class: 3 }, 'class'],
+    [{ correctionId: '' }, 'correctionId'],
+    [{ prompt: 'x' }, 'prompt'],
+  ])('refuses to recalibrate with %j', async (more, field) => {
+    const { status, body } = await post('/v1/recalibrate', { model: 'm', class: null, factor: 2, correctionId: '1', ...more });
+    expect(status).toBe(400);
+    expect(new Set(body.issues.map((issue) => issue.field))).toEqual(new Set([field]));
   });
 
   it('answers with a problem where there is nothing, or too much', async () => {

@@ -2,16 +2,49 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import pino from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { predictOutput } from '../core/profiler/predict.ts';
+import type { ProfilerSnapshot } from '../core/profiler/snapshot.ts';
+import { packSketch } from '../core/profiler/text/pack.ts';
+import { createSketcher, type TextSketch } from '../core/profiler/text/sketch.ts';
 import { connectDatabase } from '../db/client.ts';
 import { insertObservations } from '../db/queries/observations.ts';
 import { latestSnapshot, listSnapshotRecords, publishSnapshot, rollbackSnapshot } from '../db/queries/profiler.ts';
 import { createTestDatabase, type TestDatabase } from '../test/support/database.ts';
 import { anObservation } from '../test/support/observations.ts';
-import { createMetrics } from './metrics.ts';
+import { createMetrics, type ProfilerMetrics } from './metrics.ts';
 import { startTrainer, type Trainer } from './trainer.ts';
 
 const logger = pino({ level: 'silent' });
 const PATIENCE = { timeout: 10_000, interval: 50 };
+const MODEL = 'llama-3.1-8b';
+
+/** Words that no prior knows: only from these answers can anybody know how long theirs are. */
+const ASKED = { Zorble: 60, Frandle: 600, Wimble: 60, Quorle: 600 };
+type Word = keyof typeof ASKED;
+const NOUNS = ['river', 'engine', 'garden', 'comet', 'ledger', 'harbour', 'violin'];
+const sketchOf = (word: string, noun: string, key = 'key-1'): TextSketch =>
+  createSketcher({ id: key, k0: 3, k1: 4 }).sketch({
+    prompt: `${word} the ${noun}`,
+    system: '',
+    turn: 0,
+    earlierAnswerCharacters: 0,
+    temperature: null,
+    tools: false,
+  });
+
+/** So many answers with sketches, the words in turn, each answer about as long as its word asks for. */
+const worded = (count: number, prefix: string, words: readonly Word[], key = 'key-1') =>
+  Array.from({ length: count }, (_, i) => {
+    const word = words[i % words.length]!;
+    return anObservation(`${prefix}${i}`, {
+      outputTokens: Math.round(ASKED[word] * (0.9 + 0.05 * (i % 5))),
+      features: Buffer.from(packSketch(sketchOf(word, NOUNS[i % NOUNS.length]!, key))).toString('base64'),
+      featureKey: key,
+    });
+  });
+
+/** Predicted median of a prompt with a noun that was never there. */
+const predictedFor = (snapshot: ProfilerSnapshot, word: Word, key = 'key-1'): number =>
+  predictOutput(snapshot, { ...anObservation('x'), text: sketchOf(word, 'lighthouse', key) }).p50;
 
 describe('the trainer', () => {
   let database: TestDatabase;
@@ -25,16 +58,17 @@ describe('the trainer', () => {
     await database.drop();
   });
 
-  const train = (connection = database.connection): Trainer => {
-    const trainer = startTrainer({ database: connection, logger, metrics: createMetrics() });
+  const train = (connection = database.connection, metrics: ProfilerMetrics = createMetrics()): Trainer => {
+    const trainer = startTrainer({ database: connection, logger, metrics });
     trainers.push(trainer);
     return trainer;
   };
+  const answers = (count: number, prefix: string, outputTokens: number) =>
+    Array.from({ length: count }, (_, i) => anObservation(`${prefix}${i}`, { outputTokens }));
   const observe = (count: number, prefix: string, outputTokens: number) =>
-    insertObservations(
-      database.connection.db,
-      Array.from({ length: count }, (_, i) => anObservation(`${prefix}${i}`, { outputTokens })),
-    );
+    insertObservations(database.connection.db, answers(count, prefix, outputTokens));
+  const refusedOf = async ({ refused }: ProfilerMetrics) =>
+    Object.fromEntries((await refused.get()).values.map(({ labels, value }) => [labels.result, value]));
   const reaches = (trainer: Trainer, trainedThroughId: number) =>
     vi.waitFor(() => expect(trainer.snapshot().trainedThroughId).toBe(trainedThroughId), PATIENCE);
 
@@ -64,7 +98,7 @@ describe('the trainer', () => {
     expect(trainer.snapshot().shared.observations).toBe(120);
     const { items } = await listSnapshotRecords(db, { limit: 2 });
     expect(items.map(({ reason, basedOn }) => [reason, basedOn])).toEqual([
-      ['learned', published.version],
+      [expect.stringMatching(/^learned/), published.version],
       [`rolled back to version ${good.version}`, good.version],
     ]);
   });
@@ -79,6 +113,49 @@ describe('the trainer', () => {
     await reaches(second, 120);
     expect(second.snapshot().shared.observations).toBe(120);
     expect(second.snapshot().version).toBeGreaterThan(first.snapshot().version);
+  });
+
+  it('learns what words ask for, in the key that they came in', async () => {
+    const trainer = train();
+    await insertObservations(database.connection.db, worded(120, 'a', ['Zorble', 'Frandle']));
+    await reaches(trainer, 120);
+    expect(trainer.snapshot().models[MODEL]!.text).toMatchObject({ keyId: 'key-1', words: expect.stringMatching(/^[A-Za-z0-9+/]{1000}/) });
+    expect(predictedFor(trainer.snapshot(), 'Frandle') / predictedFor(trainer.snapshot(), 'Zorble')).toBeGreaterThan(3);
+    // By other hashes the same words are strangers.
+    expect(predictedFor(trainer.snapshot(), 'Frandle', 'key-2')).toBeCloseTo(predictedFor(trainer.snapshot(), 'Zorble', 'key-2'), -2);
+    await insertObservations(database.connection.db, worded(60, 'b', ['Zorble', 'Frandle'], 'key-2'));
+    await reaches(trainer, 180);
+    expect(trainer.snapshot().models[MODEL]!.text!.keyId).toBe('key-2');
+  });
+
+  it('reads its window of answers back after a restart: old words are kept while new ones are learned', async () => {
+    const { db } = database.connection;
+    const first = train();
+    await insertObservations(db, worded(200, 'a', ['Zorble', 'Frandle']));
+    await reaches(first, 200);
+    const before = first.snapshot();
+    await first.close();
+    const second = train();
+    await vi.waitFor(() => expect(second.snapshot()).toEqual(before), PATIENCE);
+    await insertObservations(db, worded(80, 'b', ['Wimble', 'Quorle']));
+    await reaches(second, 280);
+    const after = second.snapshot();
+    expect(predictedFor(before, 'Quorle') / predictedFor(before, 'Wimble')).toBeLessThan(1.5);
+    expect(predictedFor(after, 'Quorle') / predictedFor(after, 'Wimble')).toBeGreaterThan(3);
+    // None of the 80 has either word: a fit to those alone would have forgotten both.
+    expect(predictedFor(after, 'Frandle') / predictedFor(after, 'Zorble')).toBeGreaterThan(3);
+  });
+
+  it('learns nothing from a tenant that has features off, and reads no words of it', async () => {
+    const trainer = train();
+    await observe(60, 'a', 100);
+    await reaches(trainer, 60);
+    // No gateway sends words of such a tenant; whoever does is not listened to.
+    const hidden = worded(100, 'hidden', ['Quorle'], 'off');
+    await insertObservations(database.connection.db, [...worded(60, 'b', ['Zorble', 'Frandle']), ...hidden]);
+    await reaches(trainer, 220);
+    expect(trainer.snapshot().shared.observations).toBe(120);
+    expect(trainer.snapshot().models[MODEL]!.text!.keyId).toBe('key-1');
   });
 
   it('is one of two at a time; the other follows, and takes over', async () => {
@@ -129,6 +206,67 @@ describe('the trainer', () => {
       await connection.close();
       await link.close();
     }
+  });
+
+  it('keeps the snapshot in force while what was learned since predicts worse', async () => {
+    const { db } = database.connection;
+    const metrics = createMetrics();
+    const trainer = train(database.connection, metrics);
+    await observe(60, 'good', 100);
+    await reaches(trainer, 60);
+    const champion = trainer.snapshot();
+    // One delivery is read as one: absurd answers, and then those that show how absurd.
+    await insertObservations(db, [...answers(32, 'absurd', 5000), ...answers(68, 'usual', 100)]);
+    await vi.waitFor(async () => expect(await refusedOf(metrics)).toEqual({ 'keep-champion': 1 }), PATIENCE);
+    expect(trainer.snapshot()).toEqual(champion);
+    expect((await latestSnapshot(db))!.version).toBe(champion.version);
+  });
+
+  it('drops what it learned where that is clearly worse, and goes on from the snapshot in force', async () => {
+    const { db } = database.connection;
+    const metrics = createMetrics();
+    const trainer = train(database.connection, metrics);
+    await observe(60, 'good', 100);
+    await reaches(trainer, 60);
+    const champion = trainer.snapshot();
+    await insertObservations(db, [...answers(32, 'absurd', 5000), ...answers(268, 'usual', 100)]);
+    await vi.waitFor(async () => expect(await refusedOf(metrics)).toEqual({ 'start-over': 1 }), PATIENCE);
+    expect(trainer.snapshot()).toEqual(champion);
+    await observe(60, 'after', 100);
+    await reaches(trainer, 420);
+    // Of the 300 nothing is left; they are not learned from again either.
+    expect(trainer.snapshot().shared.observations).toBe(120);
+    expect(trainer.snapshot().version).toBe(champion.version + 1);
+  });
+
+  it('recalibrates at once, and goes on training from there', async () => {
+    const { db } = database.connection;
+    const trainer = train();
+    await observe(60, 'a', 100);
+    await reaches(trainer, 60);
+    const before = predictOutput(trainer.snapshot(), anObservation('x')).p50;
+    const version = await trainer.recalibrate({ model: MODEL, class: null, factor: 3 }, '7');
+    await vi.waitFor(() => expect(trainer.snapshot().version).toBe(version), PATIENCE);
+    expect(predictOutput(trainer.snapshot(), anObservation('x')).p50 / before).toBeCloseTo(3);
+    await observe(60, 'b', 300);
+    await reaches(trainer, 120);
+    expect(trainer.snapshot().shared.observations).toBe(120);
+    expect(predictOutput(trainer.snapshot(), anObservation('x')).p50 / before).toBeGreaterThan(2.5);
+    // The same correction again, though others were published since.
+    expect(await trainer.recalibrate({ model: MODEL, class: null, factor: 3 }, '7')).toBe(version);
+    const { items } = await listSnapshotRecords(db, { limit: 10 });
+    expect(items.map(({ reason }) => reason).filter((reason) => /correction 7$/.test(reason ?? ''))).toHaveLength(1);
+  });
+
+  it('publishes a correction once, however many ask for it at the same time', async () => {
+    const trainer = train();
+    await observe(60, 'a', 100);
+    await reaches(trainer, 60);
+    const versions = await Promise.all(
+      Array.from({ length: 4 }, () => trainer.recalibrate({ model: MODEL, class: 'interactive', factor: 0.5 }, '8')),
+    );
+    expect(new Set(versions).size).toBe(1);
+    expect((await latestSnapshot(database.connection.db))!.version).toBe(versions[0]);
   });
 
   it('closes while Postgres is away', async () => {

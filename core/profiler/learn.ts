@@ -5,9 +5,9 @@
  */
 import { NOT_LEARNED_FROM, type Observation } from '../domain/observation.ts';
 import { detectDrift } from './drift.ts';
-import { encodeFeatures, FEATURE_COUNT, type RequestFeatures } from './features.ts';
+import { encodeFeatures, FEATURE_COUNT, INPUT_FEATURES, type RequestFeatures } from './features.ts';
 import { expectedLog, MAX_TOKENS, predictFrom } from './predict.ts';
-import { dot, updateWeights } from './recursive-least-squares.ts';
+import { updateWeights } from './recursive-least-squares.ts';
 import { updateScore } from './scores.ts';
 import { headFrom, type OutputHead, type ProfilerSnapshot, priorCovariance, priorVariance } from './snapshot.ts';
 import { emptyTenantSpread, noiseOf } from './tenant-spread.ts';
@@ -46,6 +46,8 @@ const WINDOW = 1000;
 const PRIOR_OBSERVATIONS = 20;
 /** A quantile known from few answers is unsure, and covers less than it should: so much higher is aimed then, over the root of their number. */
 const CAUTION = 0.45;
+/** Share of a quantile's step that all input lengths take. */
+const TOGETHER = 0.9;
 /** Keeps a model whose answers all have one length able to learn that they no longer do. */
 const MIN_RESIDUAL_SCALE = 0.02;
 
@@ -151,7 +153,14 @@ function quantileStep(head: OutputHead): number {
   return head.residualScale * Math.max(0.03, 1 / Math.sqrt(observations + 4));
 }
 
+/**
+ * Moves a quantile at `x` by `step * direction`. Mostly for all input lengths together: moved for each stretch apart, the steps of a few answers
+ * would make one stretch look longer than its neighbour.
+ */
 function moveQuantile(offset: number[], x: readonly number[], step: number, direction: number): void {
-  const scale = (step * direction) / dot(x, x);
-  for (let i = 0; i < offset.length; i++) offset[i]! += scale * x[i]!;
+  const along = (i: number) => (i < INPUT_FEATURES ? TOGETHER + (1 - TOGETHER) * x[i]! : x[i]!);
+  let size = 0;
+  for (let i = 0; i < offset.length; i++) size += along(i) * x[i]!;
+  const scale = (step * direction) / size;
+  for (let i = 0; i < offset.length; i++) offset[i]! += scale * along(i);
 }

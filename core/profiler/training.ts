@@ -2,6 +2,7 @@
  * Training as a whole: every observation is learned from once, in its order (`learn.ts`), and from time to time the text part of the models
  * concerned is fitted anew to a window of answers. Holds the window; the snapshot is the rest of its state.
  */
+import { NOT_LEARNED_FROM } from '../domain/observation.ts';
 import { type Learned, learn, type StoredObservation } from './learn.ts';
 import { headOf, type OutputHead, type ProfilerSnapshot } from './snapshot.ts';
 import type { TextPrior } from './text/prior.ts';
@@ -51,6 +52,7 @@ export class Training {
 
   #keep(observation: StoredObservation): void {
     const { text, outputTokens } = observation;
+    if (observation.featureKey === NOT_LEARNED_FROM) return;
     const isWhole = observation.outcome === 'ok' && outputTokens !== null && outputTokens >= 1 && observation.inputTokens >= 1;
     if (!text || !isWhole || (observation.maxTokens !== null && outputTokens >= observation.maxTokens)) return;
     // Hashes of an earlier key say nothing beside those of the present one.
