@@ -9,6 +9,8 @@ import { basename, join } from 'node:path';
 import { createRandom, lognormal } from '../../core/simulator/random.ts';
 
 export interface Answer {
+  /** '' where there is no text: lengths alone are drawn. */
+  instruction: string;
   inputTokens: number;
   outputTokens: number;
 }
@@ -22,7 +24,7 @@ export interface Answers {
 /** The model whose lengths are used: of the 7B chat models in the data, the one with the shortest answers, as the paper's were shorter yet. */
 export const MODEL = 'vicuna-7b-v1.5';
 
-const CHARACTERS_PER_TOKEN = 4.2;
+export const CHARACTERS_PER_TOKEN = 4.2;
 const FOLDER = 'data/prompts/alpaca_eval';
 
 /**
@@ -48,7 +50,7 @@ function readLines(file: string): Answer[] {
   const lines = readFileSync(file, 'utf8').split('\n').filter(Boolean);
   return lines.map((line) => {
     const { instruction, output } = JSON.parse(line) as { instruction: string; output: string };
-    return { inputTokens: tokensOf(instruction), outputTokens: tokensOf(output) };
+    return { instruction, inputTokens: tokensOf(instruction), outputTokens: tokensOf(output) };
   });
 }
 
@@ -59,6 +61,10 @@ function tokensOf(text: string): number {
 export function syntheticAnswers(): Answers {
   const random = createRandom('alpaca_eval');
   const draw = ({ median, sigma }: { median: number; sigma: number }) => Math.max(1, Math.round(lognormal(random, median, sigma)));
-  const answers = Array.from({ length: FITTED.prompts }, () => ({ inputTokens: draw(FITTED.input), outputTokens: draw(FITTED.output) }));
+  const answers = Array.from({ length: FITTED.prompts }, () => ({
+    instruction: '',
+    inputTokens: draw(FITTED.input),
+    outputTokens: draw(FITTED.output),
+  }));
   return { source: 'synthetic', byModel: new Map([[MODEL, answers]]) };
 }

@@ -1,9 +1,9 @@
 /** What is said of each answer's length beforehand: by the profiler, by one that knows, or by a constant. */
-import { learn, type StoredObservation } from '../../core/profiler/learn.ts';
-import { predictOutput } from '../../core/profiler/predict.ts';
-import { COLD_START_SNAPSHOT, type ProfilerSnapshot } from '../../core/profiler/snapshot.ts';
+import { asPrompt, type Example, ExamplePredictor } from '../../core/profiler/evaluate.ts';
+import { fitPrior, type TextPrior } from '../../core/profiler/text/prior.ts';
+import { createSketcher } from '../../core/profiler/text/sketch.ts';
 import { createRandom, normal } from '../../core/simulator/random.ts';
-import type { Answer, Answers } from './answers.ts';
+import { type Answer, type Answers, CHARACTERS_PER_TOKEN } from './answers.ts';
 
 export const LENGTHS = ['none', 'learned', 'noisy', 'oracle'] as const;
 export type Lengths = (typeof LENGTHS)[number];
@@ -24,9 +24,9 @@ const NEIGHBOURS = 80;
 
 /**
  * For each prompt, what is predicted of the model's answer. `learned` and `none` know other prompts' answers only: each fifth of the
- * prompts is predicted from the other four, `learned` by the profiler in production (which sees lengths, no text) after it has observed
+ * prompts is predicted from the other four, `learned` by the profiler in production after it has observed
  * the answers of all models, `none` as their median and p90 of that model, the same for all. `noisy` stands for a predictor that reads the
- * text, which there is none of here: `NOISY_CORRELATION`.
+ * text with larger means than ours: `NOISY_CORRELATION`.
  */
 export function predictAnswers(answers: Answers, model: string, lengths: Lengths): Predicted[] {
   const own = answers.byModel.get(model)!;
@@ -55,31 +55,41 @@ function constant(training: number[]): () => Predicted {
 }
 
 function learned(answers: Answers, model: string, training: number[]): (answer: Answer) => Predicted {
-  const snapshot = train(answers, training);
-  return ({ inputTokens }) => {
-    const { p50, p90 } = predictOutput(snapshot, { ...UNSAID, model, inputTokens });
+  const predictor = train(answers, training);
+  return (answer) => {
+    const { p50, p90 } = predictor.predict({ ...exampleOf(answer), model });
     return { p50, p90 };
   };
 }
 
-const UNSAID = { class: 'standard', tenant: 'default', maxTokens: null, streamed: false };
-const trained = new Map<string, ProfilerSnapshot>();
+const trained = new Map<string, ExamplePredictor>();
 
-function train(answers: Answers, training: number[]): ProfilerSnapshot {
+/** Learns the answers of all models to the training prompts, and begins with what would have been published of those prompts alone. */
+function train(answers: Answers, training: number[]): ExamplePredictor {
   const key = `${answers.source}:${training.join()}`;
   const known = trained.get(key);
   if (known) return known;
-  const observations: StoredObservation[] = [];
-  for (const place of shuffled(training.length, 'training')) {
-    for (const [model, its] of answers.byModel) observations.push(observation(observations.length + 1, model, its[training[place]!]!));
-  }
-  const { snapshot } = learn(COLD_START_SNAPSHOT, observations);
-  trained.set(key, snapshot);
-  return snapshot;
+  const text = answers.source !== 'synthetic';
+  const predictor = new ExamplePredictor({ text, prior: text ? priorOf(answers, training) : undefined });
+  const order = shuffled(training.length, 'training');
+  predictor.learn(order.flatMap((place) => [...answers.byModel].map(([model, its]) => ({ ...exampleOf(its[training[place]!]!), model }))));
+  predictor.settle();
+  trained.set(key, predictor);
+  return predictor;
 }
 
-function observation(id: number, model: string, { inputTokens, outputTokens }: Answer): StoredObservation {
-  return { ...UNSAID, id, requestId: String(id), model, inputTokens, outcome: 'ok', outputTokens };
+function priorOf({ byModel }: Answers, training: readonly number[]): TextPrior {
+  const sketcher = createSketcher({ id: '', k0: 0, k1: 0 });
+  const models = [...byModel.values()];
+  return fitPrior(
+    training.map((prompt) => sketcher.sketch(asPrompt(models[0]![prompt]!.instruction))),
+    training.map((prompt) => models.reduce((sum, its) => sum + Math.log(its[prompt]!.outputTokens), 0) / models.length),
+  );
+}
+
+/** Without a text a filler of its length stands for it, which is not looked at. */
+function exampleOf({ instruction, inputTokens, outputTokens }: Answer): Example {
+  return { instruction: instruction || '.'.repeat(Math.round(inputTokens * CHARACTERS_PER_TOKEN)), outputTokens };
 }
 
 /** The numbers below `count` in an order drawn by `seed`. */

@@ -48,7 +48,7 @@ export function renderCaveats({ source }: Answers, model: string, seeds: number)
       : 'a lognormal fitted to vicuna-7b-v1.5 on AlpacaEval (../shared/data is not there)';
   return [
     `Medians of ${seeds} seeds. Lengths: ${lengths}.`,
-    'lengths: none = the median for all; learned = the profiler, 5-fold by prompt, from lengths and no text; noisy = drawn around the truth, rank',
+    'lengths: none = the median for all; learned = the profiler, 5-fold by prompt, from lengths and words; noisy = drawn around the truth, rank',
     'correlation 0.5-0.6, as a predictor that reads the text reaches on these prompts; oracle = the true ones.',
     'missed: end-to-end SLO; useful: tokens of answers over token slots of the batches that they were padded to.',
     "Unlike the paper's runs, all policies here have the same engines, nothing is truncated, and padding does not count as throughput. The paper gave",

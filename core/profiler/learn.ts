@@ -84,8 +84,8 @@ export function learn(snapshot: ProfilerSnapshot, batch: readonly StoredObservat
       continue;
     }
     const own = ownHead(observation.model);
-    const sharedLearned = learnOne(shared, taught);
-    if (own ? learnOne(own, taught) : sharedLearned) learned++;
+    const sharedLearned = learnOne(shared, shared, taught);
+    if (own ? learnOne(own, shared, taught) : sharedLearned) learned++;
     else skipped.censored++;
   }
   return { snapshot: { ...snapshot, trainedThroughId, shared, models: Object.fromEntries(models) }, learned, skipped };
@@ -117,8 +117,8 @@ function isLength(tokens: number): boolean {
 }
 
 /** One step of one head, in place. @returns false where a cancelled request tells nothing */
-function learnOne(head: OutputHead, { of, x, outputTokens, maxTokens, lowerBound }: Lesson): boolean {
-  const expected = expectedLog(head, of, x);
+function learnOne(head: OutputHead, shared: OutputHead, { of, x, outputTokens, maxTokens, lowerBound }: Lesson): boolean {
+  const expected = expectedLog(head, shared, of, x);
   const predicted = predictFrom(head, expected, x, maxTokens);
   if (lowerBound && outputTokens <= predicted.p50) return false;
   head.observations++;

@@ -21,13 +21,14 @@ const scratch = new Array<number>(FEATURE_COUNT).fill(0);
 /** Predicts the output tokens of a request. A model that the snapshot does not know is predicted by what all models have in common. */
 export function predictOutput(snapshot: ProfilerSnapshot, features: RequestFeatures): OutputPrediction {
   const head = headOf(snapshot, features.model);
-  return predictFrom(head, expectedLog(head, features, encodeFeatures(features, scratch)), scratch, features.maxTokens);
+  return predictFrom(head, expectedLog(head, snapshot.shared, features, encodeFeatures(features, scratch)), scratch, features.maxTokens);
 }
 
-/** Expectation of ln(output tokens) by one head. @param x the encoded features */
-export function expectedLog(head: OutputHead, { text }: RequestFeatures, x: readonly number[]): number {
+/** Expectation of ln(output tokens) by one head. @param shared has the text part for heads that have none of their own @param x the encoded features */
+export function expectedLog(head: OutputHead, shared: OutputHead, { text }: RequestFeatures, x: readonly number[]): number {
   const byLengths = dot(head.weights, x);
-  return text && head.text ? byLengths + textAdjustment(head.text, text) : byLengths;
+  const byText = head.text ?? shared.text;
+  return text && byText ? byLengths + textAdjustment(byText, text) : byLengths;
 }
 
 /** From an expectation to the quantiles around it. */

@@ -56,7 +56,7 @@ export const outputHeadSchema = z.object({
   meanOutput: z.number().positive(),
   meanFitted: z.number().positive(),
   score: scoreSchema,
-  /** What the prompt's text adds; absent in snapshots of releases that did not look at it. */
+  /** What the prompt's text adds; absent where the shared head's serves, and in snapshots of releases that did not look at it. */
   text: textHeadSchema.optional(),
   /** Evidence that the answers have changed; absent where there is none yet. */
   drift: driftSchema.optional(),
@@ -117,7 +117,7 @@ export const COLD_START_SNAPSHOT: ProfilerSnapshot = {
 
 /** A new model's head: what `shared` knows, held as loosely as if nothing had been seen, scored from zero. */
 export function headFrom(shared: OutputHead): OutputHead {
-  const { drift: _drift, tenants: _tenants, ...rest } = structuredClone(shared);
+  const { drift: _drift, tenants: _tenants, text: _text, ...rest } = structuredClone(shared);
   return { ...rest, observations: 0, covariance: priorCovariance(), score: unscored(shared.score.logMedian) };
 }
 

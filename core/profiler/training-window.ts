@@ -61,6 +61,15 @@ export class TrainingWindow {
     return [...this.#strata].filter(([, stratum]) => isEnough(stratum)).map(([model]) => model);
   }
 
+  /** The models with the most rows. */
+  busiest(count: number): string[] {
+    const rows = ({ newest, sample }: Stratum) => newest.length + sample.length;
+    return [...this.#strata]
+      .sort(([, a], [, b]) => rows(b) - rows(a))
+      .slice(0, count)
+      .map(([model]) => model);
+  }
+
   /** Models whose text part is due to be fitted anew. */
   due(): string[] {
     return [...this.#strata].filter(([, stratum]) => isDue(stratum)).map(([model]) => model);

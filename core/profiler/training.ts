@@ -10,6 +10,8 @@ import { PUBLISHED_PRIOR } from './text/published-prior.ts';
 import { refitText } from './text/refit.ts';
 import { type TrainingRow, TrainingWindow } from './training-window.ts';
 
+/** Only the busiest models have words of their own, so that a snapshot stays small; the others go by what all have in common. */
+const MOST_OWN_TEXTS = 24;
 /** Answers of after the change, as a rule: it takes about as many to notice it. */
 const KEPT_AT_CHANGE = 32;
 
@@ -17,6 +19,7 @@ export class Training {
   readonly #prior: TextPrior;
   #window = new TrainingWindow();
   #keyId: string | null = null;
+  readonly #retiredKeys = new Set<string>();
   #snapshot: ProfilerSnapshot;
 
   constructor(snapshot: ProfilerSnapshot, prior: TextPrior = PUBLISHED_PRIOR) {
@@ -55,9 +58,14 @@ export class Training {
     if (observation.featureKey === NOT_LEARNED_FROM) return;
     const isWhole = observation.outcome === 'ok' && outputTokens !== null && outputTokens >= 1 && observation.inputTokens >= 1;
     if (!text || !isWhole || (observation.maxTokens !== null && outputTokens >= observation.maxTokens)) return;
-    // Hashes of an earlier key say nothing beside those of the present one.
-    if (text.keyId !== this.#keyId) this.#window = new TrainingWindow();
-    this.#keyId = text.keyId;
+    // Hashes of another key say nothing beside those of the present one. Gateways change theirs one after the other: what still comes in the
+    // old key is left out.
+    if (this.#retiredKeys.has(text.keyId)) return;
+    if (text.keyId !== this.#keyId) {
+      if (this.#keyId !== null) this.#retiredKeys.add(this.#keyId);
+      this.#window = new TrainingWindow();
+      this.#keyId = text.keyId;
+    }
     this.#window.add({ ...observation, outputTokens, text } as TrainingRow);
   }
 
@@ -70,12 +78,16 @@ export class Training {
     const keyId = this.#keyId;
     if (concerned.length === 0 || keyId === null) return;
     const models = { ...this.#snapshot.models };
+    const own = new Set(this.#window.busiest(MOST_OWN_TEXTS));
     for (const model of concerned) {
-      if (Object.hasOwn(models, model))
-        models[model] = refitText(headOf(this.#snapshot, model), this.#window.rows(model), this.#prior, keyId);
+      if (own.has(model) && Object.hasOwn(models, model)) {
+        const head = headOf(this.#snapshot, model);
+        models[model] = refitText(head, head.text ?? this.#snapshot.shared.text, this.#window.rows(model), this.#prior, keyId);
+      }
       this.#window.fitted(model);
     }
-    const shared = refitText(this.#snapshot.shared, this.#window.allRows(), this.#prior, keyId);
+    const { shared: common } = this.#snapshot;
+    const shared = refitText(common, common.text, this.#window.allRows(), this.#prior, keyId);
     this.#snapshot = { ...this.#snapshot, shared, models };
   }
 }

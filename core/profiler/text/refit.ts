@@ -21,10 +21,17 @@ const USUAL = 1.25;
 const LEAST_TENANT_ROWS = 20;
 
 /**
+ * @param before the text part that has served the head so far
  * @param rows answers with a sketch, all of them in one key where they are to teach words
  * @returns the head with a new text part, whose mean over the rows is that of the old one: only differences between prompts are learned here
  */
-export function refitText(head: OutputHead, rows: readonly TrainingRow[], prior: TextPrior, keyId: string): OutputHead {
+export function refitText(
+  head: OutputHead,
+  before: TextHead | undefined,
+  rows: readonly TrainingRow[],
+  prior: TextPrior,
+  keyId: string,
+): OutputHead {
   const start = textHeadFrom(prior);
   const x = new Array<number>(FEATURE_COUNT).fill(0);
   const unexplained = rows.map(
@@ -56,8 +63,8 @@ export function refitText(head: OutputHead, rows: readonly TrainingRow[], prior:
     dense: start.dense.map((weight, i) => weight + fit.dense[i]!),
     ...packWords(fit.words),
   };
-  const before = head.text ?? start;
-  const moved = rows.reduce((sum, row) => sum + textAdjustment(before, row.text) - textAdjustment(text, row.text), 0) / rows.length;
+  const old = before ?? start;
+  const moved = rows.reduce((sum, row) => sum + textAdjustment(old, row.text) - textAdjustment(text, row.text), 0) / rows.length;
   return { ...head, text: { ...text, bias: text.bias + moved } };
 }
 

@@ -1,13 +1,13 @@
 /**
  * What the profiler keeps of a prompt: numbers that describe it, and in which buckets the keyed hashes of its words and word pairs fall. The
- * text itself is not kept, and cannot be had back: a bucket holds thousands of words, and which ones only the key tells. Looks at a bounded
+ * text itself is not kept, and cannot be had back: a bucket holds hundreds of words and pairs, and which ones only the key tells. Looks at a bounded
  * window of the prompt, so that a long document takes no longer than a page.
  */
 import { CUES, OPENING_CUES, OPENING_WORDS } from './cues.ts';
 import { type HashKey, halfSipHash, hashPair } from './half-siphash.ts';
 
 /** A power of two. */
-export const WORD_BUCKETS = 4096;
+export const WORD_BUCKETS = 16_384;
 /** Of one sketch; a window of prose has about 400. */
 export const MAX_BUCKETS = 512;
 
