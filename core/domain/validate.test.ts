@@ -91,7 +91,7 @@ describe('bad input names the field, what was given and what is allowed', () => 
 
   it('names the kinds of objects', () => {
     expect(issuesOf(() => parseObject({ kind: 'Pod' }, 'document 1'))).toEqual([
-      { field: 'kind', given: '"Pod"', allowed: 'one of Host, Model, SloPolicy, Deployment' },
+      { field: 'kind', given: '"Pod"', allowed: 'one of Host, Model, SloPolicy, Tenant, Deployment' },
     ]);
     expect(issuesOf(() => parseObject(null, 'document 1'))).toHaveLength(1);
   });

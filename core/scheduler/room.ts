@@ -45,6 +45,14 @@ export function fitsMemory(replica: ReplicaView, request: QueuedRequest, inUseTo
   return fitsAnyway(replica, request, largestTokens) ?? inUseTokens + kvTokensOf(request) <= replica.kvCacheTokens;
 }
 
+/**
+ * Is there a replica that has not failed the request and could hold it, empty? Where there is none it goes again to one that has failed it:
+ * it would wait for ever for the others.
+ */
+export function canBeAvoided(replicas: readonly ReplicaView[], request: QueuedRequest, largestTokens: number): boolean {
+  return replicas.some((replica) => !request.avoid.has(replica.id) && fitsAnyway(replica, request, largestTokens) !== false);
+}
+
 /** Those of `able` that have not failed the request, or all of them where every one has. */
 export function withoutAvoided<V extends ReplicaView>(able: V[], request: QueuedRequest): V[] {
   if (request.avoid.size === 0) return able;

@@ -6,7 +6,7 @@
  */
 import { explain } from './explain.ts';
 import type { Order } from './order.ts';
-import { fitsMemory, largestKvCacheTokens } from './room.ts';
+import { canBeAvoided, fitsMemory, largestKvCacheTokens } from './room.ts';
 import type { Assignment, QueuedRequest, ReplicaView, Scheduler } from './types.ts';
 
 export interface StaticRule {
@@ -66,7 +66,7 @@ class StaticQueue<R extends QueuedRequest, V extends ReplicaView> implements Sch
       const request = this.#waiting[place]!;
       // Nobody waits for a batch that it can never be in.
       if (!fitsMemory(replica, request, 0, largestTokens)) continue;
-      if (request.avoid.has(replica.id) && replicas.some((other) => !request.avoid.has(other.id))) continue;
+      if (request.avoid.has(replica.id) && canBeAvoided(replicas, request, largestTokens)) continue;
       if (replica.load.inFlight === 0 || this.#rule.admits(replica, request)) return place;
       if (!this.#rule.packs) return -1;
     }

@@ -206,7 +206,9 @@ class Cluster {
   #refuse(request: SimulatedRequest, replica: SimulatedReplica, nowMs: number): void {
     const again = request.avoid.has(replica.id);
     request.avoid = new Set([...request.avoid, replica.id]);
-    if (this.#replicas.some((other) => other.holds(request))) {
+    // It waits for another engine while others are served; when nobody is, nothing will change any more.
+    const isWorthIt = !again || this.#replicas.some(({ load }) => load.inFlight > 0);
+    if (isWorthIt && this.#replicas.some((other) => other.holds(request))) {
       request.releasedMs = Number.NaN;
       request.replica = -1;
       // A policy takes a replica that has failed it when no other has room: not at once again.

@@ -10,7 +10,7 @@ import { byBatching } from '../by-batching.ts';
 import { explain } from '../explain.ts';
 import type { Explanation } from '../explanation.ts';
 import { chunkedPrefillMs } from '../prefill.ts';
-import { largestKvCacheTokens } from '../room.ts';
+import { canBeAvoided, largestKvCacheTokens } from '../room.ts';
 import { createStaticBatchScheduler } from '../static-batch-scheduler.ts';
 import type { Assignment, QueuedRequest, ReplicaView, Scheduler, SchedulerPolicy } from '../types.ts';
 import { Costs } from '../uellm/cost.ts';
@@ -154,7 +154,7 @@ class UellmScheduler<R extends QueuedRequest, V extends ReplicaView> implements 
   /** The replica that fits best of those that the request may join now; hopeless where its first token cannot be in time on any. */
   #find(replicas: readonly V[], request: R, standing: Standing, slackMs: number, nowMs: number, all: readonly V[]): V | 'hopeless' | null {
     const largestTokens = largestKvCacheTokens(all);
-    const isFree = request.avoid.size > 0 && all.some((replica) => !request.avoid.has(replica.id));
+    const isFree = request.avoid.size > 0 && canBeAvoided(all, request, largestTokens);
     let best: V | null = null;
     let bestScore = Number.NEGATIVE_INFINITY;
     let nearest: V | null = null;
