@@ -6,7 +6,7 @@ import type { OutputHead } from './snapshot.ts';
 
 /** Of the usual residual: what is tolerated at each step, and how much has to pile up. Chance alone takes some 100,000 steps to it. */
 const TOLERANCE = 0.5;
-const THRESHOLD = 12;
+const THRESHOLD = 14;
 /** The usual residual is not known before this many observations. */
 const LEAST_OBSERVATIONS = 100;
 

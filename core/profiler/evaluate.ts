@@ -1,4 +1,5 @@
 /** How well answers' lengths are predicted: learned from some prompts, judged on others that were not seen. */
+import { bucketOf } from './features.ts';
 import type { StoredObservation } from './learn.ts';
 import { type OutputPrediction, predictOutput } from './predict.ts';
 import { COLD_START_SNAPSHOT, type ProfilerSnapshot } from './snapshot.ts';
@@ -103,7 +104,7 @@ export function evaluate(input: {
 }): Evaluation {
   const { train, test, online, nowMicros, prior } = input;
   const predictor = new ExamplePredictor({ prior });
-  predictor.learn(train);
+  predictor.learn(inNoOrder(train));
   predictor.settle();
   const micros: number[] = [];
   const predicted = test.map((example, i) => {
@@ -124,6 +125,15 @@ export function evaluate(input: {
     maeConstantMedianTokens: mean(actual.map((tokens) => Math.abs(tokens - constant))),
     predictMicros: { p50: quantile(micros, 0.5), p99: quantile(micros, 0.99) },
   };
+}
+
+/** Files are sorted by source, as a rule; what is learned last would count as what is asked now. The same order every time. */
+function inNoOrder(examples: readonly Example[]): Example[] {
+  const place = (i: number) => bucketOf(String(i), 0x7fff_ffff);
+  return examples
+    .map((example, i) => ({ example, at: place(i) }))
+    .sort((a, b) => a.at - b.at)
+    .map(({ example }) => example);
 }
 
 /** Predictions beside what came. */

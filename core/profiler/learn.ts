@@ -9,7 +9,7 @@ import { encodeFeatures, FEATURE_COUNT, INPUT_FEATURES, type RequestFeatures } f
 import { expectedLog, MAX_TOKENS, predictFrom } from './predict.ts';
 import { updateWeights } from './recursive-least-squares.ts';
 import { updateScore } from './scores.ts';
-import { headFrom, type OutputHead, type ProfilerSnapshot, priorCovariance, priorVariance } from './snapshot.ts';
+import { headFrom, loosenLevel, type OutputHead, type ProfilerSnapshot, priorVariance } from './snapshot.ts';
 import { emptyTenantSpread, noiseOf } from './tenant-spread.ts';
 
 /** What is learned from of an observation, with its place in the order of arrival. */
@@ -48,6 +48,8 @@ const PRIOR_OBSERVATIONS = 20;
 const CAUTION = 0.45;
 /** Share of a quantile's step that all input lengths take. */
 const TOGETHER = 0.9;
+/** After a change quantiles are held to be known as from so many observations. */
+const KNOWN_AT_CHANGE = 50;
 /** Keeps a model whose answers all have one length able to learn that they no longer do. */
 const MIN_RESIDUAL_SCALE = 0.02;
 
@@ -131,7 +133,7 @@ function learnOne(head: OutputHead, shared: OutputHead, { of, x, outputTokens, m
   head.tenants ??= emptyTenantSpread();
   const noise = noiseOf(head.tenants, of.tenant, residual);
   // Of an unpredictable tenant nothing is concluded about the others.
-  if (noise === 1 && detectDrift(head, residual)) head.covariance = priorCovariance();
+  if (noise === 1 && detectDrift(head, residual)) loosenLevel(head.covariance);
 
   const step = quantileStep(head) / Math.sqrt(noise);
   moveQuantile(head.offset50, x, step, outputTokens <= predicted.p50 ? -0.5 : 0.5);
@@ -149,8 +151,8 @@ function learnOne(head: OutputHead, shared: OutputHead, { of, x, outputTokens, m
 
 /** Large at first, then small but never 0, so that a change of traffic is followed. In units of ln(tokens). */
 function quantileStep(head: OutputHead): number {
-  const observations = head.drift ? head.drift.sinceChange : head.observations;
-  return head.residualScale * Math.max(0.03, 1 / Math.sqrt(observations + 4));
+  const known = head.drift && head.drift.sinceChange < head.observations ? head.drift.sinceChange + KNOWN_AT_CHANGE : head.observations;
+  return head.residualScale * Math.max(0.03, 1 / Math.sqrt(known + 4));
 }
 
 /**

@@ -1,6 +1,6 @@
 /** Corrects predicted lengths at once, where learning one answer at a time would take too long. */
 import { classFeature, INPUT_FEATURES } from './features.ts';
-import { headFrom, headOf, type OutputHead, type ProfilerSnapshot, priorCovariance } from './snapshot.ts';
+import { headFrom, headOf, loosenLevel, type OutputHead, type ProfilerSnapshot } from './snapshot.ts';
 
 export interface Recalibration {
   model: string;
@@ -11,7 +11,7 @@ export interface Recalibration {
 }
 
 /**
- * Multiplies a model's predicted lengths, and lets it learn on as loosely as if it had just begun: the factor was a guess from few answers.
+ * Multiplies a model's predicted lengths, and lets its level move on quickly: the factor was a guess from few answers.
  * `snapshot` is left as it is.
  */
 export function recalibrate(snapshot: ProfilerSnapshot, { model, class: name, factor }: Recalibration): ProfilerSnapshot {
@@ -22,6 +22,7 @@ export function recalibrate(snapshot: ProfilerSnapshot, { model, class: name, fa
   if (name === null) for (let i = 0; i < INPUT_FEATURES; i++) head.weights[i]! += shift;
   else head.weights[classFeature(name)]! += shift;
   const changes = head.drift?.changes ?? 0;
-  const recalibrated = { ...head, covariance: priorCovariance(), drift: { longer: 0, shorter: 0, sinceChange: 0, changes } };
+  loosenLevel(head.covariance);
+  const recalibrated = { ...head, drift: { longer: 0, shorter: 0, sinceChange: 0, changes } };
   return { ...snapshot, models: { ...snapshot.models, [model]: recalibrated } };
 }

@@ -90,6 +90,9 @@ const COLD_START = { medianTokens: 129, meanTokens: 211, p90Tokens: 424, logDevi
  */
 const PRIOR_VARIANCE = { level: 1, input: 0.1, other: 0.25 };
 
+/** The level then follows the next answers by about a sixth of each. */
+const LEVEL_VARIANCE_AT_CHANGE = 0.2;
+
 function coldStartHead(): OutputHead {
   const onInputs = (value: number) => Array.from({ length: FEATURE_COUNT }, (_, i) => (i < INPUT_FEATURES ? value : 0));
   return {
@@ -123,6 +126,12 @@ export function headFrom(shared: OutputHead): OutputHead {
 
 export function priorVariance(feature: number): number {
   return feature < INPUT_FEATURES ? PRIOR_VARIANCE.level + PRIOR_VARIANCE.input : PRIOR_VARIANCE.other;
+}
+
+/** What a change of the answers leaves unsure: their level, much less than at first; what lengths and names tell of them stays. In place. */
+export function loosenLevel(covariance: number[]): void {
+  for (let i = 0; i < INPUT_FEATURES; i++)
+    for (let j = i; j < INPUT_FEATURES; j++) covariance[packedIndex(i, j)]! += LEVEL_VARIANCE_AT_CHANGE;
 }
 
 export function priorCovariance(): number[] {

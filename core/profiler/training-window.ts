@@ -12,17 +12,23 @@ export interface TrainingRow extends RequestFeatures {
   text: TextSketch;
 }
 
+/** Rows of one era are alike in level; between eras a model's answers have changed as a whole. */
+export interface WindowRow extends TrainingRow {
+  era: number;
+}
+
 interface Stratum {
-  newest: TrainingRow[];
-  sample: TrainingRow[];
+  newest: WindowRow[];
+  sample: WindowRow[];
   /** Rows that have left `newest`. */
   left: number;
   /** Rows added since the last fit, and in the window at it. */
   added: number;
   atLastFit: number;
+  era: number;
 }
 
-const EMPTY = { left: 0, added: 0, atLastFit: 0 };
+const EMPTY = { left: 0, added: 0, atLastFit: 0, era: 0 };
 
 /** Below this a model's words are not fitted. */
 const LEAST_ROWS = 32;
@@ -41,7 +47,7 @@ export class TrainingWindow {
   add(row: TrainingRow): void {
     const stratum = this.#strata.get(row.model) ?? { ...EMPTY, newest: [], sample: [] };
     this.#strata.set(row.model, stratum);
-    stratum.newest.push(row);
+    stratum.newest.push({ ...row, era: stratum.era });
     stratum.added++;
     const half = this.#capacity >> 1;
     if (stratum.newest.length <= half) return;
@@ -75,11 +81,12 @@ export class TrainingWindow {
     return [...this.#strata].filter(([, stratum]) => isDue(stratum)).map(([model]) => model);
   }
 
-  /** Drops all but the newest rows of a model: its answers are no longer what they were. */
-  forget(model: string, keep: number): void {
+  /** A model's answers are no longer what they were: what comes now, and the newest `counted`, are of another era. */
+  newEra(model: string, counted: number): void {
     const stratum = this.#strata.get(model);
     if (!stratum) return;
-    this.#strata.set(model, { ...EMPTY, newest: stratum.newest.slice(-keep), sample: [], added: keep });
+    stratum.era++;
+    for (const row of stratum.newest.slice(-counted)) row.era = stratum.era;
   }
 
   fitted(model: string): void {
@@ -89,12 +96,12 @@ export class TrainingWindow {
     stratum.added = 0;
   }
 
-  rows(model: string): TrainingRow[] {
+  rows(model: string): WindowRow[] {
     const stratum = this.#strata.get(model);
     return stratum ? [...stratum.sample, ...stratum.newest] : [];
   }
 
-  allRows(): TrainingRow[] {
+  allRows(): WindowRow[] {
     return [...this.#strata.keys()].flatMap((model) => this.rows(model));
   }
 }

@@ -49,7 +49,7 @@ describe('training', () => {
     expect(found.spearman).toBeGreaterThan(0.7);
     expect(found.maeTokens).toBeLessThan(0.4 * found.maeConstantMedianTokens);
     expect(found.coverage90).toBeGreaterThan(0.86);
-    expect(found.coverage90).toBeLessThan(0.97);
+    expect(found.coverage90).toBeLessThan(0.99);
   });
 
   it('goes on learning while it is judged, where that is asked for', () => {

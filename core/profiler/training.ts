@@ -12,8 +12,8 @@ import { type TrainingRow, TrainingWindow } from './training-window.ts';
 
 /** Only the busiest models have words of their own, so that a snapshot stays small; the others go by what all have in common. */
 const MOST_OWN_TEXTS = 24;
-/** Answers of after the change, as a rule: it takes about as many to notice it. */
-const KEPT_AT_CHANGE = 32;
+/** A change is noticed about so many answers after it. */
+const SINCE_CHANGE = 32;
 
 export class Training {
   readonly #prior: TextPrior;
@@ -47,7 +47,7 @@ export class Training {
     this.#snapshot = result.snapshot;
     this.remember(batch);
     for (const [model, head] of Object.entries(result.snapshot.models)) {
-      if (changesOf(head) > changesOf(before.models[model])) this.#window.forget(model, KEPT_AT_CHANGE);
+      if (changesOf(head) > changesOf(before.models[model])) this.#window.newEra(model, SINCE_CHANGE);
     }
     this.#refit(this.#window.due());
     return { ...result, snapshot: this.#snapshot };

@@ -2,7 +2,7 @@
 import { encodeFeatures, FEATURE_COUNT } from '../features.ts';
 import { dot } from '../recursive-least-squares.ts';
 import type { OutputHead } from '../snapshot.ts';
-import type { TrainingRow } from '../training-window.ts';
+import type { WindowRow } from '../training-window.ts';
 import type { TextPrior } from './prior.ts';
 import { fitRidge, ridgeValue } from './ridge.ts';
 import { packWords, type TextHead, textAdjustment, textHeadFrom } from './text-head.ts';
@@ -28,7 +28,7 @@ const LEAST_TENANT_ROWS = 20;
 export function refitText(
   head: OutputHead,
   before: TextHead | undefined,
-  rows: readonly TrainingRow[],
+  rows: readonly WindowRow[],
   prior: TextPrior,
   keyId: string,
 ): OutputHead {
@@ -37,14 +37,10 @@ export function refitText(
   const unexplained = rows.map(
     (row) => Math.log(row.outputTokens) - dot(head.weights, encodeFeatures(row, x)) - textAdjustment(start, row.text),
   );
-  const middle = median(unexplained);
-  const meanDistance = unexplained.reduce((sum, value) => sum + Math.abs(value - middle), 0) / rows.length;
-  const most = Math.max(MAX_UNEXPLAINED, MAX_TIMES_MEAN * meanDistance);
-  const targets = unexplained.map((value) => Math.max(-most, Math.min(most, value - middle)));
-  const level = targets.reduce((sum, target) => sum + target, 0) / targets.length;
+  const targets = levelled(rows, unexplained);
   const fitWith = (weights: readonly number[]) =>
     fitRidge(
-      rows.map(({ text }, i) => ({ sketch: text, target: targets[i]! - level, weight: weights[i]! })),
+      rows.map(({ text }, i) => ({ sketch: text, target: targets[i]!, weight: weights[i]! })),
       prior,
       PENALTY,
       true,
@@ -54,7 +50,7 @@ export function refitText(
   // Whose answers even this fit leaves unexplained is known only after it.
   const weights = tenantWeights(
     rows,
-    rows.map(({ text }, i) => targets[i]! - level - ridgeValue(first, text)),
+    rows.map(({ text }, i) => targets[i]! - ridgeValue(first, text)),
   );
   const fit = weights.some((weight) => weight < 1) ? fitWith(weights) : first;
   const text: TextHead = {
@@ -68,8 +64,32 @@ export function refitText(
   return { ...head, text: { ...text, bias: text.bias + moved } };
 }
 
+/**
+ * Within each era of each model, what is unexplained less its level, and nothing too far out: models differ and change as a whole, and that is
+ * not for words to explain.
+ */
+function levelled(rows: readonly WindowRow[], unexplained: readonly number[]): number[] {
+  const groups = new Map<string, number[]>();
+  rows.forEach(({ model, era }, i) => {
+    const key = `${era} ${model}`;
+    const group = groups.get(key);
+    if (group) group.push(i);
+    else groups.set(key, [i]);
+  });
+  const targets = new Array<number>(rows.length).fill(0);
+  for (const group of groups.values()) {
+    const middle = median(group.map((i) => unexplained[i]!));
+    const distance = group.reduce((sum, i) => sum + Math.abs(unexplained[i]! - middle), 0) / group.length;
+    const most = Math.max(MAX_UNEXPLAINED, MAX_TIMES_MEAN * distance);
+    for (const i of group) targets[i] = Math.max(-most, Math.min(most, unexplained[i]! - middle));
+    const level = group.reduce((sum, i) => sum + targets[i]!, 0) / group.length;
+    for (const i of group) targets[i]! -= level;
+  }
+  return targets;
+}
+
 /** A tenant whose answers nobody could predict counts less, by its variance over a usual one: it must not blur the others' words. */
-function tenantWeights(rows: readonly TrainingRow[], residuals: readonly number[]): number[] {
+function tenantWeights(rows: readonly WindowRow[], residuals: readonly number[]): number[] {
   const spread = new Map<string, { sum: number; rows: number }>();
   rows.forEach(({ tenant }, i) => {
     const entry = spread.get(tenant) ?? { sum: 0, rows: 0 };
