@@ -27,10 +27,13 @@ export interface FeatureKeyFile {
 }
 
 export function watchFeatureKey(file: string | null, logger: Logger): FeatureKeyFile {
+  if (file === null) {
+    logger.info('no UELLM_FEATURE_KEY_FILE: predicting by lengths, without the words of prompts');
+    return { sketcher: () => null, close: () => {} };
+  }
   let current: { id: string; sketcher: Sketcher } | null = null;
   let complained = false;
   const read = async () => {
-    if (file === null) return;
     try {
       const key = deriveKey(await readFile(file, 'utf8'));
       if (!key) throw new Error(`it holds fewer than ${LEAST_CHARACTERS} characters`);
@@ -45,7 +48,6 @@ export function watchFeatureKey(file: string | null, logger: Logger): FeatureKey
       complained = true;
     }
   };
-  if (file === null) logger.info('no UELLM_FEATURE_KEY_FILE: predicting by lengths, without the words of prompts');
   const timer = setInterval(() => void read(), REREAD_EVERY_MS);
   timer.unref();
   void read();

@@ -3,9 +3,9 @@
  * is sent to a replica that it does not have, which is what the lease then acknowledges. Streams that run there go on to their end.
  */
 import type { RoutedReplica, RoutingTable } from '../core/domain/routing.ts';
+import type { ReplicaGauges } from '../core/profiler/monitor/evidence.ts';
 import { typicalDecodeMsPerToken } from '../core/scheduler/deadlines.ts';
 import type { QueuedRequest } from '../core/scheduler/types.ts';
-import type { LeasedGauges } from '../db/queries/leases.ts';
 import { replicaGauges } from './gauges.ts';
 import { LiveReplica, Reservation } from './replica.ts';
 import type { EngineGauges } from './scrape.ts';
@@ -112,7 +112,7 @@ export class Fleet {
   }
 
   /** For the lease: routed replica → what monitoring reads of it. */
-  gauges(nowMs: number): Record<string, LeasedGauges> {
+  gauges(nowMs: number): Record<string, ReplicaGauges> {
     return Object.fromEntries(this.routed().map((replica) => [replica.id, replicaGauges(replica, nowMs)]));
   }
 

@@ -1,13 +1,14 @@
 /** What a gateway tells monitoring of each replica with its lease: its own reckoning beside what the engine says. */
+
+import type { ReplicaGauges } from '../core/profiler/monitor/evidence.ts';
 import { WINDOW_MS } from '../core/profiler/monitor/monitor.ts';
-import type { LeasedGauges } from '../db/queries/leases.ts';
 import type { LiveReplica } from './replica.ts';
 
 /**
  * `stepTimeRatio` and `expectedKvUsage` are of this gateway's own streams; the rest is the engine's word, of all gateways together. Preemptions are
  * those of monitoring's window.
  */
-export function replicaGauges(replica: LiveReplica, nowMs: number): LeasedGauges {
+export function replicaGauges(replica: LiveReplica, nowMs: number): ReplicaGauges {
   const { load, row, preemptions } = replica;
   // An engine that does not answer says nothing of the present.
   const gauges = replica.healthy ? replica.gauges : null;

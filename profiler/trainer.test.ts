@@ -208,13 +208,18 @@ describe('the trainer', () => {
     }
   });
 
-  it('keeps the snapshot in force while what was learned since predicts worse', async () => {
-    const { db } = database.connection;
+  /** A trainer with a good snapshot in force. */
+  const trained = async () => {
     const metrics = createMetrics();
     const trainer = train(database.connection, metrics);
     await observe(60, 'good', 100);
     await reaches(trainer, 60);
-    const champion = trainer.snapshot();
+    return { metrics, trainer, champion: trainer.snapshot() };
+  };
+
+  it('keeps the snapshot in force while what was learned since predicts worse', async () => {
+    const { db } = database.connection;
+    const { metrics, trainer, champion } = await trained();
     // One delivery is read as one: absurd answers, and then those that show how absurd.
     await insertObservations(db, [...answers(32, 'absurd', 5000), ...answers(68, 'usual', 100)]);
     await vi.waitFor(async () => expect(await refusedOf(metrics)).toEqual({ 'keep-champion': 1 }), PATIENCE);
@@ -224,11 +229,7 @@ describe('the trainer', () => {
 
   it('drops what it learned where that is clearly worse, and goes on from the snapshot in force', async () => {
     const { db } = database.connection;
-    const metrics = createMetrics();
-    const trainer = train(database.connection, metrics);
-    await observe(60, 'good', 100);
-    await reaches(trainer, 60);
-    const champion = trainer.snapshot();
+    const { metrics, trainer, champion } = await trained();
     await insertObservations(db, [...answers(32, 'absurd', 5000), ...answers(268, 'usual', 100)]);
     await vi.waitFor(async () => expect(await refusedOf(metrics)).toEqual({ 'start-over': 1 }), PATIENCE);
     expect(trainer.snapshot()).toEqual(champion);

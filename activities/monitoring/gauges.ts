@@ -1,16 +1,8 @@
 /** What several gateways say of the same replica, put together. */
+import type { ReplicaGauges } from '../../core/profiler/monitor/evidence.ts';
 import type { LeaseGauges } from '../../db/queries/monitoring-evidence.ts';
 
-export interface CombinedGauges {
-  stepTimeRatio: number | null;
-  kvUsage: number | null;
-  expectedKvUsage: number | null;
-  preemptions: number;
-  running: number;
-  waiting: number;
-}
-
-const UNKNOWN: CombinedGauges = { stepTimeRatio: null, kvUsage: null, expectedKvUsage: null, preemptions: 0, running: 0, waiting: 0 };
+const UNKNOWN: ReplicaGauges = { stepTimeRatio: null, kvUsage: null, expectedKvUsage: null, preemptions: 0, running: 0, waiting: 0 };
 
 /**
  * Each gateway measures steps by its own streams: ratios are averaged by what it has open there, as logarithms, since twice and half are equally
@@ -18,7 +10,7 @@ const UNKNOWN: CombinedGauges = { stepTimeRatio: null, kvUsage: null, expectedKv
  * anyone counted, since a gateway that came later has missed some. What each reckons of its own requests adds up.
  * @param leases of live gateways, the newest first
  */
-export function combineGauges(leases: readonly LeaseGauges[], replicaId: string): CombinedGauges {
+export function combineGauges(leases: readonly LeaseGauges[], replicaId: string): ReplicaGauges {
   const told = leases.flatMap(({ gauges, inFlight }) => {
     const of = gauges[replicaId];
     return of ? [{ ...of, weight: Math.max(1, inFlight[replicaId] ?? 0) }] : [];

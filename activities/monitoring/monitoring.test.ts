@@ -4,7 +4,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { deploymentSpecSchema } from '../../core/domain/deployment.ts';
 import { UellmError } from '../../core/domain/errors.ts';
 import { hostSpecSchema } from '../../core/domain/fleet.ts';
-import { type LeasedGauges, renewLease } from '../../db/queries/leases.ts';
+import type { ReplicaGauges } from '../../core/profiler/monitor/evidence.ts';
+import { renewLease } from '../../db/queries/leases.ts';
 import { outOfMemoryExits } from '../../db/queries/monitoring-exits.ts';
 import { insertObservations } from '../../db/queries/observations.ts';
 import { currentRoutingVersion, loadRoutingTable } from '../../db/queries/routing.ts';
@@ -61,9 +62,9 @@ beforeEach(async () => {
   await aReplica(db(), { id: 'r1', stepTime: STEP, kvCacheTokens: 1000 });
 });
 
-const GAUGES: LeasedGauges = { stepTimeRatio: null, kvUsage: 0.3, expectedKvUsage: 0.3, preemptions: 0, running: 1, waiting: 0 };
+const GAUGES: ReplicaGauges = { stepTimeRatio: null, kvUsage: 0.3, expectedKvUsage: 0.3, preemptions: 0, running: 1, waiting: 0 };
 
-async function tell(gauges: Partial<LeasedGauges>): Promise<void> {
+async function tell(gauges: Partial<ReplicaGauges>): Promise<void> {
   const lease = { gatewayId: 'g1', address: 'http://127.0.0.1:1', routingVersion: 1e9, inFlight: { r1: 4 }, finished: {}, unhealthy: {} };
   await renewLease(db(), { ...lease, gauges: { r1: { ...GAUGES, ...gauges } } });
 }

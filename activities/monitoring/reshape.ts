@@ -9,24 +9,15 @@
  */
 import type { DeploymentSpec } from '../../core/domain/deployment.ts';
 import { conflict, UellmError } from '../../core/domain/errors.ts';
-import type { RolloutStatus } from '../../core/domain/rollout.ts';
 import type { Database, Transaction } from '../../db/client.ts';
 import { recordAudit } from '../../db/queries/audit.ts';
-import {
-  type DeploymentRow,
-  insertRevision,
-  insertRollout,
-  lockDeployment,
-  nextRolloutId,
-  runningRollout,
-} from '../../db/queries/deployments.ts';
+import { type DeploymentRow, insertRevision, insertRollout, lockDeployment, runningRollout } from '../../db/queries/deployments.ts';
 import { lockCorrection, type RecordedChange, updateCorrection } from '../../db/queries/monitoring-corrections.ts';
 import { revisionSpec } from '../../db/queries/revisions.ts';
 import { reshapedFlags } from './wording.ts';
 
 type Reshape = Extract<RecordedChange, { kind: 'reshape-engine' }>;
 
-const ACCEPTED: RolloutStatus = { phase: 'running', stage: 'resolve', reason: 'accepted', stages: [], planId: null };
 /** `workflowIds.deploy`, which activities may not import. */
 const workflowIdOf = (rolloutId: string) => `deploy-${rolloutId}`;
 /** Who acts, in the audit trail. */
@@ -61,15 +52,7 @@ async function insertReshape(tx: Transaction, row: DeploymentRow, change: Reshap
   refuseOverruling(row.spec, flags);
   const spec: DeploymentSpec = { ...serving, engine: { ...serving.engine, args: { ...serving.engine.args, ...flags } } };
   const revision = await insertRevision(tx, name, spec);
-  const id = await nextRolloutId(tx, name, revision);
-  await insertRollout(tx, {
-    id,
-    deployment: name,
-    revision,
-    fromRevision: currentRevision,
-    workflowId: workflowIdOf(id),
-    status: ACCEPTED,
-  });
+  const id = await insertRollout(tx, row, revision, workflowIdOf);
   const after = { rollout: id, revision, correction: change.correctionId };
   await recordAudit(tx, { actor: ACTOR, action: 'rollout', kind: 'deployments', name, after });
   return id;

@@ -1,6 +1,7 @@
 /** Corrections in words, for the rows that keep them and for Temporal's UI. */
 import { assertNever } from '../../core/domain/errors.ts';
 import type { CorrectionChange } from '../../core/profiler/monitor/correction.ts';
+import { percent } from '../../core/profiler/monitor/detector.ts';
 
 /** What a correction does, in one line. */
 export function describeChange(change: CorrectionChange): string {
@@ -33,5 +34,3 @@ function flagsOf(change: Extract<CorrectionChange, { kind: 'reshape-engine' }>):
     .map(([flag, value]) => `${flag} ${value}`)
     .join(' and ');
 }
-
-const percent = (share: number) => `${Math.round(100 * share)} %`;

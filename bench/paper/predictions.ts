@@ -1,8 +1,8 @@
 /** What is said of each answer's length beforehand: by the profiler, by one that knows, or by a constant. */
-import { asPrompt, type Example, ExamplePredictor } from '../../core/profiler/evaluate.ts';
-import { fitPrior, type TextPrior } from '../../core/profiler/text/prior.ts';
-import { createSketcher } from '../../core/profiler/text/sketch.ts';
+import { type Example, ExamplePredictor } from '../../core/profiler/evaluate.ts';
+import type { TextPrior } from '../../core/profiler/text/prior.ts';
 import { createRandom, normal } from '../../core/simulator/random.ts';
+import { priorOf } from '../support/prior.ts';
 import { type Answer, type Answers, CHARACTERS_PER_TOKEN } from './answers.ts';
 
 export const LENGTHS = ['none', 'learned', 'noisy', 'oracle'] as const;
@@ -70,7 +70,7 @@ function train(answers: Answers, training: number[]): ExamplePredictor {
   const known = trained.get(key);
   if (known) return known;
   const text = answers.source !== 'synthetic';
-  const predictor = new ExamplePredictor({ text, prior: text ? priorOf(answers, training) : undefined });
+  const predictor = new ExamplePredictor({ text, prior: text ? priorOfPrompts(answers, training) : undefined });
   const order = shuffled(training.length, 'training');
   predictor.learn(order.flatMap((place) => [...answers.byModel].map(([model, its]) => ({ ...exampleOf(its[training[place]!]!), model }))));
   predictor.settle();
@@ -78,12 +78,11 @@ function train(answers: Answers, training: number[]): ExamplePredictor {
   return predictor;
 }
 
-function priorOf({ byModel }: Answers, training: readonly number[]): TextPrior {
-  const sketcher = createSketcher({ id: '', k0: 0, k1: 0 });
+function priorOfPrompts({ byModel }: Answers, training: readonly number[]): TextPrior {
   const models = [...byModel.values()];
-  return fitPrior(
-    training.map((prompt) => sketcher.sketch(asPrompt(models[0]![prompt]!.instruction))),
-    training.map((prompt) => models.reduce((sum, its) => sum + Math.log(its[prompt]!.outputTokens), 0) / models.length),
+  return priorOf(
+    training.map((prompt) => models[0]![prompt]!.instruction),
+    models.map((its) => training.map((prompt) => its[prompt]!.outputTokens)),
   );
 }
 

@@ -1,5 +1,6 @@
 /** How soon it learns: from nothing, and after the answers have changed. */
-import { assess, BATCH, type Example, ExamplePredictor, mean, quantile } from '../../core/profiler/evaluate.ts';
+import { mean, quantile } from '../../core/domain/statistics.ts';
+import { assess, BATCH, type Example, ExamplePredictor } from '../../core/profiler/evaluate.ts';
 import { examplesOf, foldsOf, priorWithout } from './folds.ts';
 import type { PromptData } from './prompts.ts';
 

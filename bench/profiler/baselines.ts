@@ -1,5 +1,6 @@
 /** What a profiler has to beat: a constant, a line through input lengths, and a classifier of five buckets like the paper's and S3's. */
-import { asPrompt, assess, type Example, quantile } from '../../core/profiler/evaluate.ts';
+import { quantile } from '../../core/domain/statistics.ts';
+import { asPrompt, assess, type Example } from '../../core/profiler/evaluate.ts';
 import type { TextPrior } from '../../core/profiler/text/prior.ts';
 import { fitRidge, ridgeValue } from '../../core/profiler/text/ridge.ts';
 import { createSketcher } from '../../core/profiler/text/sketch.ts';

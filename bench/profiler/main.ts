@@ -8,9 +8,11 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { messageOf, UellmError } from '../../core/domain/errors.ts';
-import { assess, type Evaluation, type Example, ExamplePredictor, evaluate, mean } from '../../core/profiler/evaluate.ts';
+import { messageOf } from '../../core/domain/errors.ts';
+import { mean } from '../../core/domain/statistics.ts';
+import { assess, type Evaluation, type Example, ExamplePredictor, evaluate } from '../../core/profiler/evaluate.ts';
 import { COLD_START_SNAPSHOT } from '../../core/profiler/snapshot.ts';
+import { wholeNumberFlag } from '../support/flags.ts';
 import { spreadOf } from '../support/spread.ts';
 import { learningCurve, shift } from './adapting.ts';
 import { type Baseline, constantMedian, fiveBuckets, inputLengthRegression } from './baselines.ts';
@@ -30,8 +32,8 @@ const SHIFTS = [
 
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { seeds: { type: 'string', default: '3' }, rows: { type: 'string', default: '1000000' } } });
-  const seeds = wholeNumber('--seeds', values.seeds, 1, 100);
-  const rows = wholeNumber('--rows', values.rows, 0, 100_000_000);
+  const seeds = wholeNumberFlag('--seeds', values.seeds, 1, 100);
+  const rows = wholeNumberFlag('--rows', values.rows, 0, 100_000_000);
   const times = predictionTimes(COLD_START_SNAPSHOT);
   console.log(`${renderTimes(times)}\n`);
   const data = loadPrompts(join(process.cwd(), '..', 'shared', 'data'));
@@ -49,8 +51,9 @@ function measurePrompts(data: PromptData, seeds: number) {
   const seedNumbers = Array.from({ length: seeds }, (_, i) => i + 1);
   const models = [...data.outputTokens.keys()].map((model) => measureModel(data, model, seedNumbers));
   console.log(`${renderModels(models)}\n`);
+  const curves = seedNumbers.map((seed) => learningCurve(data, CURVE, seed));
   const curve = CURVE.map((observations, i) => {
-    const points = seedNumbers.map((seed) => learningCurve(data, CURVE.slice(0, i + 1), seed).at(-1)!);
+    const points = curves.map((points) => points[i]!);
     return { ...averageOf(points, ['spearman', 'maeGain', 'coverage90']), observations };
   });
   console.log(`${renderCurve(curve)}\n`);
@@ -123,14 +126,6 @@ async function measureStored(rows: number): Promise<unknown> {
   const storage = await measureStorage(rows);
   console.log(`${renderStorage(storage)}\n`);
   return storage;
-}
-
-/** @throws invalid-input */
-function wholeNumber(field: string, given: string, least: number, most: number): number {
-  const value = Number(given);
-  if (given.trim() !== '' && Number.isInteger(value) && value >= least && value <= most) return value;
-  const issues = [{ field, given: JSON.stringify(given), allowed: `a whole number from ${least} to ${most}` }];
-  throw new UellmError({ kind: 'invalid-input', what: 'bench', issues });
 }
 
 main().catch((error) => {

@@ -5,21 +5,12 @@
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { asPrompt } from '../../core/profiler/evaluate.ts';
-import { fitPrior } from '../../core/profiler/text/prior.ts';
-import { createSketcher } from '../../core/profiler/text/sketch.ts';
-import { meanLogs } from './folds.ts';
+import { priorOf } from '../support/prior.ts';
 import { loadPrompts } from './prompts.ts';
 
 const found = loadPrompts(join(process.cwd(), '..', 'shared', 'data'));
 if (!found) throw new Error('../shared/data/prompts is not there: nothing to fit to');
-// Words are left out of a prior: the key makes no difference.
-const sketcher = createSketcher({ id: '', k0: 0, k1: 0 });
-const everything = found.prompts.map((_, i) => i);
-const prior = fitPrior(
-  found.prompts.map((prompt) => sketcher.sketch(asPrompt(prompt))),
-  meanLogs(found, everything, null),
-);
+const prior = priorOf(found.prompts, [...found.outputTokens.values()]);
 const numbers = (values: readonly number[]) => `[${values.map((value) => Number(value.toPrecision(4))).join(', ')}]`;
 writeFileSync(
   join(process.cwd(), 'core', 'profiler', 'text', 'published-prior.ts'),
@@ -30,7 +21,6 @@ writeFileSync(
 import type { TextPrior } from './prior.ts';
 
 export const PUBLISHED_PRIOR: TextPrior = {
-  numbers: ${prior.numbers},
   mean: ${numbers(prior.mean)},
   deviation: ${numbers(prior.deviation)},
   weights: ${numbers(prior.weights)},

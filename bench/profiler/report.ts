@@ -1,5 +1,5 @@
 /** The tables of `npm run bench:profiler`. */
-import type { Spread } from '../support/spread.ts';
+import { type Spread, spreadOf } from '../support/spread.ts';
 import { renderTable } from '../support/table.ts';
 import type { CurvePoint, Shift } from './adapting.ts';
 import type { PredictionTimes } from './speed.ts';
@@ -16,11 +16,7 @@ export interface ModelResult {
 }
 
 const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
-const median = (values: readonly number[]) => {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = (sorted.length - 1) / 2;
-  return (sorted[Math.floor(middle)]! + sorted[Math.ceil(middle)]!) / 2;
-};
+const median = (values: readonly number[]) => spreadOf(values).median;
 
 export function renderModels(models: readonly ModelResult[]): string {
   const rows = models.map(({ model, spearman, maeTokens, maeGain, coverage90, baselines }) => [

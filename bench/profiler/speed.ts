@@ -1,5 +1,6 @@
 /** How long a prediction takes: of a prompt of 1,000 tokens with its features, and by lengths alone. */
-import { asPrompt, quantile } from '../../core/profiler/evaluate.ts';
+import { quantile } from '../../core/domain/statistics.ts';
+import { asPrompt } from '../../core/profiler/evaluate.ts';
 import { predictOutput } from '../../core/profiler/predict.ts';
 import type { ProfilerSnapshot } from '../../core/profiler/snapshot.ts';
 import { createSketcher } from '../../core/profiler/text/sketch.ts';

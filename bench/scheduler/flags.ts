@@ -1,7 +1,7 @@
 /** The command line of `npm run bench:scheduler`. */
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { UellmError } from '../../core/domain/errors.ts';
+import { invalidFlag, numberFlag, wholeNumberFlag } from '../support/flags.ts';
 import { type Cell, cellsMatching } from './cells.ts';
 import { type Choice, POLICIES, TARGETS } from './plan.ts';
 
@@ -42,19 +42,13 @@ export function parseFlags(args: readonly string[]): Flags {
     quick,
     cells: values.cells === undefined ? null : cellsMatching(values.cells.split(',')),
     policies: values.policies === undefined ? null : list('--policies', values.policies, POLICIES),
-    seeds:
-      values.seeds === undefined
-        ? null
-        : number('--seeds', values.seeds, (n) => Number.isInteger(n) && n >= 1 && n <= 100, 'a whole number from 1 to 100'),
+    seeds: values.seeds === undefined ? null : wholeNumberFlag('--seeds', values.seeds, 1, 100),
     targets: values.targets === undefined ? TARGETS : targets(values.targets),
     parts: new Set(only ? [only] : usualParts(quick, values.extras)),
     only,
     resume: values.resume,
     out: values.out,
-    threads:
-      values.threads === undefined
-        ? availableParallelism()
-        : number('--threads', values.threads, (n) => Number.isInteger(n) && n >= 1 && n <= 256, 'a whole number from 1 to 256'),
+    threads: values.threads === undefined ? availableParallelism() : wholeNumberFlag('--threads', values.threads, 1, 256),
   };
 }
 
@@ -66,24 +60,14 @@ function targets(given: string): number[] {
   const isShare = (n: number) => n > 0 && n <= 1;
   return given
     .split(',')
-    .map((text) => number('--targets', text, isShare, 'shares above 0, at most 1'))
+    .map((text) => numberFlag('--targets', text, isShare, 'shares above 0, at most 1'))
     .sort((a, b) => a - b);
 }
 
 function list<T extends string>(flag: string, given: string, allowed: readonly T[]): T[] {
   return given.split(',').map((name) => {
     const found = allowed.find((candidate) => candidate === name);
-    if (found === undefined) throw invalid(flag, name, `of ${allowed.join(', ')}`);
+    if (found === undefined) throw invalidFlag(flag, name, `of ${allowed.join(', ')}`);
     return found;
   });
-}
-
-function number(flag: string, given: string, isAllowed: (value: number) => boolean, allowed: string): number {
-  const value = given.trim() === '' ? Number.NaN : Number(given);
-  if (!isAllowed(value)) throw invalid(flag, given, allowed);
-  return value;
-}
-
-function invalid(field: string, given: string, allowed: string): UellmError {
-  return new UellmError({ kind: 'invalid-input', what: 'bench', issues: [{ field, given: JSON.stringify(given), allowed }] });
 }

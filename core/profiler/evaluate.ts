@@ -1,4 +1,5 @@
 /** How well answers' lengths are predicted: learned from some prompts, judged on others that were not seen. */
+import { mean, quantile } from '../domain/statistics.ts';
 import { bucketOf } from './features.ts';
 import type { StoredObservation } from './learn.ts';
 import { type OutputPrediction, predictOutput } from './predict.ts';
@@ -176,14 +177,4 @@ function ranks(values: readonly number[]): number[] {
     from = to;
   }
   return result;
-}
-
-/** The value with that share of the others below it; 0 of nothing. */
-export function quantile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0;
-}
-
-export function mean(values: readonly number[]): number {
-  return values.length === 0 ? 0 : values.reduce((a, b) => a + b, 0) / values.length;
 }

@@ -9,7 +9,7 @@ import { encodeFeatures, FEATURE_COUNT, INPUT_FEATURES, type RequestFeatures } f
 import { expectedLog, MAX_TOKENS, predictFrom } from './predict.ts';
 import { updateWeights } from './recursive-least-squares.ts';
 import { updateScore } from './scores.ts';
-import { headFrom, loosenLevel, type OutputHead, type ProfilerSnapshot, priorVariance } from './snapshot.ts';
+import { copyOf, headFrom, loosenLevel, type OutputHead, type ProfilerSnapshot, priorVariance } from './snapshot.ts';
 import { emptyTenantSpread, noiseOf } from './tenant-spread.ts';
 
 /** What is learned from of an observation, with its place in the order of arrival. */
@@ -59,7 +59,7 @@ const MIN_RESIDUAL_SCALE = 0.02;
  */
 export function learn(snapshot: ProfilerSnapshot, batch: readonly StoredObservation[]): Learned {
   const models = new Map(Object.entries(snapshot.models));
-  const shared = structuredClone(snapshot.shared);
+  const shared = copyOf(snapshot.shared);
   const copied = new Set<string>();
   const requestIds = new Set<string>();
   const skipped: Skipped = { duplicate: 0, unmeasured: 0, absurd: 0, private: 0, censored: 0 };
@@ -70,7 +70,7 @@ export function learn(snapshot: ProfilerSnapshot, batch: readonly StoredObservat
     const known = models.get(model);
     if (known && copied.has(model)) return known;
     if (!known && models.size >= MAX_MODELS) return null;
-    const head = known ? structuredClone(known) : headFrom(shared);
+    const head = known ? copyOf(known) : headFrom(shared);
     models.set(model, head);
     copied.add(model);
     return head;

@@ -1,6 +1,6 @@
 /** Corrects predicted lengths at once, where learning one answer at a time would take too long. */
 import { classFeature, INPUT_FEATURES } from './features.ts';
-import { headFrom, headOf, loosenLevel, type OutputHead, type ProfilerSnapshot } from './snapshot.ts';
+import { copyOf, headFrom, headOf, loosenLevel, type ProfilerSnapshot } from './snapshot.ts';
 
 export interface Recalibration {
   model: string;
@@ -16,7 +16,7 @@ export interface Recalibration {
  */
 export function recalibrate(snapshot: ProfilerSnapshot, { model, class: name, factor }: Recalibration): ProfilerSnapshot {
   const known = Object.hasOwn(snapshot.models, model);
-  const head: OutputHead = known ? structuredClone(headOf(snapshot, model)) : headFrom(snapshot.shared);
+  const head = known ? copyOf(headOf(snapshot, model)) : headFrom(snapshot.shared);
   const shift = Math.log(factor);
   // The input's features sum to 1 for every request, the class's features are 1 for its requests alone.
   if (name === null) for (let i = 0; i < INPUT_FEATURES; i++) head.weights[i]! += shift;

@@ -118,10 +118,15 @@ export const COLD_START_SNAPSHOT: ProfilerSnapshot = {
   models: {},
 };
 
+/** A head to be learned with, in place. Its text part is not: that is replaced as a whole, and serves both. */
+export function copyOf({ text, ...head }: OutputHead): OutputHead {
+  return { ...structuredClone(head), ...(text && { text }) };
+}
+
 /** A new model's head: what `shared` knows, held as loosely as if nothing had been seen, scored from zero. */
 export function headFrom(shared: OutputHead): OutputHead {
-  const { drift: _drift, tenants: _tenants, text: _text, ...rest } = structuredClone(shared);
-  return { ...rest, observations: 0, covariance: priorCovariance(), score: unscored(shared.score.logMedian) };
+  const { drift: _drift, tenants: _tenants, text: _text, ...rest } = shared;
+  return { ...structuredClone(rest), observations: 0, covariance: priorCovariance(), score: unscored(shared.score.logMedian) };
 }
 
 export function priorVariance(feature: number): number {

@@ -8,7 +8,7 @@ import { headOf, type OutputHead, type ProfilerSnapshot } from './snapshot.ts';
 import type { TextPrior } from './text/prior.ts';
 import { PUBLISHED_PRIOR } from './text/published-prior.ts';
 import { refitText } from './text/refit.ts';
-import { type TrainingRow, TrainingWindow } from './training-window.ts';
+import { TrainingWindow } from './training-window.ts';
 
 /** Only the busiest models have words of their own, so that a snapshot stays small; the others go by what all have in common. */
 const MOST_OWN_TEXTS = 24;
@@ -54,10 +54,10 @@ export class Training {
   }
 
   #keep(observation: StoredObservation): void {
-    const { text, outputTokens } = observation;
+    const { requestId, model, class: name, tenant, inputTokens, maxTokens, streamed, text, outputTokens } = observation;
     if (observation.featureKey === NOT_LEARNED_FROM) return;
-    const isWhole = observation.outcome === 'ok' && outputTokens !== null && outputTokens >= 1 && observation.inputTokens >= 1;
-    if (!text || !isWhole || (observation.maxTokens !== null && outputTokens >= observation.maxTokens)) return;
+    if (!text || observation.outcome !== 'ok' || outputTokens === null || outputTokens < 1 || inputTokens < 1) return;
+    if (maxTokens !== null && outputTokens >= maxTokens) return;
     // Hashes of another key say nothing beside those of the present one. Gateways change theirs one after the other: what still comes in the
     // old key is left out.
     if (this.#retiredKeys.has(text.keyId)) return;
@@ -66,7 +66,8 @@ export class Training {
       this.#window = new TrainingWindow();
       this.#keyId = text.keyId;
     }
-    this.#window.add({ ...observation, outputTokens, text } as TrainingRow);
+    // Field by field: an observation holds more, and the window thousands of them.
+    this.#window.add({ requestId, model, class: name, tenant, inputTokens, maxTokens, streamed, outputTokens, text });
   }
 
   /** Fits the text parts to all that is in the window, due or not: when nothing more is to come for now. */

@@ -126,7 +126,7 @@ export async function runningRollout(db: Executor, deployment: string): Promise<
 }
 
 /** An id that no rollout has: `<deployment>-r<revision>`, with `-<n>` behind it where the revision was rolled out before. */
-export async function nextRolloutId(db: Executor, deployment: string, revision: number): Promise<string> {
+async function nextRolloutId(db: Executor, deployment: string, revision: number): Promise<string> {
   const base = `${deployment}-r${revision}`;
   const rows = await db
     .select({ id: rollouts.id })
@@ -139,8 +139,20 @@ export async function nextRolloutId(db: Executor, deployment: string, revision: 
   return `${base}-${n}`;
 }
 
-export async function insertRollout(tx: Executor, rollout: typeof rollouts.$inferInsert): Promise<void> {
-  await tx.insert(rollouts).values(rollout);
+/** What a rollout is at before its workflow has begun. */
+export const ACCEPTED: RolloutStatus = { phase: 'running', stage: 'resolve', reason: 'accepted', stages: [], planId: null };
+
+/** Records the rollout of a revision of a deployment whose row the caller holds. Its workflow is the caller's to start. @returns its id */
+export async function insertRollout(
+  tx: Executor,
+  { name, currentRevision }: DeploymentRow,
+  revision: number,
+  workflowIdOf: (rolloutId: string) => string,
+): Promise<string> {
+  const id = await nextRolloutId(tx, name, revision);
+  const workflowId = workflowIdOf(id);
+  await tx.insert(rollouts).values({ id, deployment: name, revision, fromRevision: currentRevision, workflowId, status: ACCEPTED });
   await notifyChange(tx, 'rollouts');
   await notifyChange(tx, 'deployments');
+  return id;
 }

@@ -1,9 +1,8 @@
 /** Gateways' leases: which routing version each live gateway routes by, and what it has open on each replica. */
-import { asc, eq, lt, sql } from 'drizzle-orm';
+import { asc, eq, gt, lt, sql } from 'drizzle-orm';
+import type { ReplicaGauges } from '../../core/profiler/monitor/evidence.ts';
 import type { Executor } from '../client.ts';
 import { gatewayLeases } from '../schema/index.ts';
-
-export type LeasedGauges = (typeof gatewayLeases.$inferSelect)['gauges'][string];
 
 export interface Lease {
   gatewayId: string;
@@ -18,7 +17,7 @@ export interface Lease {
   /** replica id → why the gateway sends nothing there, for the routed replicas that do not answer it. */
   unhealthy: Record<string, string>;
   /** replica id → what monitoring reads of it (`monitoring-evidence.ts`): written, not read back with the rest. */
-  gauges?: Record<string, LeasedGauges>;
+  gauges?: Record<string, ReplicaGauges>;
 }
 
 /** Writes the lease, or renews it. A renewal that was overtaken on its way (an older routing version) changes nothing. */
@@ -46,7 +45,7 @@ export async function liveLeases(db: Executor, maxAgeMs: number): Promise<Lease[
       unhealthy: gatewayLeases.unhealthy,
     })
     .from(gatewayLeases)
-    .where(sql`${gatewayLeases.renewedAt} > ${ago(maxAgeMs)}`)
+    .where(renewedWithin(maxAgeMs))
     .orderBy(asc(gatewayLeases.gatewayId));
 }
 
@@ -58,5 +57,7 @@ export async function removeLease(db: Executor, gatewayId: string): Promise<void
 export async function pruneLeases(db: Executor, olderThanMs: number): Promise<void> {
   await db.delete(gatewayLeases).where(lt(gatewayLeases.renewedAt, ago(olderThanMs)));
 }
+
+export const renewedWithin = (maxAgeMs: number) => gt(gatewayLeases.renewedAt, ago(maxAgeMs));
 
 const ago = (ms: number) => sql`now() - ${ms} * interval '1 millisecond'`;

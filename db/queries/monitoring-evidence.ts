@@ -1,7 +1,9 @@
 /** What monitoring looks at: what was predicted beside what happened, over a window of time that ends now. */
 import { and, eq, gt, gte, isNotNull, isNull, lte, sql } from 'drizzle-orm';
+import type { AnswerEvidence } from '../../core/profiler/monitor/evidence.ts';
 import type { Executor } from '../client.ts';
 import { gatewayLeases, observations, replicas, revisions } from '../schema/index.ts';
+import { renewedWithin } from './leases.ts';
 
 export interface Window {
   from: Date;
@@ -23,17 +25,6 @@ function endedIn({ from, to }: Window) {
   );
 }
 
-export interface AnswerFigures {
-  model: string;
-  class: string;
-  answers: number;
-  aboveP50: number;
-  aboveP90: number;
-  medianRatio: number;
-  judged: number;
-  attained: number;
-}
-
 const judged = sql<number>`(count(*) filter (where ${observations.attained} is not null))::int`;
 const attained = sql<number>`(count(*) filter (where ${observations.attained}))::int`;
 
@@ -41,7 +32,7 @@ const attained = sql<number>`(count(*) filter (where ${observations.attained})):
  * Of each model and class: lengths predicted and come, and SLOs attained. An answer counts where its own limit did not decide its length: with
  * a `max_tokens` at or below the predicted p90, both the prediction and the answer are what the client asked for.
  */
-export async function answerFigures(db: Executor, window: Window): Promise<AnswerFigures[]> {
+export async function answerFigures(db: Executor, window: Window): Promise<AnswerEvidence[]> {
   const { outcome, outputTokens, maxTokens, predictedOutputP50: p50, predictedOutputP90: p90 } = observations;
   const counts = sql`${outcome} = 'ok' and ${outputTokens} > 0 and ${p50} > 0 and ${p90} > 0 and (${maxTokens} is null or ${maxTokens} > ${p90})`;
   const share = (above: typeof p50 | typeof p90) =>
@@ -108,6 +99,6 @@ export async function leaseGauges(db: Executor, maxAgeMs: number): Promise<Lease
   return db
     .select({ gauges: gatewayLeases.gauges, inFlight: gatewayLeases.inFlight, renewedAt: gatewayLeases.renewedAt })
     .from(gatewayLeases)
-    .where(sql`${gatewayLeases.renewedAt} > now() - ${maxAgeMs} * interval '1 millisecond'`)
+    .where(renewedWithin(maxAgeMs))
     .orderBy(sql`${gatewayLeases.renewedAt} desc`);
 }

@@ -1,14 +1,5 @@
 import { bigint, integer, jsonb, pgTable, text, timestamp } from 'drizzle-orm/pg-core';
-
-/** What a gateway told of one replica's engine, see `gateway/gauges.ts`; null where the engine does not say or too little was compared. */
-export interface ReplicaGauges {
-  stepTimeRatio: number | null;
-  kvUsage: number | null;
-  expectedKvUsage: number | null;
-  preemptions: number;
-  running: number;
-  waiting: number;
-}
+import type { ReplicaGauges } from '../../core/profiler/monitor/evidence.ts';
 
 /** One row: the version of the routing table. Whatever gateways should see raises it, in the transaction of the change. */
 export const routingVersion = pgTable('routing_version', {

@@ -12,7 +12,6 @@ import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Environment, readEnvironment, variablesOf } from '../../bin/environment.ts';
-import { freePort } from '../../bin/processes/ports.ts';
 import { layoutOf } from '../../bin/up/layout.ts';
 import type { ProfilerSnapshot } from '../../core/profiler/snapshot.ts';
 import { deriveKey } from '../../gateway/feature-key.ts';
@@ -20,6 +19,7 @@ import { filesUnder, flock, type Place, traces } from '../support/canaries.ts';
 import { execute, withDatabase } from '../support/database.ts';
 import { smallFleet } from '../support/demo-objects.ts';
 import { drained } from '../support/drained.ts';
+import { freePorts } from '../support/ports.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** In prompts, and in other fields of requests that are none of our business. */
@@ -44,11 +44,7 @@ beforeAll(async () => {
   writeFileSync(join(directory, 'fleet.yaml'), objects.join('\n---\n'));
   environment = readEnvironment({
     UELLM_DATA_DIR: join(directory, 'data'),
-    UELLM_API_PORT: String(await freePort()),
-    UELLM_GATEWAY_PORT: String(await freePort()),
-    UELLM_PROFILER_PORT: String(await freePort()),
-    UELLM_TEMPORAL_PORT: String(await freePort()),
-    UELLM_TEMPORAL_UI_PORT: String(await freePort()),
+    ...(await freePorts()),
     UELLM_LOG_LEVEL: 'debug',
   });
   const out = openSync(join(directory, 'up.log'), 'a');

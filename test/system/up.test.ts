@@ -8,9 +8,9 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Environment, readEnvironment, variablesOf } from '../../bin/environment.ts';
 import { readPidFile } from '../../bin/processes/pid-file.ts';
-import { freePort } from '../../bin/processes/ports.ts';
 import { layoutOf } from '../../bin/up/layout.ts';
 import { MODEL, smallFleet } from '../support/demo-objects.ts';
+import { freePorts } from '../support/ports.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 let directory: string;
@@ -24,11 +24,7 @@ beforeAll(async () => {
   writeFileSync(join(directory, 'fleet.yaml'), documents.join('\n---\n'));
   environment = readEnvironment({
     UELLM_DATA_DIR: join(directory, 'data'),
-    UELLM_API_PORT: String(await freePort()),
-    UELLM_GATEWAY_PORT: String(await freePort()),
-    UELLM_PROFILER_PORT: String(await freePort()),
-    UELLM_TEMPORAL_PORT: String(await freePort()),
-    UELLM_TEMPORAL_UI_PORT: String(await freePort()),
+    ...(await freePorts()),
   });
   up = start();
 });

@@ -1,15 +1,14 @@
 /** POST /api/v1/deployments/{name}/rollouts */
 import { createRoute } from '@hono/zod-openapi';
 import { conflict, UellmError } from '../../../core/domain/errors.ts';
-import type { RolloutStatus } from '../../../core/domain/rollout.ts';
 import type { Executor } from '../../../db/client.ts';
 import { recordAudit } from '../../../db/queries/audit.ts';
 import {
+  ACCEPTED,
   type DeploymentRow,
   insertRevision,
   insertRollout,
   lockDeployment,
-  nextRolloutId,
   revisionNumbers,
   runningRollout,
 } from '../../../db/queries/deployments.ts';
@@ -18,8 +17,6 @@ import type { ApiDependencies } from '../../context.ts';
 import { rolloutInputSchema, rolloutStartedSchema } from '../../schema/rollouts.ts';
 import { nameParam } from '../declared.ts';
 import { BODY_PROBLEMS, jsonBody, jsonContent, newRoutes, problems } from '../route.ts';
-
-const ACCEPTED: RolloutStatus = { phase: 'running', stage: 'resolve', reason: 'accepted', stages: [], planId: null };
 
 export function startRolloutRoutes({ database: { db }, actions }: ApiDependencies) {
   return newRoutes().openapi(
@@ -44,12 +41,10 @@ export function startRolloutRoutes({ database: { db }, actions }: ApiDependencie
         const running = await runningRollout(tx, deployment);
         if (running) throw conflict('deployment', deployment, `rollout ${running} is running`);
         const revision = wanted === undefined ? await insertRevision(tx, deployment, row.spec) : await earlierRevision(tx, row, wanted);
-        const id = await nextRolloutId(tx, deployment, revision);
-        const workflowId = workflowIds.deploy(id);
-        await insertRollout(tx, { id, deployment, revision, fromRevision: row.currentRevision, workflowId, status: ACCEPTED });
+        const id = await insertRollout(tx, row, revision, workflowIds.deploy);
         await recordAudit(tx, { actor, action: 'rollout', kind: 'deployments', name: deployment, after: { rollout: id, revision } });
         await actions.startDeploy(id);
-        return { id, workflowId, deployment, revision, status: ACCEPTED };
+        return { id, workflowId: workflowIds.deploy(id), deployment, revision, status: ACCEPTED };
       });
       return c.json(started, 202, { location: `/api/v1/rollouts/${started.id}` });
     },

@@ -28,11 +28,8 @@ export interface AnswerEvidence {
   attained: number;
 }
 
-export interface ReplicaEvidence {
-  replicaId: string;
-  deployment: string;
-  model: string;
-  generation: number;
+/** What gateways tell of one replica's engine. */
+export interface ReplicaGauges {
   /** Measured over predicted step time, by live streams; null where too few steps were seen. */
   stepTimeRatio: number | null;
   /** KV cache in use as the engine says, 0 to 1; null where it does not say. */
@@ -41,11 +38,18 @@ export interface ReplicaEvidence {
   expectedKvUsage: number | null;
   /** Requests that the engine evicted to recompute, in the window. */
   preemptions: number;
-  /** Times that the engine ended for want of memory, in the window. */
-  outOfMemoryExits: number;
   /** Requests in the engine now: in its batch, and in its own queue. */
   running: number;
   waiting: number;
+}
+
+export interface ReplicaEvidence extends ReplicaGauges {
+  replicaId: string;
+  deployment: string;
+  model: string;
+  generation: number;
+  /** Times that the engine ended for want of memory, in the window. */
+  outOfMemoryExits: number;
   /** What its engine was started with: share of the accelerators' memory, and sequences at once. Unknown where absent. */
   memoryUtilisation?: number | null;
   maxSequences?: number | null;

@@ -4,15 +4,15 @@
  *
  * Where most engines do it at once, each is acted on all the same: an engine that ends fails everything it has.
  */
+import { DEFAULT_MEMORY_UTILISATION } from '../../domain/memory.ts';
 import type { CorrectionChange } from './correction.ts';
-import { type Detector, percent, replicaFinding, rounded, type Suspicion } from './detector.ts';
+import { type Detector, ofReplica, percent, replicaFinding, rounded, type Suspicion } from './detector.ts';
 import type { ReplicaEvidence } from './evidence.ts';
 import { admissionOf, EXITS_TOGETHER_MS, type MonitorMemory, replicaMemory } from './memory.ts';
 
 const TIGHTER = 0.75;
 const LEAST_SHARE = 0.2;
-/** What engines are started with where nothing else is said; less of it leaves the difference to what is not KV cache. */
-const USUAL_MEMORY_UTILISATION = 0.9;
+/** Leaves the difference to what is not KV cache. */
 const LESS_UTILISATION = 0.08;
 const LEAST_UTILISATION = 0.5;
 const FEWER_SEQUENCES = 0.75;
@@ -24,10 +24,7 @@ export const outOfMemory: Detector = {
   tolerated: 0,
   detect: ({ atMs, replicas }, memory) =>
     replicas.flatMap((r) => (replicaMemory(memory, r.replicaId).exitsAtMs.includes(atMs) ? suspicions(r, atMs, memory) : [])),
-  deviation(change, { replicas }) {
-    const replica = 'replicaId' in change ? replicas.find((r) => r.replicaId === change.replicaId) : undefined;
-    return replica ? replica.outOfMemoryExits : null;
-  },
+  deviation: (change, evidence) => ofReplica(change, evidence)?.outOfMemoryExits ?? null,
 };
 
 function suspicions(r: ReplicaEvidence, atMs: number, memory: MonitorMemory): Suspicion[] {
@@ -49,7 +46,7 @@ function suspicions(r: ReplicaEvidence, atMs: number, memory: MonitorMemory): Su
     maxInFlightShare: tighter(maxInFlightShare),
   };
   if (together < 2) return [{ finding, change: limit }];
-  const memoryUtilisation = rounded(Math.max(LEAST_UTILISATION, (r.memoryUtilisation ?? USUAL_MEMORY_UTILISATION) - LESS_UTILISATION));
+  const memoryUtilisation = rounded(Math.max(LEAST_UTILISATION, (r.memoryUtilisation ?? DEFAULT_MEMORY_UTILISATION) - LESS_UTILISATION));
   const maxSequences = r.maxSequences == null ? null : Math.max(1, Math.floor(r.maxSequences * FEWER_SEQUENCES));
   return [
     { finding, change: limit },

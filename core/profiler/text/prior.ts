@@ -1,10 +1,8 @@
 /** What is known of prompts before anything was observed: fitted to answers that were published, and shipped (`published-prior.ts`). */
 import { fitRidge } from './ridge.ts';
-import { DENSE_FEATURES, NUMBERS, type TextSketch } from './sketch.ts';
+import { DENSE_FEATURES, type TextSketch } from './sketch.ts';
 
 export interface TextPrior {
-  /** How many of the dense features are numbers; the others are cues. */
-  numbers: number;
   /** Of each dense feature: mean and standard deviation over prompts, and its weight for ln(output tokens). */
   mean: readonly number[];
   deviation: readonly number[];
@@ -19,7 +17,7 @@ const CARRIED_OVER = 0.7;
 export function fitPrior(sketches: readonly TextSketch[], logOutputTokens: readonly number[]): TextPrior {
   const mean = column((i) => sketches.reduce((sum, { dense }) => sum + dense[i]!, 0) / sketches.length);
   const deviation = column((i) => Math.sqrt(sketches.reduce((sum, { dense }) => sum + (dense[i]! - mean[i]!) ** 2, 0) / sketches.length));
-  const unweighted: TextPrior = { numbers: NUMBERS, mean, deviation: deviation.map((d) => d || 1), weights: column(() => 0) };
+  const unweighted: TextPrior = { mean, deviation: deviation.map((d) => d || 1), weights: column(() => 0) };
   const level = logOutputTokens.reduce((sum, log) => sum + log, 0) / logOutputTokens.length;
   const rows = sketches.map((sketch, i) => ({ sketch, target: logOutputTokens[i]! - level, weight: 1 }));
   const fit = fitRidge(rows, unweighted, PENALTY, false);

@@ -1,4 +1,5 @@
 /** Fits a head's text part anew to the answers of a window, on what lengths and names leave unexplained. */
+import { quantile } from '../../domain/statistics.ts';
 import { encodeFeatures, FEATURE_COUNT } from '../features.ts';
 import { dot } from '../recursive-least-squares.ts';
 import type { OutputHead } from '../snapshot.ts';
@@ -78,7 +79,10 @@ function levelled(rows: readonly WindowRow[], unexplained: readonly number[]): n
   });
   const targets = new Array<number>(rows.length).fill(0);
   for (const group of groups.values()) {
-    const middle = median(group.map((i) => unexplained[i]!));
+    const middle = quantile(
+      group.map((i) => unexplained[i]!),
+      0.5,
+    );
     const distance = group.reduce((sum, i) => sum + Math.abs(unexplained[i]! - middle), 0) / group.length;
     const most = Math.max(MAX_UNEXPLAINED, MAX_TIMES_MEAN * distance);
     for (const i of group) targets[i] = Math.max(-most, Math.min(most, unexplained[i]! - middle));
@@ -103,8 +107,4 @@ function tenantWeights(rows: readonly WindowRow[], residuals: readonly number[])
     const { sum, rows: count } = spread.get(tenant)!;
     return count < LEAST_TENANT_ROWS || sum <= usual * count ? 1 : (usual / (sum / count)) ** 4;
   });
-}
-
-function median(values: readonly number[]): number {
-  return values.length === 0 ? 0 : [...values].sort((a, b) => a - b)[values.length >> 1]!;
 }

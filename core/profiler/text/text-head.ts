@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import type { TextPrior } from './prior.ts';
-import { DENSE_FEATURES, type TextSketch, WORD_BUCKETS } from './sketch.ts';
+import { DENSE_FEATURES, NUMBERS, type TextSketch, WORD_BUCKETS } from './sketch.ts';
 
 export const textHeadSchema = z.object({
   /** Key of the words; '' where none were learned yet. */
@@ -26,7 +26,7 @@ const SCALES = { number: 0.1, cue: 0.05 };
 const LEAST_DEVIATION = 0.1;
 
 export const denseScale = (feature: number, prior: TextPrior): number =>
-  (feature < prior.numbers ? SCALES.number : SCALES.cue) / Math.max(LEAST_DEVIATION, prior.deviation[feature]!);
+  (feature < NUMBERS ? SCALES.number : SCALES.cue) / Math.max(LEAST_DEVIATION, prior.deviation[feature]!);
 
 export function textHeadFrom(prior: TextPrior): TextHead {
   const bias = -prior.weights.reduce((sum, weight, i) => sum + weight * prior.mean[i]!, 0);

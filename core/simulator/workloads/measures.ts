@@ -1,11 +1,8 @@
 /** For the tests of this folder: what streams are compared by. */
+import { mean, quantile } from '../../domain/statistics.ts';
 import type { TraceRequest } from '../traces/rows.ts';
 
-export const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
-
-export function quantile(values: readonly number[], share: number): number {
-  return [...values].sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor(share * values.length))]!;
-}
+export { mean, quantile };
 
 /** Standard deviation over mean. */
 export function variation(values: readonly number[]): number {
