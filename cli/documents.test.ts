@@ -29,4 +29,8 @@ accelerators: [{ kind: l4, count: 1 }]
     const text = 'kind: Model\nname: m\nsource: hf://a/b\nstatus:\n  version: 3\n';
     expect(parseDocuments(text, 'f')).toEqual([{ kind: 'Model', spec: { name: 'm', source: 'hf://a/b', dtype: 'bf16' } }]);
   });
+  it('refuses aliases that multiply without end, by the name of the file', () => {
+    const levels = Array.from({ length: 8 }, (_, i) => `x${i + 1}: &x${i + 1} [${Array(9).fill(`*x${i}`).join(', ')}]`);
+    expect(() => parseDocuments(['x0: &x0 [1]', ...levels].join('\n'), 'bomb.yaml')).toThrow(/bomb\.yaml is not valid.*alias/s);
+  });
 });

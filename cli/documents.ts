@@ -1,6 +1,6 @@
 /** Files of declared objects: one or several YAML or JSON documents, each checked before anything is done with any. */
 import { LineCounter, parseAllDocuments } from 'yaml';
-import { type FieldIssue, UellmError } from '../core/domain/errors.ts';
+import { type FieldIssue, messageOf, UellmError } from '../core/domain/errors.ts';
 import { type DeclaredObject, OBJECT_KINDS, parseObject } from '../core/domain/objects.ts';
 
 /** @param file its name, for errors @throws invalid-input with everything that is wrong in the whole file */
@@ -41,9 +41,18 @@ export function readYaml(text: string, file: string): unknown[] {
       const { line, col } = lineCounter.linePos(error.pos[0]);
       throw invalidFile(file, `line ${line}, column ${col}: ${error.message.split('\n')[0]}`, 'YAML or JSON');
     }
-    const value: unknown = document.toJS();
+    const value = toPlain(document, file);
     return value === null || value === undefined ? [] : [value];
   });
+}
+
+/** Aliases are followed only here: they may lead nowhere, or to too much. */
+function toPlain(document: { toJS(): unknown }, file: string): unknown {
+  try {
+    return document.toJS();
+  } catch (error) {
+    throw invalidFile(file, messageOf(error), 'YAML or JSON');
+  }
 }
 
 /** `get -o yaml` writes it, and it is read-only. */

@@ -18,6 +18,9 @@ export interface Terminal {
   fetch: typeof globalThis.fetch;
 }
 
+/** A terminal that does not know how wide it is says 0, or nothing. */
+const UNKNOWN_COLUMNS = 80;
+
 export function processTerminal(): Terminal {
   const { env, stdout, stderr } = process;
   const interactive = stdout.isTTY === true;
@@ -29,8 +32,8 @@ export function processTerminal(): Terminal {
     },
     err: (text) => void stderr.write(text),
     interactive,
-    columns: () => (interactive ? (stdout.columns ?? 80) : Number.POSITIVE_INFINITY),
-    errColumns: () => (stderr.isTTY ? (stderr.columns ?? 80) : null),
+    columns: () => (interactive ? stdout.columns || UNKNOWN_COLUMNS : Number.POSITIVE_INFINITY),
+    errColumns: () => (stderr.isTTY ? stderr.columns || UNKNOWN_COLUMNS : null),
     // https://no-color.org: any value but the empty one.
     colour: interactive && !env.NO_COLOR,
     async stdin() {

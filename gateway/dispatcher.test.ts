@@ -54,7 +54,8 @@ function setUp(policy: SchedulerPolicy, replicas: RoutedReplica[], onRelease: (r
     { onRoom: (deployment) => dispatcher.wake(deployment), onDrained: () => {}, onHealth: () => {}, onUnusable: () => {} },
   );
   fleets.push(fleet);
-  const dispatcher = new Dispatcher(fleet, { policy, maxQueued: 10, onScheduled: () => {} });
+  const onPolicyFailed = (deployment: string, error: unknown) => log.push(`${deployment}: ${String(error)}`);
+  const dispatcher = new Dispatcher(fleet, { policy, maxQueued: 10, onScheduled: () => {}, onPolicyFailed });
   fleet.apply({ version: 1, replicas, policies: [] }, 0);
   const waiting = (id: string, parts: Partial<QueuedRequest> = {}): Waiting => {
     const request: Waiting = {
@@ -175,5 +176,90 @@ describe('the dispatcher', () => {
     open[2]!.end();
     turn();
     expect(log.slice(4)).toEqual(['5 to a']);
+  });
+
+  describe('whose policy throws', () => {
+    /** One that does as it is asked, but for where `fails` says. */
+    const failing = (fails: (call: 'enqueue' | 'cancel' | 'next') => boolean) => {
+      const { policy } = policyOf(({ load, maxInFlight }) => load.inFlight < maxInFlight);
+      const check = (call: 'enqueue' | 'cancel' | 'next') => {
+        if (fails(call)) throw new Error(call);
+      };
+      const createScheduler: SchedulerPolicy['createScheduler'] = () => {
+        const inner = policy.createScheduler<never, never>();
+        return {
+          get size() {
+            return inner.size;
+          },
+          enqueue: (request) => {
+            check('enqueue');
+            inner.enqueue(request as never);
+          },
+          cancel: (request) => {
+            check('cancel');
+            return inner.cancel(request as never);
+          },
+          next: (replicas, nowMs) => {
+            check('next');
+            return inner.next(replicas as never, nowMs);
+          },
+        };
+      };
+      return { ...policy, createScheduler };
+    };
+
+    it.each(['enqueue', 'next'] as const)('in `%s` loses no request: what waits goes first come, first served', (call) => {
+      const { enqueue, open, log, dispatcher } = setUp(
+        failing((now) => now === call),
+        [{ ...a, maxInFlight: 1 }],
+      );
+      enqueue('1', '2', '3');
+      open[0]!.end();
+      turn();
+      open[1]!.end();
+      turn();
+      expect(log).toEqual([`chat: Error: ${call}`, '1 to a', `chat: Error: ${call}`, '2 to a', '3 to a']);
+      expect(dispatcher.queued('chat')).toBe(0);
+    });
+
+    it('in `cancel` lets the request go that is cancelled, and no other', () => {
+      const { dispatcher, waiting, open, log } = setUp(
+        failing((call) => call === 'cancel'),
+        [{ ...a, maxInFlight: 1 }],
+      );
+      const requests = ['1', '2', '3'].map((id) => waiting(id));
+      for (const request of requests) dispatcher.enqueue(request);
+      dispatcher.cancel(requests[1]!);
+      open[0]!.end();
+      turn();
+      expect(log).toEqual(['1 to a', 'chat: Error: cancel', '3 to a']);
+    });
+
+    it('at the end of a turn, or at a tick, does not end the process', () => {
+      let broken = false;
+      const { enqueue, open, log } = setUp(
+        failing(() => broken),
+        [{ ...a, maxInFlight: 1 }],
+      );
+      enqueue('1', '2');
+      broken = true;
+      expect(() => vi.advanceTimersByTime(25)).not.toThrow();
+      open[0]!.end();
+      expect(turn).not.toThrow();
+      expect(log).toEqual(['1 to a', 'chat: Error: next', '2 to a']);
+    });
+
+    it('is asked again once its queue has been empty', () => {
+      let broken = true;
+      const { enqueue, log } = setUp(
+        failing(() => broken),
+        [a],
+      );
+      enqueue('1');
+      enqueue('2');
+      broken = false;
+      enqueue('3');
+      expect(log).toEqual(['chat: Error: enqueue', '1 to a', 'chat: Error: enqueue', '2 to a', '3 to a']);
+    });
   });
 });

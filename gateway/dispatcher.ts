@@ -4,8 +4,11 @@
  *
  * A queue is pumped when a request comes, when something that it waits for has changed (`wake`), and every 25 ms while something waits,
  * since a policy may hold a request back for a time.
+ *
+ * A policy that throws costs nobody a request: what waits goes by `FALLBACK` until the queue is empty, and then the policy begins anew.
  */
 import { admission, standing } from '../core/scheduler/admission.ts';
+import { leastInFlight } from '../core/scheduler/policies/least-in-flight.ts';
 import { withRevisionShares } from '../core/scheduler/revisions.ts';
 import type { Assignment, QueuedRequest, Scheduler, SchedulerPolicy } from '../core/scheduler/types.ts';
 import type { ApiError } from './errors.ts';
@@ -28,19 +31,24 @@ export interface DispatcherOptions {
   maxQueued: number;
   /** Told how long each decision of the policy took. */
   onScheduled: (ms: number) => void;
+  /** Told that the policy threw, and the fallback has its queue. */
+  onPolicyFailed: (deployment: string, error: unknown) => void;
 }
 
 interface Queue {
   /** All that wait, in the order in which they came: for admission, and for those who have waited too long. */
   readonly waiting: Set<Waiting>;
-  /** The same, in the policy's order. */
-  readonly scheduler: Scheduler<Waiting, LiveReplica>;
+  /** The same, in the policy's order, or in that of the fallback. */
+  scheduler: Scheduler<Waiting, LiveReplica>;
+  fellBack: boolean;
   /** Is pumped when this turn of the event loop has heard all there is to hear. */
   woken: boolean;
   pumping: boolean;
   again: boolean;
 }
 
+/** Looks at nothing but places and open requests. */
+const FALLBACK = leastInFlight;
 const MAX_RETRY_AFTER_SECONDS = 60;
 const TICK_MS = 25;
 
@@ -71,7 +79,7 @@ export class Dispatcher {
       return;
     }
     if (verdict.instead) {
-      takeOut(queue, verdict.instead);
+      this.#takeOut(queue, verdict.instead);
       verdict.instead.refuse(shed(request.deployment, 'displaced', this.#retryAfterSeconds(waiting)), 'shed');
     }
     this.#putIn(queue, request);
@@ -85,7 +93,7 @@ export class Dispatcher {
   /** The client is gone. */
   cancel(request: Waiting): void {
     const queue = this.#queues.get(request.deployment);
-    if (queue) takeOut(queue, request);
+    if (queue) this.#takeOut(queue, request);
   }
 
   /**
@@ -110,14 +118,14 @@ export class Dispatcher {
       for (const request of waiting) {
         const refuge = hasReplica ? undefined : request.alternatives.find((d) => this.#fleet.eligible(d).length > 0);
         if (refuge) {
-          takeOut(queue, request);
+          this.#takeOut(queue, request);
           request.deployment = refuge;
           this.requeue(request);
           continue;
         }
         const state = standing(request, nowMs, hasReplica);
         if (state !== 'shed' && state !== 'unavailable') continue;
-        takeOut(queue, request);
+        this.#takeOut(queue, request);
         if (state === 'shed') request.refuse(shed(deployment, 'waited-too-long', this.#retryAfterSeconds(waiting)), 'shed');
         else request.refuse(noReplica(deployment), 'failed');
       }
@@ -134,8 +142,12 @@ export class Dispatcher {
   }
 
   #putIn(queue: Queue, request: Waiting): void {
+    if (queue.fellBack && queue.waiting.size === 0) {
+      queue.scheduler = newScheduler(this.#options.policy);
+      queue.fellBack = false;
+    }
+    this.#ask(queue, request.deployment, (scheduler) => scheduler.enqueue(request));
     queue.waiting.add(request);
-    queue.scheduler.enqueue(request);
     this.#pump(request.deployment, queue);
   }
 
@@ -160,13 +172,14 @@ export class Dispatcher {
     }
   }
 
-  #release(deployment: string, { waiting, scheduler }: Queue, used: Set<LiveReplica>): void {
+  #release(deployment: string, queue: Queue, used: Set<LiveReplica>): void {
+    const { waiting } = queue;
     while (waiting.size > 0) {
       // Asked for each time: a release may have found a replica gone.
       const replicas = this.#fleet.eligible(deployment);
       if (replicas.length === 0) return;
       const nowMs = performance.now();
-      const assignment = scheduler.next(replicas, nowMs);
+      const assignment = this.#ask(queue, deployment, (scheduler) => scheduler.next(replicas, nowMs));
       this.#options.onScheduled(performance.now() - nowMs);
       if (!assignment) return;
       used.add(assignment.replica);
@@ -211,12 +224,30 @@ export class Dispatcher {
   #queue(deployment: string): Queue {
     let queue = this.#queues.get(deployment);
     if (!queue) {
-      // A seed of its own for each, or all gateways would draw the same lots.
-      const scheduler = withRevisionShares<Waiting, LiveReplica>(this.#options.policy.createScheduler(Math.random() * 2 ** 32));
-      queue = { waiting: new Set(), scheduler, woken: false, pumping: false, again: false };
+      const scheduler = newScheduler(this.#options.policy);
+      queue = { waiting: new Set(), scheduler, fellBack: false, woken: false, pumping: false, again: false };
       this.#queues.set(deployment, queue);
     }
     return queue;
+  }
+
+  /** Harmless where it does not wait there. */
+  #takeOut(queue: Queue, request: Waiting): void {
+    if (queue.waiting.delete(request)) this.#ask(queue, request.deployment, (scheduler) => scheduler.cancel(request));
+  }
+
+  /** Asks the queue's scheduler, or the fallback where that throws: nobody is there to catch it in a timer, and it would end the process. */
+  #ask<T>(queue: Queue, deployment: string, ask: (scheduler: Queue['scheduler']) => T): T {
+    try {
+      return ask(queue.scheduler);
+    } catch (error) {
+      if (queue.fellBack) throw error;
+      this.#options.onPolicyFailed(deployment, error);
+      queue.scheduler = newScheduler(FALLBACK);
+      queue.fellBack = true;
+      for (const request of queue.waiting) queue.scheduler.enqueue(request);
+      return ask(queue.scheduler);
+    }
   }
 
   /** What the longest waiting have waited is about what a newcomer would. */
@@ -227,7 +258,7 @@ export class Dispatcher {
   }
 }
 
-/** Harmless where it does not wait there. */
-function takeOut({ waiting, scheduler }: Queue, request: Waiting): void {
-  if (waiting.delete(request)) scheduler.cancel(request);
+function newScheduler(policy: SchedulerPolicy): Scheduler<Waiting, LiveReplica> {
+  // A seed of its own for each, or all gateways would draw the same lots.
+  return withRevisionShares<Waiting, LiveReplica>(policy.createScheduler(Math.random() * 2 ** 32));
 }

@@ -46,6 +46,7 @@ export function createMetrics() {
       buckets: DECISION_SECONDS,
       registers,
     }),
+    policyFailures: counter('scheduler_failures_total', 'Times that the policy threw and least-in-flight took over.', ['deployment']),
     inFlight: gauge('replica_in_flight', 'Requests of this gateway open on a replica.', ['deployment', 'replica']),
     healthy: gauge('replica_healthy', '1 while the replica may be sent to.', ['deployment', 'replica']),
     routingVersion: gauge('routing_version', 'Version of the routing table in force.', []),

@@ -141,6 +141,21 @@ describe('observation log', () => {
     await log.close();
   });
 
+  it('gives up no more than the rows at fault', async () => {
+    const stored: string[] = [];
+    const { log, lost } = await openLog(async (batch) => {
+      if (batch.some(({ requestId }) => requestId.startsWith('bad')))
+        throw new Error('query failed', { cause: Object.assign(new Error('out of range'), { code: '22003' }) });
+      stored.push(...batch.map(({ requestId }) => requestId));
+    });
+    const ids = Array.from({ length: 100 }, (_, i) => (i === 17 || i === 99 ? `bad${i}` : `r${i}`));
+    for (const id of ids) log.add(observation(id));
+    await log.flush();
+    expect(stored).toEqual(ids.filter((id) => id.startsWith('r')));
+    expect(await lost()).toBe(2);
+    await log.close();
+  });
+
   it('bounds what lies on disk: the oldest go first', async () => {
     const { state, deliver } = store();
     const { log, lost } = await openLog(deliver, 4000);

@@ -5,6 +5,7 @@
 import type { Logger } from 'pino';
 import { messageOf } from '../core/domain/errors.ts';
 import type { Observation } from '../core/domain/observation.ts';
+import { queryTrouble } from '../db/outage.ts';
 import { within } from './deadline.ts';
 import type { Metrics } from './metrics.ts';
 import type { Spool } from './spool.ts';
@@ -103,12 +104,17 @@ export class ObservationLog {
       this.#away = false;
       return true;
     } catch (error) {
+      if (isDataFault(error) && batch.length > 1) {
+        // One of them is at fault: the others must not go with it.
+        const half = batch.length >> 1;
+        return (await this.#deliver(batch.slice(0, half))) && (await this.#deliver(batch.slice(half)));
+      }
       if (isDataFault(error)) {
-        metrics.observationsLost.inc({ reason: 'refused' }, batch.length);
-        logger.error({ error: messageOf(error) }, 'observations were refused');
+        metrics.observationsLost.inc({ reason: 'refused' });
+        logger.error({ error: queryTrouble(error) }, 'an observation was refused');
         return true;
       }
-      if (!this.#away) logger.warn({ error: messageOf(error) }, 'observations are spooled on disk: Postgres is away');
+      if (!this.#away) logger.warn({ error: queryTrouble(error) }, 'observations are spooled on disk: Postgres is away');
       this.#away = true;
       return false;
     }

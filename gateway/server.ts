@@ -55,6 +55,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const stats = new Stats();
   const estimate = new TokenEstimate();
   const open = new Set<Exchange>();
+  /** Deployments whose policy has thrown. */
+  const policyFailures = new Set<string>();
   let routes: Routes | null = null;
   let draining = false;
   let controlPlane: ControlPlane | null = null;
@@ -76,6 +78,16 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     policy,
     maxQueued: Math.max(1, settings.maxQueued),
     onScheduled: (ms) => metrics.scheduler.observe(ms / 1000),
+    onPolicyFailed: (deployment, error) => {
+      // Whatever made it throw may do so with every request: it is counted each time, and told once.
+      if (!policyFailures.has(deployment))
+        logger.error(
+          { err: error, deployment, policy: policy.name },
+          'the scheduling policy failed; its requests go by least-in-flight until none waits',
+        );
+      policyFailures.add(deployment);
+      metrics.policyFailures.inc({ deployment });
+    },
   });
   const ledger = new Ledger({ gatewayId, metrics, stats, estimate, observe: (observation) => controlPlane?.observe(observation) });
 

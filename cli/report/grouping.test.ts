@@ -16,6 +16,21 @@ describe('lines', () => {
     const lines = linesOf([run('edf', 1), run('edf', 1, { predictor: 'mean' })]);
     expect(lines.map(({ label }) => label)).toEqual(['edf, oracle', 'edf, mean']);
   });
+
+  it('leave nobody out whom a search has looked at in vain', () => {
+    const visited = [run('fcfs', 1, { attainment: 0.2 }), run('edf', 2, { attainment: 0.99 }), run('fcfs', 0.5, { attainment: 0.3 })];
+    expect(linesOf([run('edf', 2)], visited)).toEqual([
+      { label: 'edf', runs: [0], visited: [{ rateScale: 2, attainment: 0.99 }] },
+      {
+        label: 'fcfs',
+        runs: [],
+        visited: [
+          { rateScale: 1, attainment: 0.2 },
+          { rateScale: 0.5, attainment: 0.3 },
+        ],
+      },
+    ]);
+  });
 });
 
 describe('groups', () => {

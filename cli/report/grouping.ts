@@ -25,16 +25,20 @@ export function rateText(rateScale: number): string {
   return `${Number(rateScale.toPrecision(4))}×`;
 }
 
-/** Lines in the order in which they first come. Predictor and seed are named where there are several. */
+/**
+ * Lines in the order in which they first come, those of `visited` alone behind the others. Predictor and seed are named where there are
+ * several.
+ */
 export function linesOf(runs: readonly Run[], visited: readonly Run[] = []): Line[] {
-  const several = (of: (run: Run) => unknown) => new Set(runs.map(of)).size > 1;
+  const all = [...runs, ...visited];
+  const several = (of: (run: Run) => unknown) => new Set(all.map(of)).size > 1;
   const [predictors, seeds] = [several(({ predictor }) => predictor), several(({ seed }) => seed)];
   const keyOf = ({ policy, predictor, seed }: Run) => JSON.stringify([policy, predictor, seed]);
-  return [...groupBy(runs.keys(), (i) => keyOf(runs[i]!))].map(([key, indices]) => {
-    const { policy, predictor, seed } = runs[indices[0]!]!;
+  return [...groupBy(all.keys(), (i) => keyOf(all[i]!))].map(([key, indices]) => {
+    const { policy, predictor, seed } = all[indices[0]!]!;
     return {
       label: [policy, ...(predictors ? [predictor] : []), ...(seeds ? [`seed ${seed}`] : [])].join(', '),
-      runs: indices,
+      runs: indices.filter((i) => i < runs.length),
       visited: visited.filter((run) => keyOf(run) === key).map(({ rateScale, attainment }) => ({ rateScale, attainment })),
     };
   });

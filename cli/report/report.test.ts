@@ -119,6 +119,8 @@ describe('a report', () => {
     const html = renderReport(header, []);
     expect(html).toContain('No simulated runs');
     expect(html).not.toContain('<script');
+    expect(html).toContain('no run was simulated');
+    expect(renderReport(header, [], [reported().run])).toContain('no rate that was looked at attains what was searched for');
   });
 
   it('leaves out what is not known', () => {

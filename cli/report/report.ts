@@ -40,7 +40,7 @@ ${STYLES}
 <body>
 ${renderHeader(header)}
 <main>
-${runs.length > 0 ? renderRuns(header, runs, visited) : '<section><h2>No simulated runs</h2><p>There is nothing to show: no run was simulated.</p></section>'}
+${runs.length > 0 ? renderRuns(header, runs, visited) : renderNone(visited)}
 </main>
 ${scripts.map((script) => `<script>${script}</script>`).join('\n')}
 </body>
@@ -57,6 +57,11 @@ ${renderSummaryTable(runs)}
 </section>
 ${renderCharts(runs, data)}
 <script type="application/json" id="data">${inlineJson(data)}</script>`;
+}
+
+function renderNone(visited: readonly Run[]): string {
+  const why = visited.length > 0 ? 'no rate that was looked at attains what was searched for.' : 'no run was simulated.';
+  return `<section><h2>No simulated runs</h2><p>There is nothing to show: ${why}</p></section>`;
 }
 
 /** What the page's policy knows a script by. */

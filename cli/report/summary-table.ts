@@ -67,7 +67,9 @@ function columnsFor(runs: readonly Run[]): Column[] {
 }
 
 function quantiles(group: string, of: (run: Run) => Quantiles, unit: number, digits: number): Column[] {
-  return (['p50', 'p90', 'p99'] as const).map((name) => ({ group, name, text: (run) => figure(of(run)[name] / unit, digits) }));
+  // 0 is that of no request: nothing takes no time.
+  const text = (value: number) => figure(value === 0 ? null : value / unit, digits);
+  return (['p50', 'p90', 'p99'] as const).map((name) => ({ group, name, text: (run) => text(of(run)[name]) }));
 }
 
 /** Always so many digits, so that the points of a column stand below one another. */

@@ -25,8 +25,9 @@ export async function readSloFile(path: string): Promise<SloClass[]> {
 /** Before hours of work: can a file be written there? @throws invalid-input where it cannot */
 export async function checkWritable(flag: string, path: string): Promise<void> {
   try {
-    await access(dirname(path), constants.W_OK);
-    if ((await stat(path).catch(() => null))?.isDirectory()) throw new Error('it is a folder');
+    const there = await stat(path).catch(() => null);
+    if (there?.isDirectory()) throw new Error('it is a folder');
+    await access(there ? path : dirname(path), constants.W_OK);
   } catch (error) {
     throw unusable(flag, path, 'a file in a folder that can be written to', error);
   }

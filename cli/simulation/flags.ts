@@ -19,6 +19,8 @@ export const DEFAULT_REQUESTS = 10_000;
 const toNumber = (text: unknown) => (typeof text === 'string' && text.trim() !== '' && !Number.isNaN(Number(text)) ? Number(text) : text);
 const number = <S extends z.ZodNumber>(schema: S) => z.preprocess(toNumber, schema);
 const list = <S extends z.ZodType>(item: S) => z.array(item).transform((items) => [...new Set(items)]);
+/** Slower, and times grow so large that they cannot be told apart to a microsecond. */
+const SMALLEST_RATE_SCALE = 1e-6;
 /** Millisecond figures beyond a day are mistakes. */
 const milliseconds = () => number(z.number().nonnegative().max(86_400_000));
 
@@ -31,9 +33,10 @@ const flagsSchema = z
     rate: number(z.number().positive().max(1e6)).optional(),
     fleet: z.string().min(1),
     slo: z.string().min(1),
+    accelerators: z.string().min(1).optional(),
     policy: list(z.enum(policies)).default([DEFAULT_POLICY]),
     predictor: list(z.enum(PREDICTORS)).default(['learned']),
-    rateScale: list(number(z.number().positive().max(1e6))).default([1]),
+    rateScale: list(number(z.number().min(SMALLEST_RATE_SCALE).max(1e6))).default([1]),
     limit: number(z.number().int().min(1)).optional(),
     seed: number(z.number().int().min(0)).default(1),
     seeds: number(z.number().int().min(1).max(1000)).default(1),
@@ -74,7 +77,7 @@ export function parseFlags(texts: object): SimulateFlags {
     const text = given[flag];
     if (typeof text !== 'string') continue;
     const words = text.split(',').map((word) => word.trim());
-    given[flag] = all && words.includes('all') ? all : words;
+    given[flag] = words.flatMap((word) => (all && word === 'all' ? all : [word]));
   }
   const result = flagsSchema.safeParse(given);
   if (result.success) return result.data;

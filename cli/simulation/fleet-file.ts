@@ -41,9 +41,9 @@ const fleetSchema = z.strictObject({
   hosts: z
     .array(z.preprocess(without('Host'), hostSpecSchema))
     .min(1)
-    .max(1000)
+    .max(10_000)
     .refine(once, 'hosts of different names'),
-  replicas: z.array(replicaSchema).min(1).max(10_000).optional(),
+  replicas: z.array(replicaSchema).min(1).max(100_000).optional(),
   models: z
     .array(z.preprocess(without('Model'), modelSchema))
     .refine(once, 'models of different names')

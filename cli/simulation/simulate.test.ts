@@ -1,10 +1,13 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Run } from '../../core/simulator/run.ts';
 import { type CliRun, runCli } from '../../test/support/cli.ts';
+import type { OutputOptions } from '../output/print.ts';
+import { processTerminal } from '../terminal.ts';
 import type { Unreachable } from './run-all.ts';
+import { simulateCommand } from './simulate.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'uellm-simulate-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -132,6 +135,12 @@ describe('the result as JSON', () => {
   it('has figures where every request is refused', async () => {
     const { runs } = await answer('--trace', file('huge.jsonl', row(0, { inputTokens: 1_000_000 })));
     expect(runs[0]).toMatchObject({ requests: 1, rejected: 1, attainment: 0, goodputPerSecond: 0, gpuUtilisation: 0 });
+    expect(runs[0]!.costUsdPerThousandRequests).toBeNull();
+  });
+
+  it('has no latencies in its table where every request is refused', async () => {
+    const { out } = await simulate('--trace', file('huge.jsonl', row(0, { inputTokens: 1_000_000 })));
+    expect(out.split('\n')[1]).toMatch(/^uellm +1× +0 % +0\.00 +- +- +- +- +0 +1 +0 % +- /);
   });
 });
 
@@ -232,7 +241,11 @@ describe('a search', () => {
       unreachable: [{ policy: 'uellm', predictor: 'learned', seed: 1, attainment: 0.9, bestAttainment: 0 }],
     });
     const table = await runCli(['simulate', '--fleet', FLEET, '--slo', slo, '--trace', TRACE, '--search', '0.9']);
-    expect(table.out).toBe('uellm, seed 1: no rate attains 90 %; the most at any was 0 %\n');
+    const told = 'uellm, seed 1: no rate attains 90 %; the most at any was 0 %';
+    expect(table.out).toBe(`${told}\n`);
+    const report = join(folder, 'none.html');
+    await runCli(['simulate', '--fleet', FLEET, '--slo', slo, '--trace', TRACE, '--search', '0.9', '--report', report]);
+    expect(readFileSync(report, 'utf8')).toContain(told);
   });
 
   it('ends where everything is enough', async () => {
@@ -278,6 +291,17 @@ describe('for people', () => {
     expect(html).toContain('fast: TTFT 200 ms, TPOT 30 ms, priority 10, share 1');
     expect(html).toContain('Points are all rates that the search looked at.');
   });
+
+  it('a report is whole before anything is printed: whoever reads that may hang up', async () => {
+    const report = join(folder, 'early.html');
+    let found = '';
+    const out = () => {
+      found = existsSync(report) ? readFileSync(report, 'utf8') : '';
+    };
+    const terminal = { ...processTerminal(), out, err: () => undefined, errColumns: () => null };
+    await simulateCommand(terminal, { output: 'json', trace: TRACE, fleet: FLEET, slo: SLO, report } as OutputOptions);
+    expect(found).toMatch(/<\/html>\n$/);
+  });
 });
 
 describe('bad usage', () => {
@@ -289,7 +313,8 @@ describe('bad usage', () => {
     [['--trace', TRACE, '--workload', 'chat'], /--workload: got "chat", allowed is absent beside --trace/],
     [[], /--trace: got nothing, allowed is a file, or --workload/],
     [['--trace', TRACE, '--requests', '5'], /--requests: got "5", allowed is absent without --workload/],
-    [['--trace', TRACE, '--rate-scale', '0'], /--rate-scale: got .*0.*, allowed is a number above 0/],
+    [['--trace', TRACE, '--rate-scale', '0'], /--rate-scale: got .*0.*, allowed is a number of at least 0\.000001/],
+    [['--trace', TRACE, '--policy', 'all,best'], /--policy: got "best", allowed is one of .*"uellm"/],
     [['--trace', TRACE, '--rate-scale', '1,fast'], /--rate-scale: got .*fast.*, allowed is a number/],
     [['--trace', TRACE, '--limit', '-3'], /--limit: got "-3", allowed is a number of at least 1/],
     [['--trace', TRACE, '--limit', '1.5'], /--limit: got "1.5", allowed is a whole number/],

@@ -7,6 +7,7 @@
 import { writeFile } from 'node:fs/promises';
 import { TRACE_PREFIX_BLOCK_TOKENS } from '../../core/simulator/requests.ts';
 import type { TraceRequest } from '../../core/simulator/traces/rows.ts';
+import { useAccelerators } from '../accelerators.ts';
 import { count } from '../output/figures.ts';
 import { type OutputOptions, print } from '../output/print.ts';
 import { renderReport } from '../report/report.ts';
@@ -19,13 +20,14 @@ import { type PlacedReplica, placeReplicas } from './replicas.ts';
 import { reportHeader } from './report-page.ts';
 import { openRequests } from './requests.ts';
 import { countRuns, runAll } from './run-all.ts';
-import { runTables } from './tables.ts';
+import { runTables, unreachableText } from './tables.ts';
 
 /** @param options as commander has them @throws invalid-input, refused */
 export async function simulateCommand(terminal: Terminal, options: OutputOptions): Promise<void> {
   const { output, json: _, ...texts } = options as OutputOptions & { json?: boolean };
   const flags = parseFlags(texts);
   if (flags.report !== undefined) await checkWritable('--report', flags.report);
+  if (flags.accelerators !== undefined) await useAccelerators(flags.accelerators, '--accelerators');
   const classes = await readSloFile(flags.slo);
   const fleet = parseFleet(await readText('--fleet', flags.fleet), flags.fleet);
   const source = await openRequests(flags, classes);
@@ -56,13 +58,22 @@ export async function simulateCommand(terminal: Terminal, options: OutputOptions
     rejectedRows: source.rejectedRows,
     replicas: replicas.map(({ spec: _spec, ...replica }) => replica),
   };
+  // Before anything is printed: whoever reads may hang up (`| head`), which ends the process.
+  if (flags.report !== undefined) {
+    const { unreachable, visited } = results;
+    const header = reportHeader({
+      flags,
+      source,
+      classes,
+      replicas,
+      notes: [...unreachable.map(unreachableText), ...notes],
+      generatedAt: new Date(),
+    });
+    await writeFile(flags.report, renderReport(header, results.runs, visited));
+  }
   print(terminal, { output }, result, () => runTables(runs, results.unreachable, { columns: terminal.columns(), colour: terminal.colour }));
   for (const note of notes) terminal.err(`note: ${note}\n`);
-  if (flags.report !== undefined) {
-    const header = reportHeader({ flags, source, classes, replicas, notes, generatedAt: new Date() });
-    await writeFile(flags.report, renderReport(header, results.runs, results.visited));
-    terminal.err(`report: ${flags.report}\n`);
-  }
+  if (flags.report !== undefined) terminal.err(`report: ${flags.report}\n`);
 }
 
 /** All but the longest hundredth of the requests need at most so many tokens of KV cache. */

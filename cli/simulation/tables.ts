@@ -15,11 +15,13 @@ export function runTables(runs: readonly Run[], unreachable: readonly Unreachabl
   const names = nameColumns(runs);
   const tables =
     runs.length > 0 ? [tableOf([...names, ...FIGURES], runs, style), tableOf([...names, ...classColumns(runs)], runs, style)] : [];
-  const lines = unreachable.map(({ policy, predictor, seed, attainment, bestAttainment }) => {
-    const who = [policy, ...(predictor === 'learned' ? [] : [predictor]), `seed ${seed}`].join(', ');
-    return `${who}: no rate attains ${percent(attainment)}; the most at any was ${percent(bestAttainment)}\n`;
-  });
+  const lines = unreachable.map((target) => `${unreachableText(target)}\n`);
   return [...tables, ...(lines.length > 0 ? [lines.join('')] : [])].join('\n');
+}
+
+export function unreachableText({ policy, predictor, seed, attainment, bestAttainment }: Unreachable): string {
+  const who = [policy, ...(predictor === 'learned' ? [] : [predictor]), `seed ${seed}`].join(', ');
+  return `${who}: no rate attains ${percent(attainment)}; the most at any was ${percent(bestAttainment)}`;
 }
 
 /** What tells runs apart. */
@@ -53,7 +55,8 @@ const FIGURES: Column[] = [
 ];
 
 function latency(title: string, of: (run: Run) => Quantiles): Column[] {
-  return (['p50', 'p99'] as const).map((quantile) => ({ title: `${title} ${quantile}`, cell: (run) => ms(of(run)[quantile]) }));
+  // 0 is that of no request: nothing takes no time.
+  return (['p50', 'p99'] as const).map((quantile) => ({ title: `${title} ${quantile}`, cell: (run) => ms(of(run)[quantile] || null) }));
 }
 
 function classColumns(runs: readonly Run[]): Column[] {

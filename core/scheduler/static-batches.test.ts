@@ -121,14 +121,4 @@ describe('planBatches', () => {
     const requests = Array.from({ length: 8 }, (_, i) => request(String(i), 60_000, 100 * (i + 1)));
     expect(planBatches(requests, { ...options, replicas: [idle, idle, idle] }).length).toBeGreaterThanOrEqual(3);
   });
-  it('takes 300 requests in at most 50 ms', () => {
-    const requests = Array.from({ length: 300 }, (_, i) =>
-      request(String(i).padStart(3, '0'), 90_000 + ((i * 7919) % 210_000), 100 + ((i * 131) % 500), 900),
-    );
-    planBatches(requests, options);
-    const startedMs = performance.now();
-    for (let i = 0; i < 5; i++) planBatches(requests, options);
-    // Ten times as much as on an idle machine.
-    expect((performance.now() - startedMs) / 5).toBeLessThan(250);
-  });
 });

@@ -21,11 +21,11 @@ const SMALLEST_RATE = 1e-3;
  * @param run at a rate; called about ten times
  * @returns the run at the largest rate found to attain, or null where none does
  */
-export function largestRate(
-  run: (rateScale: number) => Run,
+export function largestRate<R extends Pick<Run, 'rateScale' | 'attainment' | 'searchedAttainment'>>(
+  run: (rateScale: number) => R,
   { attainment, precision = SEARCH_PRECISION, startRate = 1 }: SearchOptions,
-): Run | null {
-  let best: Run | null = null;
+): R | null {
+  let best: R | null = null;
   let failing = Number.POSITIVE_INFINITY;
   const attains = (rate: number): boolean => {
     const result = run(rate);
@@ -43,7 +43,7 @@ export function largestRate(
     do rate /= 2;
     while (rate > SMALLEST_RATE && !attains(rate));
   }
-  let held = (best as Run | null)?.rateScale;
+  let held = (best as R | null)?.rateScale;
   if (held === undefined || !Number.isFinite(failing)) return best;
   while (failing / held > 1 + precision) {
     const middle = Math.sqrt(failing * held);

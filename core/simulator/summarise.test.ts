@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { replicaSpec, simulatedRequest } from '../../test/support/simulating.ts';
+import { replicaSpec, simulatedRequest, simulateRequests } from '../../test/support/simulating.ts';
 import type { ClusterResult } from './cluster.ts';
+import type { BusySpan } from './simulated-replica.ts';
 import type { SimulatedRequest } from './simulated-request.ts';
 import { series, summarise } from './summarise.ts';
 
@@ -11,17 +12,14 @@ type Times = { releasedMs: number; firstTokenMs: number; endMs: number; outcome:
 function ended(parts: Parameters<typeof simulatedRequest>[0] = {}, times: Partial<Times> = {}): SimulatedRequest {
   return Object.assign(simulatedRequest(parts), { ...TIMES, ...times });
 }
-function cluster(
-  endMs: number,
-  replicas: { busyMs?: number; busyByInterval?: number[]; preemptions?: number; usdPerHour?: number | null }[],
-) {
+function cluster(endMs: number, replicas: { busyMs?: number; busy?: BusySpan[]; preemptions?: number; usdPerHour?: number | null }[]) {
   return {
     endMs,
     steps: 1,
     replicas: replicas.map(({ usdPerHour = null, ...r }, i) => ({
       id: `r${i}`,
       busyMs: 0,
-      busyByInterval: [],
+      busy: [],
       preemptions: 0,
       spec: replicaSpec({ usdPerHour }),
       ...r,
@@ -29,6 +27,7 @@ function cluster(
   } as unknown as ClusterResult;
 }
 const one = cluster(10_000, [{}]);
+const span = (fromMs: number, untilMs: number): BusySpan => ({ fromMs, untilMs });
 
 describe('the figures of a run', () => {
   it('count what became of the requests', () => {
@@ -94,6 +93,8 @@ describe('the figures of a run', () => {
       expect(run.attainmentByInputDecile).toHaveLength(10);
       expect(run.attainmentByInputDecile.every((share) => share >= 0 && share <= 1)).toBe(true);
       expect(Math.max(...run.inputDecileTokens)).toBe(count);
+      expect(Math.min(...run.inputDecileTokens)).toBeGreaterThan(0);
+      expect(Math.min(...run.attainmentByInputDecile)).toBe(1);
     }
   });
   it('share the cost of all engines among the served, and the time among the engines', () => {
@@ -106,6 +107,7 @@ describe('the figures of a run', () => {
     expect(run.gpuUtilisation).toBeCloseTo(0.75, 12);
     expect(run.costUsdPerThousandRequests).toBeCloseTo(50, 9);
     expect(summarise(OF, served, cluster(1000, [{ usdPerHour: 2 }, {}])).costUsdPerThousandRequests).toBeNull();
+    expect(summarise(OF, [ended({}, { outcome: 'rejected' })], fleet).costUsdPerThousandRequests).toBeNull();
   });
 });
 
@@ -122,7 +124,7 @@ describe('the curves of a run', () => {
     expect(many.ttftMs).toEqual([...many.ttftMs].sort((a, b) => a - b));
   });
   it('show for each engine how busy it was, to the end', () => {
-    const { utilisation } = series([ended()], cluster(2500, [{ busyByInterval: [1000, 250, 500] }, { busyByInterval: [500] }]));
+    const { utilisation } = series([ended()], cluster(2500, [{ busy: [span(0, 1250), span(2000, 2500)] }, { busy: [span(100, 600)] }]));
     expect(utilisation).toEqual({
       intervalSeconds: 1,
       replicas: [
@@ -132,12 +134,15 @@ describe('the curves of a run', () => {
     });
   });
   it('gather seconds where they are many', () => {
-    const { utilisation } = series(
-      [ended()],
-      cluster(1_000_000, [{ busyByInterval: Array.from({ length: 1000 }, (_, i) => (i < 500 ? 1000 : 0)) }]),
-    );
+    const { utilisation } = series([ended()], cluster(1_000_000, [{ busy: [span(0, 500_000)] }]));
     expect(utilisation.intervalSeconds).toBe(5);
     expect(utilisation.replicas[0]!.shares).toHaveLength(200);
     expect(utilisation.replicas[0]!.shares.reduce((a, b) => a + b, 0)).toBe(100);
+  });
+  it('are as short for decades', () => {
+    const [first, last] = [simulatedRequest(), simulatedRequest({ id: '1', arrivalMs: 1e12 })];
+    const { utilisation } = series([first, last], simulateRequests([first, last]));
+    const { shares } = utilisation.replicas[0]!;
+    expect([shares.length, shares.filter((share) => share > 0).length]).toEqual([200, 2]);
   });
 });

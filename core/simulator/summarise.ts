@@ -1,12 +1,14 @@
 /** From what became of every request to the figures of a run. */
 import type { ClusterResult } from './cluster.ts';
 import type { Quantiles, Run, RunSeries } from './run.ts';
-import { BUSY_INTERVAL_SECONDS } from './simulated-replica.ts';
+import type { BusySpan } from './simulated-replica.ts';
 import type { SimulatedRequest } from './simulated-request.ts';
 
 const DECILES = 10;
 const CDF_POINTS = 200;
 const UTILISATION_POINTS = 200;
+/** A point of a utilisation curve stands for so many seconds, or a multiple of them. */
+const UTILISATION_SECONDS = 1;
 
 export interface RunOf {
   policy: string;
@@ -50,30 +52,34 @@ export function summarise(of: RunOf, requests: readonly SimulatedRequest[], { re
       replicas.reduce((sum, r) => sum + r.busyMs, 0),
       endMs * replicas.length,
     ),
-    costUsdPerThousandRequests: usdPerHour === null ? null : (((usdPerHour * durationSeconds) / 3600) * 1000) / Math.max(1, served.length),
+    costUsdPerThousandRequests:
+      usdPerHour === null || served.length === 0 ? null : (((usdPerHour * durationSeconds) / 3600) * 1000) / served.length,
   };
 }
 
 export function series(requests: readonly SimulatedRequest[], { replicas, endMs }: ClusterResult): RunSeries {
   const { ttftMs, tpotMs, e2eMs } = sortedLatencies(requests.filter((r) => r.outcome === 'served'));
-  const perPoint = Math.max(1, Math.ceil(endMs / 1000 / BUSY_INTERVAL_SECONDS / UTILISATION_POINTS));
-  const points = Math.max(1, Math.ceil(endMs / 1000 / BUSY_INTERVAL_SECONDS / perPoint));
-  const intervalMs = perPoint * BUSY_INTERVAL_SECONDS * 1000;
+  const intervalSeconds = UTILISATION_SECONDS * Math.max(1, Math.ceil(endMs / 1000 / UTILISATION_SECONDS / UTILISATION_POINTS));
   return {
     ttftMs: ranks(ttftMs),
     tpotMs: ranks(tpotMs),
     e2eMs: ranks(e2eMs),
     utilisation: {
-      intervalSeconds: intervalMs / 1000,
-      replicas: replicas.map(({ id, busyByInterval }) => ({
-        id,
-        shares: Array.from({ length: points }, (_, i) => {
-          const busy = busyByInterval.slice(i * perPoint, (i + 1) * perPoint).reduce((a, b) => a + b, 0);
-          return Math.min(1, ratio(busy, Math.min(intervalMs, endMs - i * intervalMs)));
-        }),
-      })),
+      intervalSeconds,
+      replicas: replicas.map(({ id, busy }) => ({ id, shares: busyShares(busy, intervalSeconds * 1000, endMs) })),
     },
   };
+}
+
+/** Of each interval until `endMs`, the share in which it was busy. */
+function busyShares(spans: readonly BusySpan[], intervalMs: number, endMs: number): number[] {
+  const busyMs = new Array<number>(Math.max(1, Math.ceil(endMs / intervalMs))).fill(0);
+  for (const { fromMs, untilMs } of spans) {
+    for (let i = Math.floor(fromMs / intervalMs); i < busyMs.length && i * intervalMs < untilMs; i++) {
+      busyMs[i]! += Math.min(untilMs, (i + 1) * intervalMs) - Math.max(fromMs, i * intervalMs);
+    }
+  }
+  return busyMs.map((ms, i) => Math.min(1, ratio(ms, Math.min(intervalMs, endMs - i * intervalMs))));
 }
 
 function attainmentByClass(requests: readonly SimulatedRequest[]): Record<string, number> {
@@ -87,12 +93,13 @@ function attainmentByClass(requests: readonly SimulatedRequest[]): Record<string
   return Object.fromEntries([...counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, c]) => [name, ratio(c.attained, c.all)]));
 }
 
-/** Tenths by input length; equal lengths by arrival. */
+/** Tenths by input length; equal lengths by arrival. Of fewer than ten requests each is in several: no tenth is empty. */
 function inputDeciles(requests: readonly SimulatedRequest[]): SimulatedRequest[][] {
   const sorted = [...requests].sort((a, b) => a.inputTokens - b.inputTokens || a.arrivalMs - b.arrivalMs);
-  return Array.from({ length: DECILES }, (_, i) =>
-    sorted.slice(Math.round((i * sorted.length) / DECILES), Math.round(((i + 1) * sorted.length) / DECILES)),
-  );
+  return Array.from({ length: DECILES }, (_, i) => {
+    const from = Math.min(Math.round((i * sorted.length) / DECILES), sorted.length - 1);
+    return sorted.slice(from, Math.max(from + 1, Math.round(((i + 1) * sorted.length) / DECILES)));
+  });
 }
 
 function sortedLatencies(served: readonly SimulatedRequest[]): { ttftMs: Float64Array; tpotMs: Float64Array; e2eMs: Float64Array } {

@@ -103,6 +103,13 @@ describe('requests that cannot be in time', () => {
     expect(firstOf(late({ arrivalMs: -5000 }), [prefilling], 1)).toBeNull();
     expect(firstOf(late(), [busyWith('b', 20)], 1000)).toBeNull();
   });
+  it('do not wait for one that a replica can never hold: it takes those behind it while it is idle', () => {
+    const small = replicaView({ ...AMPLE, id: 'small', kvCacheTokens: 10_000 });
+    const large = busyWith('large', 20);
+    const scheduler = schedulerOf(uellm, [late({ id: '1 long', inputTokens: 50_000 }), late({ id: '2' }), late({ id: '3' })]);
+    expect(releaseAll(scheduler, [large, small], 1000).map(({ request, replica }) => [request.id, replica.id])).toEqual([['2', 'small']]);
+    expect(firstOf(late({ inputTokens: 50_000 }), [large, small], 1000)).toBeNull();
+  });
   it('come before all others once they have aged', () => {
     const queue = { maxWaitMs: 500 };
     const scheduler = schedulerOf(uellm, [late({ queue }), queuedRequest({ id: 'in time', arrivalMs: 2900, targets: { ttftMs: 200 } })]);
@@ -115,6 +122,46 @@ describe('requests that cannot be in time', () => {
     const order = served(schedulerOf(uellm, [...aged, ...fresh]), replicaView({ ...AMPLE, id: 'a' }), 5000);
     expect(order).toHaveLength(40);
     for (const kind of ['aged', 'fresh']) expect(order.slice(0, 20).filter((id) => id.startsWith(kind)).length).toBeGreaterThan(5);
+  });
+  it('once they have aged, have a replica emptied for them that can hold them, and no other', () => {
+    const small = replicaView({ ...AMPLE, id: 'small', kvCacheTokens: 10_000 });
+    const running = runningRequests(30, { inputTokens: 2000, targets: { tpotMs: 100 }, predictedOutput: { p50: 500, p90: 800 } });
+    const large = replicaView({ ...AMPLE, id: 'large', kvCacheTokens: 100_000, decoding: running });
+    const long = queuedRequest({ id: 'long', inputTokens: 50_000, queue: { maxWaitMs: 100 } });
+    const fresh = ['first', 'second'].map((id) => queuedRequest({ id, arrivalMs: 4990, targets: { ttftMs: 10_000 } }));
+    const scheduler = schedulerOf(uellm, [long, ...fresh]);
+    for (const id of ['first', 'second']) {
+      const went = scheduler.next([small, large], 5000)!;
+      expect([went.request.id, went.replica.id]).toEqual([id, 'small']);
+      small.load.open(went.request, 5000, small.stepTime);
+      small.load.firstToken(went.request, 5000, small.stepTime);
+    }
+    expect(scheduler.next([small, large], 5000)).toBeNull();
+    for (const request of running) large.load.end(request, 5100, large.stepTime);
+    expect(scheduler.next([small, large], 5100)?.replica.id).toBe('large');
+  });
+  it('have none emptied for them while it is not their turn: it would stand idle', () => {
+    const running = runningRequests(30, { inputTokens: 2000, targets: { tpotMs: 100 }, predictedOutput: { p50: 500, p90: 800 } });
+    const replica = replicaView({ ...AMPLE, id: 'a', kvCacheTokens: 100_000, decoding: running });
+    const aged = (id: string, inputTokens: number) => queuedRequest({ id, inputTokens, queue: { maxWaitMs: 100 } });
+    const scheduler = schedulerOf(uellm, [aged('1 short', 100), aged('2 long', 50_000)]);
+    expect(scheduler.next([{ ...replica, accepting: false }], 5000)).toBeNull();
+    // That takes the turn of the aged, and the long one has the replica emptied while nobody else waits.
+    expect(served(scheduler, replica, 5000)).toEqual(['1 short']);
+    for (const id of ['first', 'second']) scheduler.enqueue(queuedRequest({ id, arrivalMs: 5000, targets: { ttftMs: 10_000 } }));
+    expect(served(scheduler, replica, 5000)).toEqual(['first']);
+    for (const request of running) replica.load.end(request, 5100, replica.stepTime);
+    expect(served(scheduler, replica, 5100)).toEqual(['2 long', 'second']);
+  });
+  it('have none emptied that has failed them, while another could hold them', () => {
+    const failed = replicaView({ ...AMPLE, id: 'failed' });
+    const other = busyWith('other', 20);
+    const aged = queuedRequest({ id: 'aged', queue: { maxWaitMs: 100 }, avoid: ['failed'] });
+    const [fresh, later] = ['fresh', 'later'].map((id) => queuedRequest({ id, arrivalMs: 4990, targets: { ttftMs: 10_000 } }));
+    const scheduler = schedulerOf(uellm, [aged, fresh!, later!]);
+    const full = { ...other, maxInFlight: 200 };
+    expect(scheduler.next([failed, full], 5000)?.replica.id).toBe('failed');
+    expect(scheduler.next([failed, full], 5000)?.replica.id).toBe('failed');
   });
 });
 

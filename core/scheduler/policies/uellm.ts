@@ -10,7 +10,7 @@ import { byBatching } from '../by-batching.ts';
 import { explain } from '../explain.ts';
 import type { Explanation } from '../explanation.ts';
 import { chunkedPrefillMs } from '../prefill.ts';
-import { canBeAvoided, largestKvCacheTokens } from '../room.ts';
+import { canBeAvoided, fitsAnyway, largestKvCacheTokens } from '../room.ts';
 import { createStaticBatchScheduler } from '../static-batch-scheduler.ts';
 import type { Assignment, QueuedRequest, ReplicaView, Scheduler, SchedulerPolicy } from '../types.ts';
 import { Costs } from '../uellm/cost.ts';
@@ -130,12 +130,16 @@ class UellmScheduler<R extends QueuedRequest, V extends ReplicaView> implements 
   /** One that was demoted so long ago that nobody goes before it: its wait is bounded, and it may take its share of the releases. */
   #aged(replicas: readonly V[], nowMs: number, all: readonly V[]): Assignment<R, V> | null {
     const request = this.#waiting.aged(nowMs);
-    if (!request) this.#emptying = null;
-    if (!request || (this.#agedCredit < 1 && this.#waiting.urgent.length > 0)) return null;
+    if (!request || (this.#agedCredit < 1 && this.#waiting.urgent.length > 0)) {
+      // Not its turn: a replica that is kept for it meanwhile would stand idle.
+      this.#emptying = null;
+      return null;
+    }
     const found = this.#find(replicas, request, 'aged', 0, nowMs, all);
     if (!found || found === 'hopeless') {
       // What it needs may never be free at once while smaller ones go before it: one replica takes nobody else until it fits.
-      if (this.#emptying === null || !replicas.includes(this.#emptying)) this.#emptying = emptiest(replicas);
+      const able = ableWhenEmpty(replicas, request, all);
+      if (this.#emptying === null || !able.includes(this.#emptying)) this.#emptying = emptiest(able);
       return null;
     }
     this.#emptying = null;
@@ -148,6 +152,23 @@ class UellmScheduler<R extends QueuedRequest, V extends ReplicaView> implements 
     const request = this.#waiting.background();
     if (!request) return null;
     const found = this.#find(replicas, request, 'background', 0, nowMs, all);
+    if (found && found !== 'hopeless') return this.#release(this.#waiting.item(request), found, 'background', nowMs, all);
+    return this.#besides(request, replicas, nowMs, all);
+  }
+
+  /** While the first demoted one waits for other replicas, an idle one that cannot hold it, or has failed it, takes the first that it can. */
+  #besides(first: R, replicas: readonly V[], nowMs: number, all: readonly V[]): Assignment<R, V> | null {
+    const largestTokens = largestKvCacheTokens(all);
+    const couldTake = (replica: V, request: R) => !request.avoid.has(replica.id) && fitsAnyway(replica, request, largestTokens) !== false;
+    let roomiest: V | null = null;
+    for (const replica of replicas) {
+      if (replica.load.inFlight > 0 || couldTake(replica, first)) continue;
+      if (roomiest === null || replica.kvCacheTokens > roomiest.kvCacheTokens) roomiest = replica;
+    }
+    if (roomiest === null) return null;
+    const idle = roomiest;
+    const request = this.#waiting.background((other) => couldTake(idle, other));
+    const found = request && this.#find([idle], request, 'background', 0, nowMs, all);
     return found && found !== 'hopeless' ? this.#release(this.#waiting.item(request), found, 'background', nowMs, all) : null;
   }
 
@@ -250,8 +271,15 @@ class UellmScheduler<R extends QueuedRequest, V extends ReplicaView> implements 
   }
 }
 
-/** The replica whose memory and places are taken the least. */
-function emptiest<V extends ReplicaView>(replicas: readonly V[]): V {
+/** Those that could take the request if they had nothing else: to empty another would be in vain. */
+function ableWhenEmpty<V extends ReplicaView>(replicas: readonly V[], request: QueuedRequest, all: readonly V[]): V[] {
+  const largestTokens = largestKvCacheTokens(all);
+  const able = replicas.filter((replica) => fitsAnyway(replica, request, largestTokens) !== false);
+  return canBeAvoided(all, request, largestTokens) ? able.filter(({ id }) => !request.avoid.has(id)) : able;
+}
+
+/** The replica whose memory and places are taken the least; null of none. */
+function emptiest<V extends ReplicaView>(replicas: readonly V[]): V | null {
   const taken = ({ load, kvCacheTokens, maxInFlight }: V) => Math.max(load.expectedKvTokens / kvCacheTokens, load.inFlight / maxInFlight);
-  return replicas.reduce((best, replica) => (taken(replica) < taken(best) ? replica : best));
+  return replicas.reduce<V | null>((best, replica) => (best === null || taken(replica) < taken(best) ? replica : best), null);
 }

@@ -58,4 +58,18 @@ describe('who waits', () => {
     expect(waiting.aged(AGEING_FACTOR * 1000 + 1)).toBeUndefined();
     expect([waiting.delete(first.request), waiting.size]).toEqual([false, 1]);
   });
+  it('ages by what each may wait: one that may wait for long does not hold back those behind it that may not', () => {
+    const waiting = new Waiting();
+    const [patient, impatient] = [item('patient', 10, 0, 60_000), item('impatient', 10, 5, 1000)];
+    for (const one of [patient, impatient]) {
+      waiting.add(one);
+      waiting.demote(one);
+    }
+    expect(waiting.background()).toBe(patient.request);
+    expect(waiting.aged(AGEING_FACTOR * 1000 + 5)).toBeUndefined();
+    expect(waiting.aged(AGEING_FACTOR * 1000 + 6)).toBe(impatient.request);
+    waiting.delete(impatient.request);
+    expect(waiting.aged(AGEING_FACTOR * 1000 + 6)).toBeUndefined();
+    expect(waiting.aged(AGEING_FACTOR * 60_000 + 1)).toBe(patient.request);
+  });
 });

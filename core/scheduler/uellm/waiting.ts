@@ -1,6 +1,7 @@
 /**
  * Who waits: `urgent` are those that can still be in time, by when they have to start for that, what may be shed behind what may not;
- * `background` those that have been demoted, by their arrival, to be served when there is room, and before everyone once they have aged.
+ * `background` those that have been demoted, by their arrival, to be served when there is room, and before everyone once they have aged,
+ * which is sooner for those that may wait less.
  */
 import { AGEING_FACTOR } from '../admission.ts';
 import { Heap } from '../heap.ts';
@@ -23,6 +24,8 @@ export interface WaitingItem<R> {
 export class Waiting<R extends QueuedRequest> {
   readonly urgent: WaitingItem<R>[] = [];
   readonly #background = new Heap<R>((a, b) => byArrival(a, b) < 0);
+  /** The same ones, by when they have aged. */
+  readonly #ageing = new Heap<R>((a, b) => (agedAtMs(a) - agedAtMs(b) || byArrival(a, b)) < 0);
   readonly #items = new Map<R, WaitingItem<R>>();
 
   get size(): number {
@@ -49,25 +52,34 @@ export class Waiting<R extends QueuedRequest> {
     const item = this.#items.get(request);
     if (!item) return false;
     this.#items.delete(request);
-    if (!this.#background.delete(request)) this.urgent.splice(this.urgent.indexOf(item), 1);
+    if (this.#background.delete(request)) this.#ageing.delete(request);
+    else this.urgent.splice(this.urgent.indexOf(item), 1);
     return true;
   }
 
   demote(item: WaitingItem<R>): void {
     this.urgent.splice(this.urgent.indexOf(item), 1);
     this.#background.add(item.request);
+    this.#ageing.add(item.request);
   }
 
-  /** The demoted one that has waited longest. */
-  background(): R | undefined {
-    return this.#background.first();
+  /** The demoted one that has waited longest, of all or of those that `may` go: they are all looked at then. */
+  background(may?: (request: R) => boolean): R | undefined {
+    if (!may) return this.#background.first();
+    let first: R | undefined;
+    for (const request of this.#background) if (may(request) && (!first || byArrival(request, first) < 0)) first = request;
+    return first;
   }
 
-  /** The same, where it has waited so long that it must not wait behind others any more. */
+  /** The first one that has waited so long that it must not wait behind others any more. */
   aged(nowMs: number): R | undefined {
-    const oldest = this.#background.first();
-    return oldest && nowMs - oldest.arrivalMs > AGEING_FACTOR * oldest.queue.maxWaitMs ? oldest : undefined;
+    const first = this.#ageing.first();
+    return first && nowMs - first.arrivalMs > AGEING_FACTOR * first.queue.maxWaitMs ? first : undefined;
   }
+}
+
+function agedAtMs({ arrivalMs, queue }: QueuedRequest): number {
+  return arrivalMs + AGEING_FACTOR * queue.maxWaitMs;
 }
 
 /** Of equals, who came first. */
