@@ -38,6 +38,7 @@ describe('the environment', () => {
       UELLM_API_KEY: 'k',
       UELLM_MONITOR_SECONDS: '0',
       UELLM_OBSERVATION_RETENTION_DAYS: '7',
+      UELLM_ACCELERATORS_FILE: 'accelerators.yaml',
     };
     const environment = readEnvironment(variables);
     expect(readEnvironment(variablesOf(environment))).toEqual(environment);

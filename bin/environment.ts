@@ -70,6 +70,8 @@ const environmentSchema = z.object({
     .refine((days) => days >= 1 && days <= 3650, 'a whole number of days from 1 to 3650'),
   /** Where the key is with which words of prompts are hashed; `uellm up` makes one without it, other gateways look at lengths alone. */
   UELLM_FEATURE_KEY_FILE: z.string().optional(),
+  /** Kinds of accelerators beside those of the catalog, or other figures for them. */
+  UELLM_ACCELERATORS_FILE: z.string().optional(),
   UELLM_DATA_DIR: z.string().default('.uellm'),
   /** Downloads that several installations share. */
   UELLM_CACHE_DIR: z.string().default(join(homedir(), '.cache', 'uellm')),
@@ -95,6 +97,8 @@ export interface Environment {
   observationRetentionDays: number;
   /** Absolute. */
   featureKeyFile: string | undefined;
+  /** Absolute. */
+  acceleratorsFile: string | undefined;
   /** Absolute. */
   dataDir: string;
   cacheDir: string;
@@ -160,10 +164,16 @@ export function readEnvironment(variables: NodeJS.ProcessEnv = process.env, flag
     monitorSeconds: e.UELLM_MONITOR_SECONDS,
     observationRetentionDays: e.UELLM_OBSERVATION_RETENTION_DAYS,
     featureKeyFile: e.UELLM_FEATURE_KEY_FILE && resolve(e.UELLM_FEATURE_KEY_FILE),
+    acceleratorsFile: acceleratorsFile(present),
     dataDir: resolve(e.UELLM_DATA_DIR),
     cacheDir: resolve(e.UELLM_CACHE_DIR),
     logLevel: e.UELLM_LOG_LEVEL,
   };
+}
+
+/** By itself: commands that need nothing else of the environment know the same kinds as the roles. @returns an absolute path */
+export function acceleratorsFile({ UELLM_ACCELERATORS_FILE: file }: NodeJS.ProcessEnv = process.env): string | undefined {
+  return file ? resolve(file) : undefined;
 }
 
 /** The address at which this machine reaches what it bound to, as it stands in a URL. */
@@ -211,6 +221,7 @@ export function variablesOf(environment: Environment): NodeJS.ProcessEnv {
     UELLM_MONITOR_SECONDS: String(environment.monitorSeconds),
     UELLM_OBSERVATION_RETENTION_DAYS: String(environment.observationRetentionDays),
     UELLM_FEATURE_KEY_FILE: environment.featureKeyFile,
+    UELLM_ACCELERATORS_FILE: environment.acceleratorsFile,
     UELLM_DATA_DIR: environment.dataDir,
     UELLM_CACHE_DIR: environment.cacheDir,
     UELLM_LOG_LEVEL: environment.logLevel,

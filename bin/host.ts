@@ -5,6 +5,7 @@
 import { Client, Connection, WorkflowIdConflictPolicy } from '@temporalio/client';
 import { type NativeConnection, Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
+import { type ProbeWatch, watchProbe } from '../activities/host/probe/watch.ts';
 import { createHostActivities } from '../activities/index.ts';
 import { createEngineHost } from '../engines/host.ts';
 import { CONTROL_TASK_QUEUE, hostTaskQueue, hostWorkerStartedSignal, workflowIds } from '../workflows/messages.ts';
@@ -20,10 +21,12 @@ export async function runHost(environment: Environment, names: readonly string[]
     installRuntime(logger);
     const address = temporalAddress(environment);
     const connection = await connectWorker(address, logger);
-    const workers = await Promise.all(names.map((name) => createHostWorker(environment, connection, name, logger)));
+    const probe = watchProbe(logger);
+    const workers = await Promise.all(names.map((name) => createHostWorker(environment, connection, name, probe, logger)));
     const running = Promise.all(workers.map((worker) => worker.run())); // a rejection ends the process
     await announce(address, environment.temporal.namespace, names);
     return async () => {
+      probe.stop();
       for (const worker of workers) worker.shutdown();
       await running;
       await connection.close();
@@ -31,7 +34,13 @@ export async function runHost(environment: Environment, names: readonly string[]
   });
 }
 
-async function createHostWorker(environment: Environment, connection: NativeConnection, host: string, logger: Logger): Promise<Worker> {
+async function createHostWorker(
+  environment: Environment,
+  connection: NativeConnection,
+  host: string,
+  probe: ProbeWatch,
+  logger: Logger,
+): Promise<Worker> {
   const directory = layoutOf(environment.dataDir).hostDir(host);
   const drivers = engineDrivers(environment, directory);
   const log = logger.child({ host });
@@ -40,7 +49,7 @@ async function createHostWorker(environment: Environment, connection: NativeConn
     connection,
     namespace: environment.temporal.namespace,
     taskQueue: hostTaskQueue(host),
-    activities: createHostActivities({ engines, drivers }),
+    activities: createHostActivities({ engines, drivers, probed: probe.latest }),
     shutdownGraceTime: '1s',
     shutdownForceTime: '5s',
   });

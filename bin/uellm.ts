@@ -1,12 +1,19 @@
 /** The command `uellm`: its roles, which run here, and the commands that ask a running installation. */
 import { Command, CommanderError } from 'commander';
+import { useAccelerators } from '../cli/accelerators.ts';
 import { failureOf } from '../cli/failure.ts';
 import { addClientCommands } from '../cli/program.ts';
 import { nameSchema } from '../core/domain/names.ts';
 import { parseInput } from '../core/domain/validate.ts';
-import { readEnvironment } from './environment.ts';
+import { acceleratorsFile, readEnvironment } from './environment.ts';
 
 const program = new Command('uellm').description('Control plane for fleets of LLM inference servers').exitOverride();
+
+// Whatever runs knows the installation's own accelerators before it reads anything that names one.
+program.hook('preAction', async () => {
+  const file = acceleratorsFile();
+  if (file) await useAccelerators(file, 'UELLM_ACCELERATORS_FILE');
+});
 
 // A role's module is loaded only when it runs: `uellm get` has no use for a Temporal worker.
 program
@@ -26,8 +33,14 @@ program
   .command('host')
   .description('run the worker of a GPU host: it starts and stops engines here')
   .requiredOption('--name <names>', 'name of this host; several, with commas between them, run as one process')
-  .action(async ({ name }: { name: string }) => {
+  .option('--probe', 'print what accelerators this host has, as a document for `uellm apply`, and do nothing else')
+  .action(async ({ name, probe }: { name: string; probe?: boolean }) => {
     const names = name.split(',').map((n) => parseInput(nameSchema, n, 'flag --name'));
+    if (probe) {
+      const { printProbe } = await import('./host-probe.ts');
+      process.exitCode = await printProbe(parseInput(nameSchema, name, 'flag --name'));
+      return;
+    }
     const { runHost } = await import('./host.ts');
     await runHost(readEnvironment(), names);
   });

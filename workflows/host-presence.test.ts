@@ -15,6 +15,8 @@ afterAll(() => temporal.close());
 
 const seconds = (n: number) => new Promise((resolve) => setTimeout(resolve, n * 1000));
 
+const PROBE = { accelerators: [], links: [], problems: [], listed: ['NVIDIA'] };
+
 describe('hostPresence', () => {
   it('restores an engine that ended, stops an orphan, and looks anew when a host worker says hello', async () => {
     const world = createMockWorld();
@@ -26,7 +28,7 @@ describe('hostPresence', () => {
     activities.reportPresence = async () => {
       presences += 1;
       if (presences > 1) await seconds(presences === 2 ? 6 : 0.2);
-      return { engines: [], digest: `report ${presences}` };
+      return { engines: [], digest: `report ${presences}`, ...(presences > 1 && { probe: PROBE }) };
     };
     activities.reconcileHost = async () => ({
       restore: world.replicas.get('r1')?.engine ? [] : [{ replicaId: 'r1', generation: 2 }],
@@ -45,6 +47,13 @@ describe('hostPresence', () => {
     await expect.poll(() => presences, { timeout: 10_000 }).toBe(2);
     await handle.signal(hostWorkerStartedSignal);
     await expect.poll(() => presences, { timeout: 5000 }).toBeGreaterThan(2);
+    // The first host worker is of a release that probes nothing.
+    const alive = () => world.calls.filter((c) => c.name === 'recordAlive').map((c) => c.args);
+    await expect.poll(() => alive().length, { timeout: 5000 }).toBeGreaterThan(1);
+    expect(alive().slice(0, 2)).toEqual([
+      ['h1', undefined],
+      ['h1', PROBE],
+    ]);
     await handle.terminate('end of the test');
   });
 });

@@ -47,7 +47,7 @@ export async function hostPresence({ host }: HostPresenceInput): Promise<void> {
       silentSince = null;
       const { orphans, restore } = await control.reconcileHost(host, presence.engines);
       for (const orphan of orphans) await stopOrphan(host, orphan);
-      const declared = await control.recordAlive(host);
+      const declared = await control.recordAlive(host, presence.probe);
       for (const replica of restore) await startRestore(replica);
       digest = presence.digest;
       setCurrentDetails(

@@ -1,8 +1,11 @@
 /** What the activities of a host need from outside. */
+import type { HostProbe } from '../../core/domain/host-probe.ts';
 import type { EngineDriver } from '../../engines/driver.ts';
 import type { EngineHost } from '../../engines/host.ts';
 
 export interface HostDeps {
   engines: EngineHost;
   drivers: readonly EngineDriver[];
+  /** The newest probe of this host's accelerators; null before the first is made. */
+  probed: () => HostProbe | null;
 }

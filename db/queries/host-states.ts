@@ -3,17 +3,24 @@ import { and, eq, inArray, ne } from 'drizzle-orm';
 import type { DrainReceipt } from '../../core/domain/drain.ts';
 import { notFound } from '../../core/domain/errors.ts';
 import type { HostLiveness, HostService } from '../../core/domain/fleet.ts';
+import type { HostProbe } from '../../core/domain/host-probe.ts';
 import type { Database } from '../client.ts';
 import { hosts } from '../schema/index.ts';
 import { notifyChange } from './changes.ts';
 
-/** A sign of life, or its absence. Returns false for a host that nobody declared. */
-export async function recordLiveness(db: Database, host: string, liveness: HostLiveness, reason: string): Promise<boolean> {
+/** A sign of life, with what the host finds in itself, or its absence. Returns false for a host that nobody declared. */
+export async function recordLiveness(
+  db: Database,
+  host: string,
+  liveness: HostLiveness,
+  reason: string,
+  probe?: HostProbe,
+): Promise<boolean> {
   return db.transaction(async (tx) => {
     const seen = liveness === 'alive' ? { lastSeenAt: new Date() } : {};
     const updated = await tx
       .update(hosts)
-      .set({ liveness, ...seen, updatedAt: new Date() })
+      .set({ liveness, ...seen, ...(probe && { probe }), updatedAt: new Date() })
       .where(eq(hosts.name, host))
       .returning({ service: hosts.service });
     const [row] = updated;

@@ -14,7 +14,7 @@ describe('the command line of vLLM', () => {
         '--host 127.0.0.1 --port 8123 --tensor-parallel-size 2 --shutdown-timeout 3600 ' +
         '--dtype bfloat16 --max-num-seqs 256 --scheduling-policy priority --disable-uvicorn-access-log',
     );
-    expect(env).toEqual({ CUDA_VISIBLE_DEVICES: '2,3' });
+    expect(env).toEqual({ CUDA_DEVICE_ORDER: 'PCI_BUS_ID', CUDA_VISIBLE_DEVICES: '2,3' });
   });
 
   it('takes weights from a folder, answers to one name where both are the same, leaves quantization to the checkpoint', async () => {
@@ -43,7 +43,7 @@ describe('the command line of vLLM', () => {
 
   it('names the accelerators to ROCm as well', async () => {
     const { env } = await launch({ acceleratorKind: 'MI300X', accelerators: [1] });
-    expect(env).toEqual({ CUDA_VISIBLE_DEVICES: '1', HIP_VISIBLE_DEVICES: '1' });
+    expect(env).toEqual({ CUDA_DEVICE_ORDER: 'PCI_BUS_ID', CUDA_VISIBLE_DEVICES: '1', HIP_VISIBLE_DEVICES: '1' });
   });
 
   it('can be any command, with placeholders', async () => {

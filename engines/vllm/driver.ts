@@ -83,11 +83,11 @@ function modelOf(source: string): string {
   return source.startsWith('hf://') ? source.slice('hf://'.length) : fileURLToPath(source);
 }
 
-/** AMD's runtime has a variable of its own; vLLM wants both to agree there. */
+/** Numbered as the vendors' tools number them, not fastest first. AMD's runtime has a variable of its own; vLLM wants both to agree there. */
 function visibleAccelerators(spec: EngineSpec): Record<string, string> {
   const indexes = spec.accelerators.join(',');
   const amd = findAcceleratorKind(spec.acceleratorKind)?.vendor === 'AMD';
-  return { CUDA_VISIBLE_DEVICES: indexes, ...(amd ? { HIP_VISIBLE_DEVICES: indexes } : {}) };
+  return { CUDA_DEVICE_ORDER: 'PCI_BUS_ID', CUDA_VISIBLE_DEVICES: indexes, ...(amd ? { HIP_VISIBLE_DEVICES: indexes } : {}) };
 }
 
 type PlaceholderName = 'address' | 'port' | 'accelerators' | 'replica';
