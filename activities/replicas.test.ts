@@ -1,6 +1,7 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { hostSpecSchema } from '../core/domain/fleet.ts';
+import { plan } from '../core/placement/planner.ts';
 import { renewLease } from '../db/queries/leases.ts';
 import { acceleratorClaims, gatewayLeases, hosts, replicas } from '../db/schema/index.ts';
 import { createTestDatabase, type TestDatabase } from '../test/support/database.ts';
@@ -16,6 +17,7 @@ beforeAll(async () => {
     db: db(),
     now: Date.now,
     newId: () => 'id',
+    plan: async (input) => plan(input),
     profileShapes: async () => [],
     recalibrateLengths: async () => {},
   });

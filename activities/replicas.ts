@@ -1,7 +1,7 @@
 /** A replica's way through its states, as the workflows ask for it. Each may run twice: the second run changes nothing. */
 import { Context } from '@temporalio/activity';
 import { acceleratorKind } from '../core/domain/accelerators.ts';
-import { DEFAULT_MEMORY_UTILISATION, kvCacheTokens } from '../core/domain/memory.ts';
+import { kvCacheTokens, memorySettings } from '../core/domain/memory.ts';
 import { shapeOf } from '../core/domain/model-spec.ts';
 import type { StepTimeCoefficients } from '../core/domain/step-time.ts';
 import { priorStepTime } from '../core/domain/step-time.ts';
@@ -51,7 +51,6 @@ export function createReplicaActivities({ db }: ControlDeps) {
       const shape = shapeOf(model);
       const kind = acceleratorKind(replica.acceleratorKind);
       const { args } = deployment.engine;
-      const memoryUtilisation = Number(args['gpu-memory-utilization'] ?? DEFAULT_MEMORY_UTILISATION);
       const known = (await stepTimeProfiles(db)).find(
         (p) => p.model === model.name && p.accelerator === kind.id && p.tensorParallel === replica.tensorParallel,
       );
@@ -74,7 +73,7 @@ export function createReplicaActivities({ db }: ControlDeps) {
           ? priorStepTime(shape, kind, replica.tensorParallel)
           : (known ?? priorStepTime(shape, kind, replica.tensorParallel))
         ).coefficients,
-        kvCacheTokens: Math.max(16, kvCacheTokens(shape, kind, replica.tensorParallel, { memoryUtilisation })),
+        kvCacheTokens: Math.max(16, kvCacheTokens(shape, kind, replica.tensorParallel, memorySettings(args))),
         maxSequences: Number(args['max-num-seqs'] ?? DEFAULT_MAX_SEQUENCES),
       };
     },

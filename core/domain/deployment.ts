@@ -42,7 +42,10 @@ export const deploymentSpecSchema = z
         /** Empty lists allow all. */
         hosts: z.array(nameSchema).default([]),
         accelerators: z.array(acceleratorKindSchema).default([]),
+        /** `host`: replicas stand on as many hosts as the cheapest placement allows. */
         spread: z.enum(['host', 'none']).default('host'),
+        /** Deployments whose hosts it does not share; its own name keeps its replicas on a host each. */
+        antiAffinity: z.array(nameSchema).max(1000).optional(),
       })
       .default({ hosts: [], accelerators: [], spread: 'host' }),
     demand: demandSchema.optional(),

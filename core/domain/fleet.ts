@@ -44,6 +44,8 @@ export interface HostState {
   name: string;
   /** One entry an accelerator, in index order: its kind. */
   accelerators: string[];
+  /** Indexes of those that the host's own tools do not find: nothing is placed on them. */
+  absent?: readonly number[];
   links: HostSpec['links'];
   simulated: boolean;
   external: boolean;
@@ -54,6 +56,17 @@ export interface HostState {
 /** The accelerators of a host in index order, one kind each. */
 export function expandAccelerators(groups: HostSpec['accelerators']): string[] {
   return groups.flatMap((g) => Array.from({ length: g.count }, () => g.kind));
+}
+
+/** The other way round: neighbours of one kind are a group. */
+export function groupAccelerators(kinds: readonly string[]): { kind: string; count: number }[] {
+  const groups: { kind: string; count: number }[] = [];
+  for (const kind of kinds) {
+    const last = groups.at(-1);
+    if (last?.kind === kind) last.count += 1;
+    else groups.push({ kind, count: 1 });
+  }
+  return groups;
 }
 
 /** May new work be placed here? */

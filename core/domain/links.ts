@@ -45,3 +45,36 @@ export function intraHostLink(links: readonly LinkSpec[], accelerator: Accelerat
     latencySeconds: spec?.latencySeconds ?? base.latencySeconds,
   };
 }
+
+/** An accelerator and the host it sits in, as links see them. */
+export interface LinkEnd {
+  host: string;
+  links: readonly LinkSpec[];
+  accelerator: AcceleratorKind;
+}
+
+/**
+ * The link between two accelerators. Kinds that share a host meet over PCIe, whatever joins each with its like; between hosts the
+ * slower of what both declare, Ethernet where they declare nothing.
+ */
+export function linkBetween(a: LinkEnd, b: LinkEnd): Link {
+  if (a.host !== b.host) return slowest([hostLink(a.links), hostLink(b.links)]);
+  const ends = [intraHostLink(a.links, a.accelerator), intraHostLink(b.links, b.accelerator)];
+  return a.accelerator.id === b.accelerator.id ? ends[0]! : slowest([...ends, DEFAULTS.pcie]);
+}
+
+function hostLink(links: readonly LinkSpec[]): Link {
+  const spec = links.find((l) => l.between === 'hosts');
+  const base = DEFAULTS[spec?.kind ?? 'ethernet'];
+  return {
+    bandwidthBytesPerSecond: spec?.bandwidthBytesPerSecond ?? base.bandwidthBytesPerSecond,
+    latencySeconds: spec?.latencySeconds ?? base.latencySeconds,
+  };
+}
+
+function slowest(links: readonly Link[]): Link {
+  return {
+    bandwidthBytesPerSecond: Math.min(...links.map((l) => l.bandwidthBytesPerSecond)),
+    latencySeconds: Math.max(...links.map((l) => l.latencySeconds)),
+  };
+}

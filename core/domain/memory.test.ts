@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { acceleratorKind } from './accelerators.ts';
-import { kvBytes, kvCacheTokens } from './memory.ts';
+import { kvBytes, kvCacheTokens, memorySettings } from './memory.ts';
 import { KNOWN_CONFIGS, modelShape } from './model-spec.ts';
 
 const shape = (name: string) => modelShape(name, KNOWN_CONFIGS[name]!, 'bf16');
@@ -41,5 +41,49 @@ describe('kvCacheTokens', () => {
     const oneHead = { ...small, kvHeads: 1 };
     const perAccelerator = kvCacheTokens({ ...oneHead, weightsBytes: 0 }, acceleratorKind('H100-SXM'), 1);
     expect(kvCacheTokens({ ...oneHead, weightsBytes: 0 }, acceleratorKind('H100-SXM'), 8)).toBe(perAccelerator);
+  });
+
+  it('counts the latent of MLA whole on every accelerator', () => {
+    const latent = { ...shape('deepseek-v3'), weightsBytes: 0 };
+    const perAccelerator = kvCacheTokens(latent, acceleratorKind('H200-SXM'), 1);
+    expect(perAccelerator).toBeGreaterThan(1_500_000);
+    expect(kvCacheTokens(latent, acceleratorKind('H200-SXM'), 8)).toBe(perAccelerator);
+  });
+
+  it('holds twice the tokens where they are cached in 8 bits', () => {
+    const at = (kvValueBytes: 1 | 2) => kvCacheTokens(small, acceleratorKind('H100-SXM'), 1, { kvValueBytes });
+    expect(at(1) / at(2)).toBeCloseTo(2, 3);
+  });
+
+  describe('of a model with layers that hold a window', () => {
+    const window = { tokens: 1024, share: 0.75 };
+    const sliding = { ...small, slidingWindow: window };
+    const held = (settings = {}) => kvCacheTokens(sliding, acceleratorKind('H100-SXM'), 1, settings);
+    const whole = kvCacheTokens(small, acceleratorKind('H100-SXM'), 1);
+
+    it('is what fits however the tokens are spread over sequences', () => {
+      const tokens = held();
+      const bytes = (sequences: number) => small.kvBytesPerToken * (tokens * 0.25 + 0.75 * Math.min(tokens, sequences * window.tokens));
+      const free = acceleratorKind('H100-SXM').memoryBytes * 0.9 - 2 * 1024 ** 3 - small.weightsBytes;
+      for (const sequences of [1, 16, 256]) expect(bytes(sequences)).toBeLessThanOrEqual(free);
+      expect(tokens).toBeGreaterThan(1.5 * whole);
+    });
+
+    it('gains more the fewer sequences there are, and never falls below whole contexts', () => {
+      expect(held({ maxSequences: 8 })).toBeGreaterThan(held({ maxSequences: 64 }));
+      expect(held({ maxSequences: 100_000 })).toBe(whole);
+    });
+  });
+});
+
+describe('memorySettings', () => {
+  it("takes them from the engine's flags", () => {
+    const args = { 'gpu-memory-utilization': '0.8', 'max-num-seqs': 64, 'kv-cache-dtype': 'fp8', 'enforce-eager': true };
+    expect(memorySettings(args)).toEqual({ memoryUtilisation: 0.8, maxSequences: 64, kvValueBytes: 1 });
+  });
+  it('leaves out what is not given or makes no sense', () => {
+    expect(memorySettings({})).toEqual({});
+    expect(memorySettings({ 'gpu-memory-utilization': 'much', 'max-num-seqs': 0, 'kv-cache-dtype': 'auto' })).toEqual({});
+    expect(memorySettings({ 'gpu-memory-utilization': 1.5 })).toEqual({});
   });
 });

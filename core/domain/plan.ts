@@ -22,6 +22,10 @@ export const placeMoveSchema = z.object({
   replaces: z.string().optional(),
   /** Rate at which the SLO still holds on it, by the step-time model. */
   capacityRequestsPerSecond: z.number(),
+  /** Until it serves, estimated. */
+  seconds: z.number().optional(),
+  /** What bringing it up costs: its accelerators until then, and the disturbance. */
+  moveUsd: z.number().optional(),
   reason: z.string(),
 });
 export const retireMoveSchema = z.object({
@@ -29,12 +33,33 @@ export const retireMoveSchema = z.object({
   replicaId: z.string(),
   deployment: z.string(),
   host: z.string(),
+  /** New replicas that make it superfluous: it leaves once all of them serve, and not otherwise. */
+  after: z.array(z.string()).optional(),
   reason: z.string(),
 });
 export const moveSchema = z.discriminatedUnion('kind', [placeMoveSchema, retireMoveSchema]);
 export type PlaceMove = z.infer<typeof placeMoveSchema>;
 export type RetireMove = z.infer<typeof retireMoveSchema>;
 export type Move = z.infer<typeof moveSchema>;
+
+const outlookSchema = z.object({
+  replicas: z.number().int(),
+  capacityRequestsPerSecond: z.number(),
+  /** null where a kind has no price. */
+  usdPerHour: z.number().nullable(),
+  /** Share of the requests predicted to meet their targets; null where nobody named any, or nothing serves. */
+  attainment: z.number().nullable(),
+});
+export type Outlook = z.infer<typeof outlookSchema>;
+
+/** One deployment before a plan and after it. */
+export const deploymentOutlookSchema = z.object({
+  deployment: z.string(),
+  requestsPerSecond: z.number(),
+  before: outlookSchema,
+  after: outlookSchema,
+});
+export type DeploymentOutlook = z.infer<typeof deploymentOutlookSchema>;
 
 export const planReportSchema = z.object({
   /** One sentence: what this plan does. */
@@ -45,6 +70,8 @@ export const planReportSchema = z.object({
   waiting: z.array(refusalSchema),
   costUsdPerHourBefore: z.number().nullable(),
   costUsdPerHourAfter: z.number().nullable(),
+  /** Deployments that the plan changes; absent in plans of before this was recorded. */
+  deployments: z.array(deploymentOutlookSchema).optional(),
 });
 export type PlanReport = z.infer<typeof planReportSchema>;
 

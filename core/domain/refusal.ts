@@ -9,6 +9,8 @@ export const refusalSchema = z.object({
     'memory', // weights and a minimum of KV cache do not fit any shape
     'slo', // it fits, but no shape meets the targets
     'placement', // the deployment's own host or accelerator lists exclude every candidate
+    'replicas', // as many replicas are there as its `replicas.max` allows
+    'price', // money decides, and nobody named a price
     'disruption-budget', // as many replicas are moving as may move at once
     'rollout', // a rollout of this deployment holds it
     'drain', // a drain of this host is running

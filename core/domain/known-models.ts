@@ -1,0 +1,116 @@
+/** Configs of models known without one: facts from their public `config.json`. */
+import type { ModelConfig } from './model-config.ts';
+
+const llama31 = { architectures: ['LlamaForCausalLM'], vocab_size: 128_256, num_key_value_heads: 8, max_position_embeddings: 131_072 };
+const qwen3 = { architectures: ['Qwen3ForCausalLM'], vocab_size: 151_936, head_dim: 128, max_position_embeddings: 40_960 };
+const qwen3Moe = { ...qwen3, architectures: ['Qwen3MoeForCausalLM'], num_key_value_heads: 4, num_experts: 128, num_experts_per_tok: 8 };
+const qwen25 = { architectures: ['Qwen2ForCausalLM'], vocab_size: 152_064, max_position_embeddings: 32_768 };
+const mistral = { num_hidden_layers: 32, hidden_size: 4096, num_attention_heads: 32, num_key_value_heads: 8, intermediate_size: 14_336 };
+const gptOss = {
+  architectures: ['GptOssForCausalLM'],
+  vocab_size: 201_088,
+  hidden_size: 2880,
+  num_attention_heads: 64,
+  num_key_value_heads: 8,
+  head_dim: 64,
+  intermediate_size: 2880,
+  num_experts_per_tok: 4,
+  sliding_window: 128,
+  max_position_embeddings: 131_072,
+  quantization_config: { quant_method: 'mxfp4' },
+};
+
+export const KNOWN_CONFIGS: Readonly<Record<string, ModelConfig>> = {
+  'llama-3.1-8b': { ...llama31, num_hidden_layers: 32, hidden_size: 4096, num_attention_heads: 32, intermediate_size: 14_336 },
+  'llama-3.1-70b': { ...llama31, num_hidden_layers: 80, hidden_size: 8192, num_attention_heads: 64, intermediate_size: 28_672 },
+  'qwen3-32b': {
+    ...qwen3,
+    num_hidden_layers: 64,
+    hidden_size: 5120,
+    num_attention_heads: 64,
+    num_key_value_heads: 8,
+    intermediate_size: 25_600,
+  },
+  'qwen3-8b': {
+    ...qwen3,
+    num_hidden_layers: 36,
+    hidden_size: 4096,
+    num_attention_heads: 32,
+    num_key_value_heads: 8,
+    intermediate_size: 12_288,
+  },
+  'qwen3-30b-a3b': {
+    ...qwen3Moe,
+    num_hidden_layers: 48,
+    hidden_size: 2048,
+    num_attention_heads: 32,
+    intermediate_size: 6144,
+    moe_intermediate_size: 768,
+  },
+  'qwen3-235b-a22b': {
+    ...qwen3Moe,
+    num_hidden_layers: 94,
+    hidden_size: 4096,
+    num_attention_heads: 64,
+    intermediate_size: 12_288,
+    moe_intermediate_size: 1536,
+  },
+  'qwen2.5-7b': {
+    ...qwen25,
+    num_hidden_layers: 28,
+    hidden_size: 3584,
+    num_attention_heads: 28,
+    num_key_value_heads: 4,
+    intermediate_size: 18_944,
+  },
+  'qwen2.5-72b': {
+    ...qwen25,
+    num_hidden_layers: 80,
+    hidden_size: 8192,
+    num_attention_heads: 64,
+    num_key_value_heads: 8,
+    intermediate_size: 29_568,
+  },
+  'mistral-7b': { ...mistral, architectures: ['MistralForCausalLM'], vocab_size: 32_768, max_position_embeddings: 32_768 },
+  'mixtral-8x7b': {
+    ...mistral,
+    architectures: ['MixtralForCausalLM'],
+    vocab_size: 32_000,
+    num_local_experts: 8,
+    num_experts_per_tok: 2,
+    max_position_embeddings: 32_768,
+  },
+  'gpt-oss-20b': { ...gptOss, num_hidden_layers: 24, num_local_experts: 32 },
+  'gpt-oss-120b': { ...gptOss, num_hidden_layers: 36, num_local_experts: 128 },
+  'deepseek-v3': {
+    architectures: ['DeepseekV3ForCausalLM'],
+    vocab_size: 129_280,
+    num_hidden_layers: 61,
+    hidden_size: 7168,
+    num_attention_heads: 128,
+    q_lora_rank: 1536,
+    kv_lora_rank: 512,
+    qk_nope_head_dim: 128,
+    qk_rope_head_dim: 64,
+    v_head_dim: 128,
+    intermediate_size: 18_432,
+    moe_intermediate_size: 2048,
+    n_routed_experts: 256,
+    n_shared_experts: 1,
+    num_experts_per_tok: 8,
+    first_k_dense_replace: 3,
+    max_position_embeddings: 163_840,
+    quantization_config: { quant_method: 'fp8' },
+  },
+  'chatglm2-6b': {
+    architectures: ['ChatGLMModel'],
+    padded_vocab_size: 65_024,
+    num_layers: 28,
+    hidden_size: 4096,
+    num_attention_heads: 32,
+    kv_channels: 128,
+    multi_query_group_num: 2,
+    ffn_hidden_size: 13_696,
+    seq_length: 32_768,
+  },
+};
