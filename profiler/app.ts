@@ -9,6 +9,7 @@ import { predictOutput } from '../core/profiler/predict.ts';
 import { reportScores } from '../core/profiler/scores.ts';
 import { profileShapes } from '../core/profiler/shapes.ts';
 import type { Database } from '../db/client.ts';
+import { queryTrouble } from '../db/outage.ts';
 import { insertObservations } from '../db/queries/observations.ts';
 import { stepTimeProfiles } from '../db/queries/profiler.ts';
 import { requireAccess } from './access.ts';
@@ -32,16 +33,17 @@ export function createApp({ db, trainer, metrics, logger, apiKeys }: AppParts): 
   app.notFound((c) => problem(c, 404, 'not-found', `there is no ${c.req.method} ${c.req.path}`));
   app.onError((error, c) => {
     const answer = problemOf(error, c);
-    if (answer.status >= 500) logger.error({ err: error, path: c.req.path }, 'request failed');
+    if (answer.status >= 500) logger.error({ reason: queryTrouble(error), path: c.req.path }, 'request failed');
     return answer;
   });
 
   app.get('/healthz', (c) => c.json({ status: 'ok' }));
-  app.get('/readyz', (c) =>
-    trainer.databaseIsUp()
-      ? c.json({ status: 'ready' })
-      : problem(c, 503, 'unavailable', 'Postgres does not answer; predictions go on by the last snapshot'),
-  );
+  app.get('/readyz', (c) => {
+    const trouble = trainer.trouble();
+    return trouble
+      ? problem(c, 503, 'unavailable', `${trouble.reason}; predictions go on by the last snapshot`)
+      : c.json({ status: 'ready' });
+  });
   app.get('/metrics', async (c) => c.body(await metrics.registry.metrics(), 200, { 'content-type': metrics.registry.contentType }));
 
   app.use('/v1/*', requireAccess(apiKeys));
@@ -59,18 +61,18 @@ export function createApp({ db, trainer, metrics, logger, apiKeys }: AppParts): 
 
   app.post('/v1/observe', async (c) => {
     const { observations } = await bodyOf(c.req.raw, observeBodySchema, 'observations');
-    const inserted = await whileAvailable(() => insertObservations(db, observations));
+    const inserted = await insertObservations(db, observations);
     return c.json({ inserted, duplicates: observations.length - inserted }, 202);
   });
 
   app.post('/v1/recalibrate', async (c) => {
     const { correctionId, ...recalibration } = await bodyOf(c.req.raw, recalibrateBodySchema, 'recalibration');
-    return c.json({ version: await whileAvailable(() => trainer.recalibrate(recalibration, correctionId)) });
+    return c.json({ version: await trainer.recalibrate(recalibration, correctionId) });
   });
 
   app.post('/v1/profile', async (c) => {
     const { shape, accelerators } = await bodyOf(c.req.raw, profileBodySchema, 'profile request');
-    const calibrated = await whileAvailable(() => stepTimeProfiles(db));
+    const calibrated = await stepTimeProfiles(db);
     return c.json({ profiles: profileShapes(shape, accelerators, calibrated) });
   });
 
@@ -83,7 +85,8 @@ export function createApp({ db, trainer, metrics, logger, apiKeys }: AppParts): 
       trainedThroughId: snapshot.trainedThroughId,
       observations: snapshot.shared.observations,
       trains: trainer.trains(),
-      database: trainer.databaseIsUp() ? 'up' : 'away',
+      database: trainer.trouble()?.isOutage ? 'away' : 'up',
+      trouble: trainer.trouble()?.reason ?? null,
       scores: reportScores(snapshot),
     });
   });
@@ -100,13 +103,4 @@ async function bodyOf<S extends z.ZodType>(request: Request, schema: S, what: st
     throw new UellmError({ kind: 'invalid-input', what, issues });
   }
   return parseInput(schema, body, what);
-}
-
-/** Queries of valid input fail only when Postgres does. */
-async function whileAvailable<T>(query: () => Promise<T>): Promise<T> {
-  try {
-    return await query();
-  } catch (error) {
-    throw new UellmError({ kind: 'unavailable', what: 'Postgres', reason: 'it did not answer; try again' }, { cause: error });
-  }
 }

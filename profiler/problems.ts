@@ -2,6 +2,7 @@
 import type { Context } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import { UellmError, type UellmErrorKind } from '../core/domain/errors.ts';
+import { databaseOutage } from '../db/outage.ts';
 
 const STATUS: Record<UellmErrorKind, 400 | 401 | 403 | 404 | 409 | 502 | 503> = {
   'invalid-input': 400,
@@ -18,12 +19,13 @@ const STATUS: Record<UellmErrorKind, 400 | 401 | 403 | 404 | 409 | 502 | 503> = 
 
 /** The answer for anything that a route threw; undefined details stay inside. */
 export function problemOf(error: unknown, c: Context): Response {
-  if (error instanceof UellmError) {
-    const { detail } = error;
+  const known = error instanceof UellmError ? error : databaseOutage(error);
+  if (known) {
+    const { detail } = known;
     const status = STATUS[detail.kind];
     if (status === 503) c.header('retry-after', '2');
     if (status === 401) c.header('www-authenticate', 'Bearer');
-    return problem(c, status, detail.kind, error.message, detail.kind === 'invalid-input' ? { issues: detail.issues } : {});
+    return problem(c, status, detail.kind, known.message, detail.kind === 'invalid-input' ? { issues: detail.issues } : {});
   }
   if (error instanceof HTTPException) return problem(c, error.status, 'http', error.message);
   return problem(c, 500, 'internal', 'the profiler failed to answer; its log has the reason');

@@ -1,7 +1,9 @@
+import { asc } from 'drizzle-orm';
 import pino from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { partitionedDays } from '../db/queries/observation-partitions.ts';
 import { insertObservations, observationsAfter } from '../db/queries/observations.ts';
+import { arrivalHistory } from '../db/schema/index.ts';
 import { createTestDatabase, type TestDatabase } from '../test/support/database.ts';
 import { anObservation } from '../test/support/observations.ts';
 import { type Retention, type RetentionOptions, startRetention } from './retention.ts';
@@ -41,6 +43,21 @@ describe('retention', () => {
     await insertObservations(db, [anObservation('b', { acceptedAtMs: nowMs })]);
     await has(1, 2, 3, 4, 5, 6);
     await vi.waitFor(async () => expect((await observationsAfter(db, 0, 10)).map((o) => o.requestId)).toEqual(['b']), PATIENCE);
+  });
+
+  it('adds arrivals to the history before their day is dropped', async () => {
+    const { db } = database.connection;
+    await insertObservations(db, [
+      anObservation('old', { acceptedAtMs: TODAY - 5 * DAY_MS }),
+      anObservation('new', { acceptedAtMs: TODAY }),
+    ]);
+    start({ now: () => TODAY + 5 });
+    await vi.waitFor(async () => expect((await observationsAfter(db, 0, 10)).map((o) => o.requestId)).toEqual(['new']), PATIENCE);
+    const history = await db.select().from(arrivalHistory).orderBy(asc(arrivalHistory.bucketStart));
+    expect(history.map((h) => [h.bucketStart.getTime(), h.arrivals])).toEqual([
+      [TODAY - 5 * DAY_MS, 1],
+      [TODAY, 1],
+    ]);
   });
 
   it('is the work of one process, and another takes over', async () => {

@@ -1,9 +1,11 @@
 /**
- * Keeps the table of observations in shape: days made ahead, old ones dropped. One process does it, by a lock in Postgres; it looks at its start
- * and every hour, and soon again where something did not work. Nobody depends on its being in time: what has no day is stored all the same.
+ * Keeps the table of observations in shape: days made ahead, old ones dropped, their arrivals added to the history that forecasts read. One
+ * process does it, by a lock in Postgres; it looks at its start and every hour, and soon again where something did not work. Nobody depends on
+ * its being in time: what has no day is stored all the same.
  */
 import type { Logger } from 'pino';
 import type { DatabaseConnection } from '../db/client.ts';
+import { recordArrivals } from '../db/queries/arrival-history.ts';
 import { createPartitions, dropPartitions, pruneDefault } from '../db/queries/observation-partitions.ts';
 import { sessionLock } from '../db/session-lock.ts';
 
@@ -63,6 +65,7 @@ export function startRetention({
     // Each by itself: days that cannot be dropped must not keep others from being made.
     const worked = [
       await attempt('days of observations made', () => createPartitions(db, now(), DAYS_AHEAD, policy)),
+      await attempt('arrivals added to the history', () => recordArrivals(db, now())),
       await attempt('days of observations dropped', () => dropPartitions(db, now(), policy)),
       await attempt('observations without a day deleted', () => pruneDefault(db, now(), DAYS_AHEAD, policy)),
     ];

@@ -11,7 +11,7 @@ const label = z
   .string()
   .min(1)
   .max(300)
-  .regex(/^[^\p{Cc}]+$/u, 'a text without control characters');
+  .regex(/^[^\p{Cc}\p{Cs}]+$/u, 'a text without control characters and halves of surrogate pairs');
 const tokens = z.number().int().min(0).max(MAX_TOKENS);
 const MAX_INTEGER = 2 ** 31 - 1;
 /** A length as an engine reports it, however absurd: the learner judges it. */
@@ -75,6 +75,9 @@ const modelShapeSchema: z.ZodType<ModelShape> = z.strictObject({
   weightsBytes: positive,
   kvBytesPerToken: positive,
   maxContextTokens: whole,
+  routedExperts: z.strictObject({ perLayer: whole, perToken: whole, parameters: positive, weightsBytes: positive }).optional(),
+  slidingWindow: z.strictObject({ tokens: whole, share: z.number().gt(0).lt(1) }).optional(),
+  fp8Compute: z.literal(true).optional(),
 });
 
 /** Either the `shape` of a model, or its name with a Hugging Face config (which known models may leave out). */

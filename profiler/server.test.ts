@@ -93,6 +93,7 @@ describe('the profiler service', () => {
     const { status, body } = await post('/v1/observe', { observations: [anObservation('good'), bad] });
     expect(status).toBe(400);
     expect(body.issues.map((i) => i.field).sort()).toEqual(['observations[1].outputTokens', 'observations[1].tenant']);
+    expect((await post('/v1/observe', { observations: [anObservation('half', { model: '\ud800' })] })).status).toBe(400);
     expect((await post('/v1/observe', { observations: [anObservation('good')] })).body.inserted).toBe(1);
   });
 

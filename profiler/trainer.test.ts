@@ -6,9 +6,10 @@ import type { ProfilerSnapshot } from '../core/profiler/snapshot.ts';
 import { packSketch } from '../core/profiler/text/pack.ts';
 import { createSketcher, type TextSketch } from '../core/profiler/text/sketch.ts';
 import { connectDatabase } from '../db/client.ts';
-import { insertObservations } from '../db/queries/observations.ts';
+import { deleteObservationsOf } from '../db/queries/observation-deletion.ts';
+import { insertObservations, OBSERVATIONS_CHANNEL } from '../db/queries/observations.ts';
 import { latestSnapshot, listSnapshotRecords, publishSnapshot, rollbackSnapshot } from '../db/queries/profiler.ts';
-import { createTestDatabase, type TestDatabase } from '../test/support/database.ts';
+import { createTestDatabase, execute, type TestDatabase } from '../test/support/database.ts';
 import { anObservation } from '../test/support/observations.ts';
 import { createMetrics, type ProfilerMetrics } from './metrics.ts';
 import { startTrainer, type Trainer } from './trainer.ts';
@@ -92,7 +93,8 @@ describe('the trainer', () => {
     const { published } = await rollbackSnapshot(db, good.version);
     // Without another observation: the rollback itself is what it hears of.
     await vi.waitFor(() => expect(trainer.snapshot().version).toBe(published.version), PATIENCE);
-    expect(trainer.snapshot()).toEqual({ ...good, version: published.version, trainedThroughId: 360 });
+    const forgotten = [{ after: 60, through: 360 }];
+    expect(trainer.snapshot()).toEqual({ ...good, version: published.version, trainedThroughId: 360, forgotten });
     await observe(60, 'after', 100);
     await reaches(trainer, 420);
     expect(trainer.snapshot().shared.observations).toBe(120);
@@ -126,6 +128,49 @@ describe('the trainer', () => {
     await insertObservations(database.connection.db, worded(60, 'b', ['Zorble', 'Frandle'], 'key-2'));
     await reaches(trainer, 180);
     expect(trainer.snapshot().models[MODEL]!.text!.keyId).toBe('key-2');
+  });
+
+  it('does not read back the words of answers that a rollback took back', async () => {
+    const { db } = database.connection;
+    const first = train();
+    await insertObservations(db, worded(120, 'a', ['Zorble', 'Frandle']));
+    await reaches(first, 120);
+    const good = first.snapshot();
+    // Somebody's answers are the other way round for a while.
+    const [short, long] = [ASKED.Zorble, ASKED.Frandle];
+    const turned = worded(200, 'turned', ['Zorble', 'Frandle']).map((o) => ({
+      ...o,
+      outputTokens: Math.round((short * long) / o.outputTokens!),
+    }));
+    await insertObservations(db, turned);
+    await reaches(first, 320);
+    expect(predictedFor(first.snapshot(), 'Frandle') / predictedFor(first.snapshot(), 'Zorble')).toBeLessThan(2);
+    await rollbackSnapshot(db, good.version);
+    await insertObservations(db, worded(60, 'b', ['Wimble', 'Quorle']));
+    await reaches(first, 380);
+    const ratio = (snapshot: ProfilerSnapshot) => predictedFor(snapshot, 'Frandle') / predictedFor(snapshot, 'Zorble');
+    expect(ratio(first.snapshot())).toBeGreaterThan(3);
+    await first.close();
+    const second = train();
+    await insertObservations(db, worded(60, 'c', ['Wimble', 'Quorle']));
+    await reaches(second, 440);
+    expect(ratio(second.snapshot())).toBeGreaterThan(3);
+  });
+
+  it('keeps nothing of observations that are deleted: their words are not fitted to again', async () => {
+    const { db } = database.connection;
+    const trainer = train();
+    await insertObservations(
+      db,
+      worded(120, 'a', ['Zorble', 'Frandle']).map((o) => ({ ...o, tenant: 'leaves' })),
+    );
+    await reaches(trainer, 120);
+    const ratio = () => predictedFor(trainer.snapshot(), 'Frandle') / predictedFor(trainer.snapshot(), 'Zorble');
+    expect(ratio()).toBeGreaterThan(3);
+    expect(await deleteObservationsOf(db, 'leaves')).toBe(120);
+    await insertObservations(db, worded(60, 'b', ['Wimble', 'Quorle']));
+    await reaches(trainer, 180);
+    expect(ratio()).toBeLessThan(1.5);
   });
 
   it('reads its window of answers back after a restart: old words are kept while new ones are learned', async () => {
@@ -194,18 +239,56 @@ describe('the trainer', () => {
       await observe(60, 'a', 700);
       await reaches(trainer, 60);
       link.cut();
-      await vi.waitFor(() => expect(trainer.databaseIsUp()).toBe(false), PATIENCE);
+      await vi.waitFor(() => expect(trainer.trouble()).toMatchObject({ isOutage: true }), PATIENCE);
       expect(trainer.trains()).toBe(false);
       expect(predictOutput(trainer.snapshot(), anObservation('x')).p50).toBeGreaterThan(400);
       await observe(60, 'b', 700);
       link.restore();
       await reaches(trainer, 120);
-      expect(trainer.databaseIsUp()).toBe(true);
+      expect(trainer.trouble()).toBeNull();
       await trainer.close();
     } finally {
       await connection.close();
       await link.close();
     }
+  });
+
+  it('notices a Postgres that hangs, though no connection breaks', async () => {
+    const link = await cuttableLink(database.url);
+    const connection = connectDatabase(link.url);
+    try {
+      const trainer = startTrainer({ database: connection, logger, metrics: createMetrics(), silentMs: 300 });
+      trainers.push(trainer);
+      await observe(60, 'a', 100);
+      await reaches(trainer, 60);
+      link.hang();
+      await vi.waitFor(() => expect(trainer.trouble()).toMatchObject({ isOutage: true }), PATIENCE);
+      link.cut();
+      link.restore();
+      await vi.waitFor(() => expect(trainer.trouble()).toBeNull(), PATIENCE);
+      await trainer.close();
+    } finally {
+      await connection.close();
+      await link.close();
+    }
+  });
+
+  it('says what keeps it from training where Postgres answers, and goes on when that is mended', async () => {
+    const trainer = train();
+    await observe(60, 'a', 100);
+    await reaches(trainer, 60);
+    await execute(database.url, 'alter table observations rename column tenant to renter');
+    await execute(database.url, `notify ${OBSERVATIONS_CHANNEL}`);
+    await vi.waitFor(() => expect(trainer.trouble()).not.toBeNull(), PATIENCE);
+    expect(trainer.trouble()).toEqual({
+      isOutage: false,
+      reason: expect.stringMatching(/^training fails \(column "?[\w.]*tenant"? does not exist\)$/),
+    });
+    expect(trainer.trains()).toBe(false);
+    await execute(database.url, 'alter table observations rename column renter to tenant');
+    await vi.waitFor(() => expect(trainer.trouble()).toBeNull(), PATIENCE);
+    await observe(60, 'b', 100);
+    await reaches(trainer, 120);
   });
 
   /** A trainer with a good snapshot in force. */
@@ -281,8 +364,10 @@ describe('the trainer', () => {
   });
 });
 
-/** A way to the database that can be cut: it refuses, and drops what is open. */
-async function cuttableLink(databaseUrl: string): Promise<{ url: string; cut(): void; restore(): void; close(): Promise<void> }> {
+/** A way to the database that can be cut: it refuses, and drops what is open. Hanging, it lets nothing through and drops nothing. */
+async function cuttableLink(
+  databaseUrl: string,
+): Promise<{ url: string; cut(): void; hang(): void; restore(): void; close(): Promise<void> }> {
   const target = new URL(databaseUrl);
   const open = new Set<Socket>();
   let whole = true;
@@ -313,6 +398,9 @@ async function cuttableLink(databaseUrl: string): Promise<{ url: string; cut(): 
     cut() {
       whole = false;
       dropAll();
+    },
+    hang() {
+      for (const socket of open) socket.unpipe();
     },
     restore() {
       whole = true;

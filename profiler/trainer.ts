@@ -1,7 +1,7 @@
 /**
  * Follows the observations and publishes snapshots. One process trains, by a lock in Postgres; the others follow what it publishes and
  * take over when it is gone. The learner's state is the snapshot itself, so a successor goes on from the last published one, and learns
- * again what came after it. While Postgres is away nothing happens here but retries.
+ * again what came after it. While that does not work, for want of Postgres as a rule, nothing happens here but retries.
  */
 import { setImmediate as breathe } from 'node:timers/promises';
 import type { Logger } from 'pino';
@@ -10,12 +10,15 @@ import type { Observation } from '../core/domain/observation.ts';
 import { type Duel, judge, NO_DUEL, reasonOf, resultOf } from '../core/profiler/duel.ts';
 import type { StoredObservation } from '../core/profiler/learn.ts';
 import { type Recalibration, recalibrate } from '../core/profiler/recalibrate.ts';
+import { isForgotten } from '../core/profiler/roll-back.ts';
 import { reportScores } from '../core/profiler/scores.ts';
 import { COLD_START_SNAPSHOT, type ProfilerSnapshot } from '../core/profiler/snapshot.ts';
 import { unpackSketch } from '../core/profiler/text/pack.ts';
 import { Training } from '../core/profiler/training.ts';
 import type { DatabaseConnection } from '../db/client.ts';
 import { listen } from '../db/listen.ts';
+import { databaseOutage, queryTrouble } from '../db/outage.ts';
+import { DELETION_CHANNEL } from '../db/queries/observation-deletion.ts';
 import { OBSERVATIONS_CHANNEL, observationsAfter, observationsThrough } from '../db/queries/observations.ts';
 import { latestSnapshot, latestSnapshotVersion, publishSnapshot, SNAPSHOT_CHANNEL, snapshotWithReason } from '../db/queries/profiler.ts';
 import { sessionLock } from '../db/session-lock.ts';
@@ -26,8 +29,8 @@ export interface Trainer {
   snapshot(): ProfilerSnapshot;
   /** Is this the process that trains? */
   trains(): boolean;
-  /** Did Postgres answer when last asked? */
-  databaseIsUp(): boolean;
+  /** Why it does not go on; null where it does. Predictions go on by the last snapshot. */
+  trouble(): Trouble | null;
   /**
    * Multiplies lengths at once, in a snapshot of its own. Again with the same id changes nothing.
    * @returns the version that has it
@@ -35,6 +38,17 @@ export interface Trainer {
   recalibrate(recalibration: Recalibration, correctionId: string): Promise<number>;
   close(): Promise<void>;
 }
+
+export interface Trouble {
+  /** Is it Postgres that does not answer? */
+  isOutage: boolean;
+  /** For people. */
+  reason: string;
+}
+
+const NOT_CONNECTED: Trouble = { isOutage: true, reason: 'Postgres was not asked yet' };
+/** A server that hangs closes no connection: one that answers nothing for so long counts as away. */
+const SILENT_MS = 5000;
 
 /** Of the processes that hold this advisory lock one trains. */
 const TRAINER_LOCK = 0x7565_6c74; // 'uelt'
@@ -46,6 +60,8 @@ const JUDGED_AT_ONCE = 16;
 const READ_BACK = 8192;
 /** A snapshot is published after so many observations, or so long after the first of them. */
 const PUBLISH_AFTER = { observations: 50, ms: 10_000 };
+/** Between two publications, since every gateway reads each. */
+const PUBLISH_PAUSE_MS = 1000;
 const POLL_MS = 2000;
 const PUBLISH_ATTEMPTS = 5;
 /** Notices come with every batch of every gateway: one round serves all of a moment. */
@@ -61,15 +77,25 @@ interface Learner {
   publishedAtMs: number;
 }
 
-export function startTrainer(options: { database: DatabaseConnection; logger: Logger; metrics: ProfilerMetrics }): Trainer {
-  const { database, logger, metrics } = options;
+export function startTrainer(options: {
+  database: DatabaseConnection;
+  logger: Logger;
+  metrics: ProfilerMetrics;
+  silentMs?: number;
+}): Trainer {
+  const { database, logger, metrics, silentMs = SILENT_MS } = options;
   const { db } = database;
   const lock = sessionLock(database.pool, TRAINER_LOCK);
   const bell = createBell();
   let inForce = COLD_START_SNAPSHOT;
   let learner: Learner | null = null;
   let seenVersion = 0;
-  let state: 'connecting' | 'up' | 'away' = 'connecting';
+  let trouble: Trouble | null = NOT_CONNECTED;
+  /** Observations that were read are deleted: the window is to be read anew. */
+  let isWindowStale = false;
+  let pausesUntilMs = 0;
+  /** Since when an answer of Postgres is waited for; null between two rounds. */
+  let waitsSinceMs: number | null = null;
   let closing = false;
 
   const putInForce = (snapshot: ProfilerSnapshot) => {
@@ -93,12 +119,13 @@ export function startTrainer(options: { database: DatabaseConnection; logger: Lo
     putInForce(snapshot);
     const training = new Training(snapshot);
     const seen = await observationsThrough(db, snapshot.trainedThroughId, READ_BACK);
-    training.remember(seen.map(toStored));
+    training.remember(seen.filter(({ id }) => !isForgotten(snapshot, id)).map(toStored));
     logger.info({ version: snapshot.version, trainedThroughId: snapshot.trainedThroughId }, 'training from here on');
     return { champion: snapshot, training, duel: NO_DUEL, unpublished: 0, publishedAtMs: performance.now() };
   };
 
   const publish = async (current: Learner) => {
+    pausesUntilMs = performance.now() + PUBLISH_PAUSE_MS;
     const { champion, duel } = current;
     const result = resultOf(duel);
     if (result !== 'publish') {
@@ -133,8 +160,11 @@ export function startTrainer(options: { database: DatabaseConnection; logger: Lo
       logger.info('somebody published another snapshot: going on from that');
       learner = null;
     }
+    if (isWindowStale) learner = null;
+    isWindowStale = false;
     learner ??= await resume();
     for (let more = true; more && learner && !closing; ) {
+      waitsSinceMs = performance.now();
       const batch = (await observationsAfter(db, learner.training.snapshot.trainedThroughId, BATCH)).map(toStored);
       for (let i = 0; i < batch.length; i += JUDGED_AT_ONCE) {
         const few = batch.slice(i, i + JUDGED_AT_ONCE);
@@ -143,7 +173,7 @@ export function startTrainer(options: { database: DatabaseConnection; logger: Lo
         metrics.learned(result);
         learner.unpublished += result.learned;
       }
-      if (isDue(learner)) await publish(learner);
+      if (isDue(learner) && performance.now() >= pausesUntilMs) await publish(learner);
       more = batch.length === BATCH;
       await breathe();
     }
@@ -151,22 +181,29 @@ export function startTrainer(options: { database: DatabaseConnection; logger: Lo
 
   const run = async () => {
     while (!closing) {
+      waitsSinceMs = performance.now();
       try {
         await round();
-        if (state !== 'up') logger.info('Postgres answers');
-        state = 'up';
+        if (trouble) logger.info('training goes on');
+        trouble = null;
       } catch (error) {
-        if (state !== 'away') logger.warn({ err: error }, 'Postgres does not answer: predicting by the last snapshot, trying again');
-        state = 'away';
+        const found = troubleOf(error);
+        if (found.reason !== trouble?.reason) logger[found.isOutage ? 'warn' : 'error'](`${found.reason}: predicting by the last snapshot`);
+        trouble = found;
         learner = null;
       }
+      waitsSinceMs = null;
       metrics.trains.set(learner ? 1 : 0);
-      if (!closing) await bell.wait(ROUND_GAP_MS, POLL_MS);
+      const pauseMs = learner && isDue(learner) ? Math.max(0, pausesUntilMs - performance.now()) : POLL_MS;
+      if (!closing) await bell.wait(ROUND_GAP_MS, ROUND_GAP_MS + Math.min(POLL_MS, pauseMs));
     }
   };
 
-  const listening = listen(database.pool, [OBSERVATIONS_CHANNEL, SNAPSHOT_CHANNEL], {
-    onNotice: bell.ring,
+  const listening = listen(database.pool, [OBSERVATIONS_CHANNEL, SNAPSHOT_CHANNEL, DELETION_CHANNEL], {
+    onNotice(channel) {
+      if (channel === DELETION_CHANNEL) isWindowStale = true;
+      bell.ring();
+    },
     onConnected: bell.ring,
     onError: (error) => logger.debug({ err: error }, 'lost the connection that listens'),
   });
@@ -177,9 +214,10 @@ export function startTrainer(options: { database: DatabaseConnection; logger: Lo
     const { model, class: name, factor } = recalibration;
     const reason = `lengths of ${model}${name === null ? '' : ` (${name})`} x ${factor.toPrecision(3)}: correction ${correctionId}`;
     for (let attempt = 0; attempt < PUBLISH_ATTEMPTS; attempt++) {
+      const latest = (await latestSnapshot(db)) ?? { ...COLD_START_SNAPSHOT, version: await latestSnapshotVersion(db) };
+      // Asked after that: who publishes the same between the two is found, and who does later has taken our version.
       const done = await snapshotWithReason(db, reason);
       if (done !== null) return done;
-      const latest = (await latestSnapshot(db)) ?? { ...COLD_START_SNAPSHOT, version: await latestSnapshotVersion(db) };
       const snapshot = { ...recalibrate(latest, recalibration), version: latest.version + 1 };
       if (await publishSnapshot(db, snapshot, reportScores(snapshot), { reason, basedOn: latest.version || null })) {
         bell.ring();
@@ -193,7 +231,7 @@ export function startTrainer(options: { database: DatabaseConnection; logger: Lo
     recalibrate: recalibrateNow,
     snapshot: () => inForce,
     trains: () => learner !== null,
-    databaseIsUp: () => state === 'up',
+    trouble: () => trouble ?? silence(waitsSinceMs, silentMs),
     async close() {
       closing = true;
       bell.ring();
@@ -201,6 +239,18 @@ export function startTrainer(options: { database: DatabaseConnection; logger: Lo
       await lock.release();
     },
   };
+}
+
+function silence(waitsSinceMs: number | null, silentMs: number): Trouble | null {
+  const sinceMs = waitsSinceMs === null ? 0 : performance.now() - waitsSinceMs;
+  return sinceMs < silentMs ? null : { isOutage: true, reason: `Postgres does not answer (for ${Math.round(sinceMs / 1000)} s)` };
+}
+
+function troubleOf(error: unknown): Trouble {
+  const reason = queryTrouble(error);
+  return databaseOutage(error)
+    ? { isOutage: true, reason: `Postgres does not answer (${reason})` }
+    : { isOutage: false, reason: `training fails (${reason})` };
 }
 
 function isDue({ unpublished, publishedAtMs }: Learner): boolean {

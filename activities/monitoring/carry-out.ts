@@ -51,6 +51,7 @@ async function carryOut(deps: ControlDeps, { id, change }: RecordedCorrection): 
       return { kind: 'rebalance', correctionId: id };
     case 'recalibrate-step-time':
     case 'limit-admission':
+    case 'carry-step-time':
       return null; // done where it was recorded
     default:
       return assertNever(change);

@@ -16,6 +16,7 @@ import {
 import type { ControlDeps } from '../deps.ts';
 import { gatherEvidence } from './evidence.ts';
 import { applyToReplica, isOfReplica, undoOnReplica } from './replica-changes.ts';
+import { carryOverStepTimes, liveReplicas } from './shape-step-times.ts';
 import { describeChange } from './wording.ts';
 
 export interface Decided {
@@ -29,10 +30,13 @@ export async function decide({ db, now }: Pick<ControlDeps, 'db' | 'now'>): Prom
   return db.transaction(async (tx) => {
     const past = await lockMonitorMemory(tx);
     const evidence = await gatherEvidence(tx, now());
+    const live = await liveReplicas(tx, evidence);
     const { memory, verdict } = monitor(past, evidence);
     const done = await carryOut(tx, verdict, memory, evidence);
-    await saveMonitorMemory(tx, memory);
-    return { findings: verdict.findings.map((f) => f.message), done };
+    const times = { atMs: evidence.atMs, sinceMs: past.lookedAtMs };
+    const carried = await carryOverStepTimes(tx, memory.shapes, live, times);
+    await saveMonitorMemory(tx, { ...memory, shapes: carried.shapes });
+    return { findings: verdict.findings.map((f) => f.message), done: [...done, ...carried.done] };
   });
 }
 

@@ -4,10 +4,12 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { deploymentSpecSchema } from '../../core/domain/deployment.ts';
 import { UellmError } from '../../core/domain/errors.ts';
 import { hostSpecSchema } from '../../core/domain/fleet.ts';
+import { plan } from '../../core/placement/planner.ts';
 import type { ReplicaGauges } from '../../core/profiler/monitor/evidence.ts';
 import { renewLease } from '../../db/queries/leases.ts';
 import { outOfMemoryExits } from '../../db/queries/monitoring-exits.ts';
 import { insertObservations } from '../../db/queries/observations.ts';
+import { stepTimeProfiles as stepTimes, upsertStepTimeProfile } from '../../db/queries/profiler.ts';
 import { currentRoutingVersion, loadRoutingTable } from '../../db/queries/routing.ts';
 import {
   acceleratorClaims,
@@ -21,6 +23,7 @@ import {
   replicas,
   revisions,
   rollouts,
+  stepTimeProfiles,
 } from '../../db/schema/index.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts';
 import { anObservation } from '../../test/support/observations.ts';
@@ -43,6 +46,7 @@ beforeAll(async () => {
     db: db(),
     now: () => nowMs,
     newId: () => 'id',
+    plan: async (input) => plan(input),
     profileShapes: async () => [],
     recalibrateLengths: (recalibration) => profiler(recalibration),
   });
@@ -53,7 +57,7 @@ const STEP = { d0: 10, d1: 0.1, d2: 0.001, ra: 0.01, rc: 0.02, rb: 1e-6, o: 1 };
 
 beforeEach(async () => {
   const tables = [gatewayLeases, acceleratorClaims, replicas, hosts, observations, corrections, monitorMemory, audit, rollouts, revisions];
-  for (const table of [...tables, deployments]) await db().delete(table);
+  for (const table of [...tables, deployments, stepTimeProfiles]) await db().delete(table);
   nowMs = began;
   asked = [];
   profiler = async (recalibration) => {
@@ -131,6 +135,49 @@ describe('a look at a cluster', () => {
     });
     expect((await routed()).stepTime).toEqual(STEP);
     expect(await currentRoutingVersion(db())).toBe(version + 2);
+  });
+
+  it('has planning follow what the replicas of a shape agree on, and go back with them', async () => {
+    const shape = { model: 'llama-3.1-8b', accelerator: 'H100-SXM', tensorParallel: 1 };
+    await upsertStepTimeProfile(db(), { ...shape, source: 'calibrated', coefficients: STEP, errorPercent: 2, replicaId: 'r1' });
+    await aReplica(db(), { id: 'r2', accelerators: [1], stepTime: STEP, kvCacheTokens: 1000 });
+    const lookFor = async (seconds: number, stepTimeRatio: number) => {
+      const done: string[] = [];
+      for (let i = 0; i < seconds / 10; i++) {
+        const gauges = { r1: { ...GAUGES, stepTimeRatio }, r2: { ...GAUGES, stepTimeRatio } };
+        const inFlight = { r1: 4, r2: 4 };
+        await renewLease(db(), {
+          gatewayId: 'g1',
+          address: 'http://127.0.0.1:1',
+          routingVersion: 1e9,
+          inFlight,
+          finished: {},
+          unhealthy: {},
+          gauges,
+        });
+        done.push(...(await look()).done);
+      }
+      return done;
+    };
+    expect(await lookFor(140, 1.2)).toEqual([
+      'step time of llama-3.1-8b on 1 H100-SXM planned with 1.2 times its calibration: ' +
+        'llama-3.1-8b on 1 H100-SXM: steps take 120 % of what calibration found, say 2 of 2 replicas',
+    ]);
+    const [profile] = await stepTimes(db());
+    expect(profile).toMatchObject({ ...shape, errorPercent: 2, replicaId: 'r1' });
+    expect(profile!.coefficients.d0).toBeCloseTo(12);
+    expect(await rows()).toMatchObject([
+      {
+        kind: 'step-time',
+        subject: 'shape llama-3.1-8b on 1 H100-SXM',
+        state: 'kept',
+        evidence: { scale: 1.2, replicas: 2, message: expect.stringContaining('120 %') },
+        change: { kind: 'carry-step-time', scale: 1.2 },
+      },
+    ]);
+    expect(await lookFor(140, 1)).toEqual([expect.stringMatching(/^undone, step time of .* steps take again what calibration found$/)]);
+    expect((await stepTimes(db()))[0]!.coefficients).toEqual(STEP);
+    expect(await rows()).toMatchObject([{ state: 'undone', undoReason: 'steps take again what calibration found' }]);
   });
 
   it('limits what gateways send to an engine that evicts requests', async () => {

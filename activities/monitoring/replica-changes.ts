@@ -1,7 +1,7 @@
 /** Corrections of one replica: rows of the database that gateways route by. They are carried out in the transaction that records them. */
-import type { StepTimeCoefficients } from '../../core/domain/step-time.ts';
 import { multiplied } from '../../core/domain/step-time.ts';
 import type { CorrectionChange } from '../../core/profiler/monitor/correction.ts';
+import { areSameCoefficients } from '../../core/profiler/shapes.ts';
 import type { Transaction } from '../../db/client.ts';
 import { changeReplica, type RecordedChange, type ReplicaSettings, replicaSettings } from '../../db/queries/monitoring-corrections.ts';
 
@@ -34,11 +34,6 @@ export async function undoOnReplica(tx: Transaction, change: RecordedChange & Re
   if (!present || !before) return;
   if (change.kind === 'limit-admission') return changeReplica(tx, change.replicaId, before);
   if (!present.stepTime || !('stepTime' in before)) return;
-  const isOurs = isSame(present.stepTime, multiplied(before.stepTime, change.factor));
+  const isOurs = areSameCoefficients(present.stepTime, multiplied(before.stepTime, change.factor));
   await changeReplica(tx, change.replicaId, { stepTime: isOurs ? before.stepTime : multiplied(present.stepTime, 1 / change.factor) });
-}
-
-/** To the last digits: a database keeps numbers, not how they were computed. */
-function isSame(a: StepTimeCoefficients, b: StepTimeCoefficients): boolean {
-  return (Object.keys(a) as (keyof StepTimeCoefficients)[]).every((name) => Math.abs(a[name] - b[name]) <= 1e-9 * Math.abs(a[name]));
 }

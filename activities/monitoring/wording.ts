@@ -14,6 +14,8 @@ export function describeChange(change: CorrectionChange): string {
       return `gateways fill ${percent(change.kvShare)} of the KV cache of replica ${change.replicaId} and open ${percent(change.maxInFlightShare)} of its requests`;
     case 'reshape-engine':
       return `deployment ${change.deployment} rolled out with ${flagsOf(change)}`;
+    case 'carry-step-time':
+      return `step time of ${change.model} on ${change.tensorParallel} ${change.accelerator} planned with ${change.scale} times its calibration`;
     case 'rebalance':
       return `a rebalance asked for, for model ${change.model}`;
     default:

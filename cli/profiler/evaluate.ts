@@ -20,7 +20,7 @@ export async function evaluateCommand(terminal: Terminal, options: EvaluateOptio
   const nowMicros = () => performance.now() * 1000;
   const evaluation = evaluate({ train: train.examples, test: test.examples, online: options.online ?? false, nowMicros });
   print(terminal, options, evaluation, () => renderEvaluation(evaluation, train.examples.length));
-  for (const note of [...train.notes, ...test.notes]) terminal.err(`note: ${note}\n`);
+  for (const note of new Set([...train.notes, ...test.notes])) terminal.err(`note: ${note}\n`);
 }
 
 /** Lines of `{ instruction, output }`; others are counted and named, never dropped in silence. */
@@ -31,8 +31,10 @@ async function readExamples(flag: string, path: string): Promise<{ examples: Exa
   try {
     for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY })) {
       lines++;
-      if (line.trim() === '') continue;
-      const example = readExample(line);
+      // A byte order mark, as some editors begin a file with, is no part of its first line.
+      const text = lines === 1 ? line.replace(/^\uFEFF/, '') : line;
+      if (text.trim() === '') continue;
+      const example = readExample(text);
       if (example) examples.push(example);
       else refused.push(lines);
     }
@@ -61,14 +63,12 @@ function readExample(line: string): Example | null {
 function renderEvaluation(evaluation: Evaluation, trainedOn: number): string {
   const { requests, spearman, maeTokens, maeConstantMedianTokens, coverage90, predictMicros } = evaluation;
   const better = 100 * (1 - maeTokens / maeConstantMedianTokens);
+  const compared = Number.isFinite(better) ? ` (ours ${Math.abs(better).toFixed(1)} % ${better < 0 ? 'more' : 'less'})` : '';
   const rows = [
     ['trained on, judged on', `${trainedOn}, ${requests} answers`],
     ['rank correlation (Spearman)', spearman.toFixed(3)],
     ['mean absolute error of the p50', `${maeTokens.toFixed(1)} tokens`],
-    [
-      'of the constant median',
-      `${maeConstantMedianTokens.toFixed(1)} tokens (ours ${Math.abs(better).toFixed(1)} % ${better < 0 ? 'more' : 'less'})`,
-    ],
+    ['of the constant median', `${maeConstantMedianTokens.toFixed(1)} tokens${compared}`],
     ['answers within the p90', `${(100 * coverage90).toFixed(1)} %`],
     ['features and prediction', `${predictMicros.p50.toFixed(1)} us at p50, ${predictMicros.p99.toFixed(1)} us at p99`],
   ];

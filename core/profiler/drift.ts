@@ -10,13 +10,17 @@ const THRESHOLD = 14;
 /** The usual residual is not known before this many observations. */
 const LEAST_OBSERVATIONS = 100;
 
-/** Counts one residual of ln(output tokens) in, in place. @returns true where it shows a change */
-export function detectDrift(head: OutputHead, residual: number): boolean {
+/**
+ * Counts one residual of ln(output tokens) in, in place.
+ * @param usual mean absolute residual where nothing has changed
+ * @returns true where it shows a change
+ */
+export function detectDrift(head: OutputHead, residual: number, usual: number): boolean {
   const drift = head.drift ?? { longer: 0, shorter: 0, sinceChange: head.observations, changes: 0 };
   head.drift = drift;
   drift.sinceChange++;
   if (drift.sinceChange < LEAST_OBSERVATIONS) return false;
-  const surprise = residual / (1.25 * head.residualScale);
+  const surprise = residual / (1.25 * usual);
   drift.longer = Math.max(0, drift.longer + surprise - TOLERANCE);
   drift.shorter = Math.max(0, drift.shorter - surprise - TOLERANCE);
   if (drift.longer < THRESHOLD && drift.shorter < THRESHOLD) return false;

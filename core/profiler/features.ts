@@ -20,16 +20,14 @@ export interface RequestFeatures {
  */
 const INPUT_KNOTS = [4, 6, 7, 8, 9, 10, 11, 12, 14] as const;
 const CLASS_BUCKETS = 4;
-const TENANT_BUCKETS = 4;
 
 const HAS_LIMIT = INPUT_KNOTS.length;
 const LOG_LIMIT = HAS_LIMIT + 1;
 const STREAMED = LOG_LIMIT + 1;
 const CLASS = STREAMED + 1;
-const TENANT = CLASS + CLASS_BUCKETS;
 
 /** Length of a feature vector. The first entries are the input's hat functions: they sum to 1 and so hold the intercept. */
-export const FEATURE_COUNT = TENANT + TENANT_BUCKETS;
+export const FEATURE_COUNT = CLASS + CLASS_BUCKETS;
 export const INPUT_FEATURES = INPUT_KNOTS.length;
 
 /** Where a class's own feature is. Few buckets: classes may share one. */
@@ -45,7 +43,6 @@ export function encodeFeatures(request: RequestFeatures, into: number[]): number
   }
   into[STREAMED] = request.streamed ? 1 : 0;
   into[classFeature(request.class)] = 1;
-  into[TENANT + bucketOf(request.tenant, TENANT_BUCKETS)] = 1;
   return into;
 }
 

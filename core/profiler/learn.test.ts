@@ -105,6 +105,55 @@ describe('learn', () => {
     expect(p90).toBeLessThan(600);
   });
 
+  it.each([
+    ['random', (n: () => number) => Math.round(4000 + 1500 * n())],
+    ['wild', (n: () => number) => lognormal(1000, 4, n)],
+    ['always the longest', () => MAX_TOKENS],
+    ['one token or the longest', (n: () => number) => (n() > 0 ? MAX_TOKENS : 1)],
+  ])('keeps the quantiles of the others where two of three answers are of a tenant whose lengths are %s', (_, length) => {
+    const usual = (n: () => number) => ({ tenant: 'default', outputTokens: lognormal(150, 0.3, n) });
+    const before = learn(
+      COLD_START_SNAPSHOT,
+      stream(500, (_i, n) => usual(n)),
+    ).snapshot;
+    const mixed = stream(3000, (i, n) => (i % 3 === 0 ? usual(n) : { tenant: 'acme', outputTokens: Math.max(1, length(n)) }), 501);
+    const { p50, p90 } = ask(learn(before, mixed).snapshot, { tenant: 'default' });
+    expect(p50 / 150).toBeGreaterThan(0.85);
+    expect(p50 / 150).toBeLessThan(1.15);
+    expect(p90 / (150 * Math.exp(0.3 * 1.2816))).toBeGreaterThan(0.8);
+    expect(p90 / (150 * Math.exp(0.3 * 1.2816))).toBeLessThan(1.25);
+  });
+
+  it('learns that one tenant of three is answered otherwise, and leaves the others', () => {
+    const tenants = ['a', 'b', 'c'];
+    const answered = (scale: number) => (i: number, n: () => number) => ({
+      tenant: tenants[i % 3]!,
+      outputTokens: lognormal(i % 3 === 0 ? scale * 150 : 150, 0.3, n),
+    });
+    const before = learn(COLD_START_SNAPSHOT, stream(1000, answered(1))).snapshot;
+    const after = learn(before, stream(750, answered(20), 1001)).snapshot;
+    expect(ask(after, { tenant: 'a' }).p50).toBeGreaterThan(2000);
+    for (const tenant of ['b', 'c']) expect(ask(after, { tenant }).p50).toBeLessThan(200);
+  });
+
+  it('does not hold against a tenant on one model how its answers compared on others', () => {
+    const of = (model: string, tenant: string, median: number, firstId: number) =>
+      stream(500, (_, n) => ({ model, tenant, outputTokens: lognormal(median, 0.3, n) }), firstId);
+    const elsewhere = learn(COLD_START_SNAPSHOT, [...of('short', 'a', 100, 1), ...of('long', 'b', 50_000, 501)]).snapshot;
+    const { snapshot } = learn(elsewhere, of('new', 'c', 150, 1001));
+    for (const tenant of ['a', 'b', 'c']) expect(ask(snapshot, { model: 'new', tenant }).p50 / 150).toBeLessThan(2.5);
+    expect(ask(snapshot, { model: 'new', tenant: 'a' }).p50 / 150).toBeGreaterThan(0.4);
+  });
+
+  it('covers each of two tenants, one answered alike every time and one not', () => {
+    const mixed = stream(4000, (i, n) =>
+      i % 2 === 0 ? { tenant: 'a', outputTokens: lognormal(100, 0.2, n) } : { tenant: 'b', outputTokens: lognormal(300, 1, n) },
+    );
+    const { snapshot } = learn(COLD_START_SNAPSHOT, mixed);
+    expect(ask(snapshot, { tenant: 'a' }).p90 / (100 * Math.exp(0.2 * 1.2816))).toBeLessThan(1.2);
+    expect(ask(snapshot, { tenant: 'b' }).p90 / (300 * Math.exp(1.2816))).toBeGreaterThan(0.7);
+  });
+
   it('takes answers cut at max_tokens as the length that they have', () => {
     const { snapshot } = learn(
       COLD_START_SNAPSHOT,
@@ -113,6 +162,13 @@ describe('learn', () => {
     expect(ask(snapshot, { maxTokens: 64 }).p50).toBeGreaterThan(55);
     expect(ask(snapshot, { maxTokens: 64 }).p90).toBe(64);
     expect(ask(snapshot, { maxTokens: null }).p50).toBeGreaterThan(60);
+  });
+
+  it('does not raise its quantiles for answers that an engine counts beyond the limit of their client', () => {
+    const counted = stream(6000, (i, n) => ({ maxTokens: i % 3 === 0 ? 64 : null, outputTokens: lognormal(200, 0.3, n) }));
+    const { p50, p90 } = ask(learn(COLD_START_SNAPSHOT, counted).snapshot, { maxTokens: null });
+    expect(p50 / 200).toBeLessThan(1.2);
+    expect(p90 / (200 * Math.exp(0.3 * 1.2816))).toBeLessThan(1.3);
   });
 
   it.each([

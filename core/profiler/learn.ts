@@ -7,10 +7,10 @@ import { NOT_LEARNED_FROM, type Observation } from '../domain/observation.ts';
 import { detectDrift } from './drift.ts';
 import { encodeFeatures, FEATURE_COUNT, INPUT_FEATURES, type RequestFeatures } from './features.ts';
 import { expectedLog, MAX_TOKENS, predictFrom } from './predict.ts';
-import { updateWeights } from './recursive-least-squares.ts';
+import { updateWeights, varianceAt } from './recursive-least-squares.ts';
 import { updateScore } from './scores.ts';
 import { copyOf, headFrom, loosenLevel, type OutputHead, type ProfilerSnapshot, priorVariance } from './snapshot.ts';
-import { emptyTenantSpread, noiseOf } from './tenant-spread.ts';
+import { loosenLevels, moveLevel, noiseOf, settleTenant, spreadOf, tenantBucket } from './tenants.ts';
 
 /** What is learned from of an observation, with its place in the order of arrival. */
 export type StoredObservation = RequestFeatures &
@@ -48,6 +48,8 @@ const PRIOR_OBSERVATIONS = 20;
 const CAUTION = 0.45;
 /** Share of a quantile's step that all input lengths take. */
 const TOGETHER = 0.9;
+/** A tenant's own share of it, where all input lengths have 1. */
+const OWN = 3;
 /** After a change quantiles are held to be known as from so many observations. */
 const KNOWN_AT_CHANGE = 50;
 /** Keeps a model whose answers all have one length able to learn that they no longer do. */
@@ -111,41 +113,55 @@ export function lesson(o: StoredObservation): Lesson | keyof Skipped {
   const lowerBound = o.outcome === 'cancelled';
   if (lowerBound && o.outputTokens === 0) return 'censored';
   if (!isLength(o.inputTokens) || !isLength(o.outputTokens) || (o.maxTokens !== null && o.maxTokens < 1)) return 'absurd';
-  return { of: o, x: encodeFeatures(o, scratch), outputTokens: o.outputTokens, maxTokens: o.maxTokens, lowerBound };
+  // What an engine counts beyond the client's limit was not asked for: no prediction reaches there, however far it were raised.
+  const outputTokens = Math.min(o.outputTokens, o.maxTokens ?? MAX_TOKENS);
+  return { of: o, x: encodeFeatures(o, scratch), outputTokens, maxTokens: o.maxTokens, lowerBound };
 }
 
-function isLength(tokens: number): boolean {
+/** One that an engine may serve. */
+export function isLength(tokens: number): boolean {
   return tokens >= 1 && tokens <= MAX_TOKENS;
 }
 
 /** One step of one head, in place. @returns false where a cancelled request tells nothing */
 function learnOne(head: OutputHead, shared: OutputHead, { of, x, outputTokens, maxTokens, lowerBound }: Lesson): boolean {
-  const expected = expectedLog(head, shared, of, x);
-  const predicted = predictFrom(head, expected, x, maxTokens);
+  const { tenants } = head;
+  const bucket = tenantBucket(of.tenant);
+  const expected = expectedLog(head, shared, of, x, bucket);
+  const predicted = predictFrom(head, expected, x, bucket, maxTokens);
   if (lowerBound && outputTokens <= predicted.p50) return false;
+  settleTenant(tenants, bucket, head.observations);
   head.observations++;
   if (!lowerBound) updateScore(head.score, outputTokens, predicted);
 
   // An answer that reached the client's limit was predicted right by any expectation beyond that limit.
   const expectation = Math.min(expected, Math.log(Math.min(MAX_TOKENS, maxTokens ?? MAX_TOKENS)));
-  const surprise = MAX_SURPRISE * head.residualScale;
-  const residual = Math.max(lowerBound ? 0 : -surprise, Math.min(surprise, Math.log(outputTokens) - expectation));
-  head.tenants ??= emptyTenantSpread();
-  const noise = noiseOf(head.tenants, of.tenant, residual);
-  // Of an unpredictable tenant nothing is concluded about the others.
-  if (noise === 1 && detectDrift(head, residual)) loosenLevel(head.covariance);
+  const unexplained = Math.max(lowerBound ? 0 : Number.NEGATIVE_INFINITY, Math.log(outputTokens) - expectation);
+  // What is usual for a tenant that scatters more than others is no sign of a change.
+  const ownScale = Math.max(head.residualScale, spreadOf(tenants, bucket));
+  const residual = within(unexplained, MAX_SURPRISE * head.residualScale);
+  // Of an unpredictable tenant little is concluded about the others.
+  const noise = noiseOf(tenants, bucket, unexplained);
+  if (noise === 1 && detectDrift(head, residual, ownScale)) {
+    loosenLevel(head.covariance);
+    loosenLevels(tenants);
+  }
 
-  const step = quantileStep(head) / Math.sqrt(noise);
-  moveQuantile(head.offset50, x, step, outputTokens <= predicted.p50 ? -0.5 : 0.5);
+  const step = quantileStep(head);
+  const ownStep = (step * ownScale) / head.residualScale;
   const aim = 0.9 + CAUTION / Math.sqrt(head.observations + 100);
-  if (outputTokens > predicted.p90) moveQuantile(head.offset90, x, step, aim);
-  else if (!lowerBound) moveQuantile(head.offset90, x, step, aim - 1);
+  const direction50 = outputTokens <= predicted.p50 ? -0.5 : 0.5;
+  const direction90 = outputTokens > predicted.p90 ? aim : lowerBound ? 0 : aim - 1;
+  tenants.offset50[bucket]! += ownStep * moveQuantile(head.offset50, x, step / noise, direction50);
+  tenants.offset90[bucket]! += ownStep * moveQuantile(head.offset90, x, step / noise, direction90);
 
   const pace = 1 / (noise * Math.min(head.observations + PRIOR_OBSERVATIONS, WINDOW));
   head.residualScale = Math.max(MIN_RESIDUAL_SCALE, head.residualScale + pace * (Math.abs(residual) - head.residualScale));
   head.meanFitted += pace * (Math.exp(expectation) - head.meanFitted);
   head.meanOutput += pace * (Math.exp(expectation + residual) - head.meanOutput);
-  updateWeights(head.weights, head.covariance, x, residual, priorVariance, noise);
+  const ownVariance = tenants.variance[bucket]!;
+  moveLevel(tenants, bucket, residual, 1 + varianceAt(head.covariance, x));
+  updateWeights(head.weights, head.covariance, x, residual, priorVariance, noise + ownVariance);
   return true;
 }
 
@@ -156,13 +172,19 @@ function quantileStep(head: OutputHead): number {
 }
 
 /**
- * Moves a quantile at `x` by `step * direction`. Mostly for all input lengths together: moved for each stretch apart, the steps of a few answers
- * would make one stretch look longer than its neighbour.
+ * Moves a quantile at `x` by `step * direction`, but for the tenant's part of it. Mostly for all input lengths together: moved for each stretch
+ * apart, the steps of a few answers would make one stretch look longer than its neighbour.
+ * @returns the direction for the tenant's part, to be multiplied by a step
  */
-function moveQuantile(offset: number[], x: readonly number[], step: number, direction: number): void {
+function moveQuantile(offset: number[], x: readonly number[], step: number, direction: number): number {
   const along = (i: number) => (i < INPUT_FEATURES ? TOGETHER + (1 - TOGETHER) * x[i]! : x[i]!);
-  let size = 0;
+  let size = OWN;
   for (let i = 0; i < offset.length; i++) size += along(i) * x[i]!;
   const scale = (step * direction) / size;
   for (let i = 0; i < offset.length; i++) offset[i]! += scale * along(i);
+  return (OWN * direction) / size;
+}
+
+function within(value: number, limit: number): number {
+  return Math.max(-limit, Math.min(limit, value));
 }

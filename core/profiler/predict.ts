@@ -2,6 +2,7 @@
 import { encodeFeatures, FEATURE_COUNT, type RequestFeatures } from './features.ts';
 import { dot } from './recursive-least-squares.ts';
 import { headOf, type OutputHead, type ProfilerSnapshot } from './snapshot.ts';
+import { heldOf, tenantBucket } from './tenants.ts';
 import { textAdjustment } from './text/text-head.ts';
 
 export type { RequestFeatures } from './features.ts';
@@ -21,21 +22,36 @@ const scratch = new Array<number>(FEATURE_COUNT).fill(0);
 /** Predicts the output tokens of a request. A model that the snapshot does not know is predicted by what all models have in common. */
 export function predictOutput(snapshot: ProfilerSnapshot, features: RequestFeatures): OutputPrediction {
   const head = headOf(snapshot, features.model);
-  return predictFrom(head, expectedLog(head, snapshot.shared, features, encodeFeatures(features, scratch)), scratch, features.maxTokens);
+  const bucket = tenantBucket(features.tenant);
+  const expectation = expectedLog(head, snapshot.shared, features, encodeFeatures(features, scratch), bucket);
+  return predictFrom(head, expectation, scratch, bucket, features.maxTokens);
 }
 
-/** Expectation of ln(output tokens) by one head. @param shared has the text part for heads that have none of their own @param x the encoded features */
-export function expectedLog(head: OutputHead, shared: OutputHead, { text }: RequestFeatures, x: readonly number[]): number {
-  const byLengths = dot(head.weights, x);
+/** Expectation of ln(output tokens) without what the text adds. @param x the encoded features */
+export function expectedByLengths({ weights, tenants, observations }: OutputHead, x: readonly number[], bucket: number): number {
+  return dot(weights, x) + tenants.level[bucket]! * heldOf(tenants, bucket, observations);
+}
+
+/** Expectation of ln(output tokens) by one head. @param shared has the text part for heads that have none of their own */
+export function expectedLog(head: OutputHead, shared: OutputHead, { text }: RequestFeatures, x: readonly number[], bucket: number): number {
+  const byLengths = expectedByLengths(head, x, bucket);
   const byText = head.text ?? shared.text;
   return text && byText ? byLengths + textAdjustment(byText, text) : byLengths;
 }
 
 /** From an expectation to the quantiles around it. */
-export function predictFrom(head: OutputHead, expectation: number, x: readonly number[], maxTokens: number | null): OutputPrediction {
+export function predictFrom(
+  head: OutputHead,
+  expectation: number,
+  x: readonly number[],
+  bucket: number,
+  maxTokens: number | null,
+): OutputPrediction {
   const cap = Math.min(MAX_TOKENS, maxTokens ?? MAX_TOKENS);
-  const p50 = within(Math.exp(expectation + dot(head.offset50, x)), cap);
-  const p90 = within(Math.exp(expectation + dot(head.offset90, x)), cap);
+  const { tenants } = head;
+  const held = heldOf(tenants, bucket, head.observations);
+  const p50 = within(Math.exp(expectation + dot(head.offset50, x) + held * tenants.offset50[bucket]!), cap);
+  const p90 = within(Math.exp(expectation + dot(head.offset90, x) + held * tenants.offset90[bucket]!), cap);
   return { p50, p90: Math.max(p50, p90), mean: within((Math.exp(expectation) * head.meanOutput) / head.meanFitted, cap) };
 }
 

@@ -21,6 +21,15 @@ export function dot(a: readonly number[], b: readonly number[]): number {
   return sum;
 }
 
+/** What the weights leave unsure at `x`, in units of the noise. */
+export function varianceAt(covariance: readonly number[], x: readonly number[]): number {
+  let sum = 0;
+  for (let i = 0, k = 0; i < FEATURE_COUNT; i++) {
+    for (let j = i; j < FEATURE_COUNT; j++, k++) sum += (i === j ? 1 : 2) * covariance[k]! * x[i]! * x[j]!;
+  }
+  return sum;
+}
+
 const gain = new Array<number>(FEATURE_COUNT).fill(0);
 
 /**

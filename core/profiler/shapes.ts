@@ -28,6 +28,17 @@ export interface ShapeProfile {
 /** For comparing shapes by eye: 32 sequences at the mean context of the Azure 2023 conversation trace (CC-BY-4.0), and its mean prompt. */
 export const REFERENCE_LOAD = { sequences: 32, contextTokens: 32 * 1260, promptTokens: 1155 };
 
+/** How many times as long a decode step at the reference load takes by the one as by the other. */
+export function decodeStepRatio(a: StepTimeCoefficients, b: StepTimeCoefficients): number {
+  const { sequences, contextTokens } = REFERENCE_LOAD;
+  return decodeStepMs(a, sequences, contextTokens) / decodeStepMs(b, sequences, contextTokens);
+}
+
+/** To the last digits: a database keeps numbers, not how they were computed. */
+export function areSameCoefficients(a: StepTimeCoefficients, b: StepTimeCoefficients): boolean {
+  return (Object.keys(a) as (keyof StepTimeCoefficients)[]).every((name) => Math.abs(a[name] - b[name]) <= 1e-9 * Math.abs(a[name]));
+}
+
 const WIDTHS = [1, 2, 4, 8];
 
 /**

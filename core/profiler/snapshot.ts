@@ -1,6 +1,6 @@
 /**
  * The profiler: what a request will cost. `predict.ts` says how many tokens an answer will take, from a snapshot that `learn.ts`
- * improves with every observation; `calibrate.ts` fits an engine's step time to what a fresh replica measured; `profile-shapes.ts` puts
+ * improves with every observation; `calibrate.ts` fits an engine's step time to what a fresh replica measured; `shapes.ts` puts
  * memory and step time of a model side by side for every accelerator. All pure: the service in `profiler/` trains and publishes,
  * gateways predict in their own process.
  *
@@ -9,7 +9,7 @@
 import { z } from 'zod';
 import { FEATURE_COUNT, INPUT_FEATURES } from './features.ts';
 import { COVARIANCE_LENGTH, packedIndex } from './recursive-least-squares.ts';
-import { tenantSpreadSchema } from './tenant-spread.ts';
+import { noTenants, tenantsFrom, tenantsSchema } from './tenants.ts';
 import { PUBLISHED_PRIOR } from './text/published-prior.ts';
 import { textHeadFrom, textHeadSchema } from './text/text-head.ts';
 
@@ -60,18 +60,19 @@ export const outputHeadSchema = z.object({
   text: textHeadSchema.optional(),
   /** Evidence that the answers have changed; absent where there is none yet. */
   drift: driftSchema.optional(),
-  /** How predictable tenants are; absent where that was not looked at yet. */
-  tenants: tenantSpreadSchema.optional(),
+  tenants: tenantsSchema,
 });
 export type OutputHead = z.infer<typeof outputHeadSchema>;
 
 export const profilerSnapshotSchema = z.object({
   /** Layout of this document and of the features; a snapshot of another layout is not read but learned anew. */
-  layout: z.literal(1),
+  layout: z.literal(2),
   /** Rises with every publication; 0 is the cold start. */
   version: z.number().int().nonnegative(),
   /** Id of the last observation that it has learned from. */
   trainedThroughId: z.number().int().nonnegative(),
+  /** Ids of observations that a rollback took back, from the one after `after` to `through`: nobody learns from them again. The oldest first. */
+  forgotten: z.array(z.object({ after: z.number().int(), through: z.number().int() })),
   /** What all models have in common: predicts for unknown models, and is where a new model's own head starts from. */
   shared: outputHeadSchema,
   models: z.record(z.string(), outputHeadSchema),
@@ -106,14 +107,16 @@ function coldStartHead(): OutputHead {
     meanFitted: COLD_START.medianTokens,
     score: unscored(Math.log(COLD_START.medianTokens)),
     text: textHeadFrom(PUBLISHED_PRIOR),
+    tenants: noTenants(),
   };
 }
 
 /** Version 0: published constants, nothing learned. */
 export const COLD_START_SNAPSHOT: ProfilerSnapshot = {
-  layout: 1,
+  layout: 2,
   version: 0,
   trainedThroughId: 0,
+  forgotten: [],
   shared: coldStartHead(),
   models: {},
 };
@@ -125,8 +128,14 @@ export function copyOf({ text, ...head }: OutputHead): OutputHead {
 
 /** A new model's head: what `shared` knows, held as loosely as if nothing had been seen, scored from zero. */
 export function headFrom(shared: OutputHead): OutputHead {
-  const { drift: _drift, tenants: _tenants, text: _text, ...rest } = shared;
-  return { ...structuredClone(rest), observations: 0, covariance: priorCovariance(), score: unscored(shared.score.logMedian) };
+  const { drift: _drift, tenants, text: _text, ...rest } = shared;
+  return {
+    ...structuredClone(rest),
+    observations: 0,
+    covariance: priorCovariance(),
+    score: unscored(shared.score.logMedian),
+    tenants: tenantsFrom(tenants),
+  };
 }
 
 export function priorVariance(feature: number): number {

@@ -86,6 +86,21 @@ describe('training', () => {
     expect(training.snapshot.models.m!.text!.keyId).toBe('rotated');
   });
 
+  it('keeps to its key when a few answers in an old one come late, before it knew of it and after', () => {
+    const training = new Training(COLD_START_SNAPSHOT);
+    const rows = examples(300, 12);
+    const old = createSketcher({ id: 'old', k0: 5, k1: 6 });
+    const inOld = (example: Example) => ({ text: old.sketch(asPrompt(example.instruction)) });
+    training.observe(rows.slice(0, 100).map((example, i) => observation(example, i + 1)));
+    training.observe(rows.slice(100, 140).map((example, i) => observation(example, 101 + i, inOld(example))));
+    training.observe(rows.slice(140).map((example, i) => observation(example, 141 + i)));
+    expect(training.snapshot.models.m!.text!.keyId).toBe('k');
+    const [short, long] = ['Zorble the river', 'Frandle about the river'].map((instruction) =>
+      predictOutput(training.snapshot, observation({ instruction, outputTokens: 1 }, 1)),
+    );
+    expect(long!.p50 / short!.p50).toBeGreaterThan(4);
+  });
+
   it('notices that a model answers otherwise, and is right again soon', () => {
     const predictor = new ExamplePredictor();
     predictor.learn(examples(400, 6));

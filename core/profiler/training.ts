@@ -3,15 +3,17 @@
  * concerned is fitted anew to a window of answers. Holds the window; the snapshot is the rest of its state.
  */
 import { NOT_LEARNED_FROM } from '../domain/observation.ts';
-import { type Learned, learn, type StoredObservation } from './learn.ts';
+import { isLength, type Learned, learn, type StoredObservation } from './learn.ts';
 import { headOf, type OutputHead, type ProfilerSnapshot } from './snapshot.ts';
 import type { TextPrior } from './text/prior.ts';
 import { PUBLISHED_PRIOR } from './text/published-prior.ts';
 import { refitText } from './text/refit.ts';
-import { TrainingWindow } from './training-window.ts';
+import { type TrainingRow, TrainingWindow } from './training-window.ts';
 
 /** Only the busiest models have words of their own, so that a snapshot stays small; the others go by what all have in common. */
 const MOST_OWN_TEXTS = 24;
+/** Another key that so many answers in a row come in is the key from there on. */
+const NEW_KEY = 48;
 /** A change is noticed about so many answers after it. */
 const SINCE_CHANGE = 32;
 
@@ -19,7 +21,8 @@ export class Training {
   readonly #prior: TextPrior;
   #window = new TrainingWindow();
   #keyId: string | null = null;
-  readonly #retiredKeys = new Set<string>();
+  /** The newest, where they are of another key than the window. */
+  #otherKey: TrainingRow[] = [];
   #snapshot: ProfilerSnapshot;
 
   constructor(snapshot: ProfilerSnapshot, prior: TextPrior = PUBLISHED_PRIOR) {
@@ -56,18 +59,30 @@ export class Training {
   #keep(observation: StoredObservation): void {
     const { requestId, model, class: name, tenant, inputTokens, maxTokens, streamed, text, outputTokens } = observation;
     if (observation.featureKey === NOT_LEARNED_FROM) return;
-    if (!text || observation.outcome !== 'ok' || outputTokens === null || outputTokens < 1 || inputTokens < 1) return;
+    if (!text || observation.outcome !== 'ok' || outputTokens === null || !isLength(outputTokens) || !isLength(inputTokens)) return;
     if (maxTokens !== null && outputTokens >= maxTokens) return;
-    // Hashes of another key say nothing beside those of the present one. Gateways change theirs one after the other: what still comes in the
-    // old key is left out.
-    if (this.#retiredKeys.has(text.keyId)) return;
-    if (text.keyId !== this.#keyId) {
-      if (this.#keyId !== null) this.#retiredKeys.add(this.#keyId);
-      this.#window = new TrainingWindow();
-      this.#keyId = text.keyId;
-    }
     // Field by field: an observation holds more, and the window thousands of them.
-    this.#window.add({ requestId, model, class: name, tenant, inputTokens, maxTokens, streamed, outputTokens, text });
+    const row: TrainingRow = { requestId, model, class: name, tenant, inputTokens, maxTokens, streamed, outputTokens, text };
+    this.#keyId ??= text.keyId;
+    // Hashes of another key say nothing beside those of the window's.
+    if (text.keyId === this.#keyId) {
+      this.#otherKey = [];
+      this.#window.add(row);
+    } else {
+      this.#keepOther(row);
+    }
+  }
+
+  /** Gateways change their key one after the other, and deliver late what they spooled: another key is the new one when nothing else comes. */
+  #keepOther(row: TrainingRow): void {
+    const { keyId } = row.text;
+    const run = this.#otherKey[0]?.text.keyId === keyId ? [...this.#otherKey, row] : [row];
+    this.#otherKey = run;
+    if (run.length < NEW_KEY) return;
+    this.#otherKey = [];
+    this.#keyId = keyId;
+    this.#window = new TrainingWindow();
+    for (const kept of run) this.#window.add(kept);
   }
 
   /** Fits the text parts to all that is in the window, due or not: when nothing more is to come for now. */

@@ -3,6 +3,9 @@ import { sql } from 'drizzle-orm';
 import type { Database } from '../client.ts';
 import { partitionedDays, partitionOf } from './observation-partitions.ts';
 
+/** NOTIFY channel, without a payload: whoever has read observations is to read anew what is left of them. */
+export const DELETION_CHANNEL = 'uellm_observations_deleted';
+
 const DELETED_AT_ONCE = 5000;
 const DEFAULT_PARTITION = 'observations_default';
 /** SQLSTATE: the table is gone. */
@@ -16,6 +19,7 @@ export async function deleteObservationsOf(db: Database, tenant: string): Promis
   // Rows move from the default partition to a day, never back: whoever looks at the days afterwards finds them.
   let deleted = await deleteFrom(db, DEFAULT_PARTITION, tenant);
   for (const day of await partitionedDays(db)) deleted += await deleteFrom(db, partitionOf(day), tenant);
+  if (deleted > 0) await db.execute(sql`select pg_notify(${DELETION_CHANNEL}, '')`);
   return deleted;
 }
 

@@ -73,6 +73,22 @@ describe('observations', () => {
     expect(await countObservationsAfter(db, 0, 3)).toBe(3);
   });
 
+  it('are stored whatever a client asks for and an engine claims, beside those of everybody else', async () => {
+    const absurd: Partial<Observation>[] = [
+      { maxTokens: 2 ** 31 },
+      { maxTokens: 1e308, outputTokens: 10 ** 15 },
+      { inputTokens: -(10 ** 12), e2eMs: Number.POSITIVE_INFINITY, tpotMs: Number.NaN },
+      { class: 'a\u0000b', model: 'half \ud800' },
+    ];
+    const batch = absurd.map((fields, i) => ({ ...observation(`absurd-${i}`), ...fields }));
+    expect(await insertObservations(db, [observation('usual'), ...batch])).toBe(5);
+    const [one, two, three, four] = (await observationsAfter(db, 0, 1000)).slice(-4);
+    expect(one!.maxTokens).toBe(2 ** 31 - 1);
+    expect([two!.maxTokens, two!.outputTokens]).toEqual([2 ** 31 - 1, 2 ** 31 - 1]);
+    expect([three!.inputTokens, three!.e2eMs, three!.tpotMs]).toEqual([-(2 ** 31 - 1), null, null]);
+    expect([four!.class, four!.model]).toEqual(['a\uFFFDb', 'half \uFFFD']);
+  });
+
   it('become visible in the order of their ids, with several gateways at work', async () => {
     const batches = Array.from({ length: 8 }, (_, g) => Array.from({ length: 50 }, (_, i) => observation(`g${g}-${i}`)));
     let last = 0;
@@ -86,6 +102,6 @@ describe('observations', () => {
     for (let i = 0; i < 20; i++) await follow();
     await delivered;
     await follow();
-    expect(seen).toHaveLength(405);
+    expect(seen).toHaveLength(410);
   });
 });

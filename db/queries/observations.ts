@@ -13,10 +13,10 @@ export const DELIVERY_LOCK = 0x6f62_7376; // 'obsv'
 
 const LATEST_MS = Date.UTC(9999, 11, 31);
 
-/** Field → column, of all but the id, which the sequence gives. */
-const COLUMNS = Object.keys(getTableColumns(observations))
-  .filter((field) => field !== 'id')
-  .map((field) => [field, toSnakeCase(field)] as const);
+/** Field → column, of all but the id, which the sequence gives; and is it an integer? */
+const COLUMNS = Object.entries(getTableColumns(observations))
+  .filter(([field]) => field !== 'id')
+  .map(([field, column]) => [field, toSnakeCase(field), column.getSQLType() === 'integer'] as const);
 const columnList = sql.join(
   COLUMNS.map(([, column]) => sql.identifier(column)),
   sql`, `,
@@ -50,8 +50,18 @@ function toRow({ acceptedAtMs, features, ...fields }: Observation): Record<strin
     features: features ? `\\x${Buffer.from(features, 'base64').toString('hex')}` : null,
   };
   const row: Record<string, unknown> = {};
-  for (const [field, column] of COLUMNS) row[column] = stored[field];
+  for (const [field, column, isInteger] of COLUMNS) row[column] = storable(stored[field], isInteger);
   return row;
+}
+
+const MAX_INTEGER = 2 ** 31 - 1;
+/** What Postgres has no place for in a text. */
+const UNSTORABLE = /[\0\p{Cs}]/gu;
+
+/** The nearest that Postgres takes: no length that a client asks for or an engine claims, however absurd, may cost a batch. */
+function storable(value: unknown, isInteger: boolean): unknown {
+  if (typeof value === 'number' && isInteger) return Math.min(MAX_INTEGER, Math.max(-MAX_INTEGER, Math.round(value)));
+  return typeof value === 'string' ? value.replace(UNSTORABLE, '\uFFFD') : value;
 }
 
 /** The next time there is that Postgres reads as JavaScript writes it (from 1970 to 9999): no clock, however far off, may cost a batch. */

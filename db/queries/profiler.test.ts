@@ -120,7 +120,7 @@ describe('the history of snapshots', () => {
       trainedThroughId: 30,
       scores: { version: 1 },
     });
-    expect(await latestSnapshot(db)).toEqual({ ...snapshot(1), version: 4, trainedThroughId: 30 });
+    expect(await latestSnapshot(db)).toEqual({ ...snapshot(1), version: 4, trainedThroughId: 30, forgotten: [{ after: 10, through: 30 }] });
     expect(await readSnapshotRecord(db, 4)).toEqual(published);
   });
 

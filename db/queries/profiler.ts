@@ -2,6 +2,7 @@
 import { desc, eq, lt, sql } from 'drizzle-orm';
 import { conflict, notFound } from '../../core/domain/errors.ts';
 import type { StepTimeProfile } from '../../core/domain/step-time.ts';
+import { rolledBack } from '../../core/profiler/roll-back.ts';
 import { type ProfilerSnapshot, profilerSnapshotSchema } from '../../core/profiler/snapshot.ts';
 import type { Executor } from '../client.ts';
 import { profilerSnapshots, stepTimeProfiles as profiles } from '../schema/index.ts';
@@ -104,8 +105,7 @@ export async function rollbackSnapshot(db: Executor, toVersion: number): Promise
     const old = profilerSnapshotSchema.safeParse(target.snapshot);
     if (!old.success)
       throw conflict('profiler snapshot', String(toVersion), 'it has a layout of another release, which this one does not read');
-    const { trainedThroughId } = latest;
-    const snapshot = { ...old.data, version: latest.version + 1, trainedThroughId };
+    const snapshot = rolledBack(old.data, latest);
     const publication = { reason: `rolled back to version ${toVersion}`, basedOn: toVersion };
     await publishSnapshot(tx, snapshot, target.scores, publication);
     return { published: await readSnapshotRecord(tx, snapshot.version), replaced: latest.version };

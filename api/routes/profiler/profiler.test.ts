@@ -79,7 +79,10 @@ describe('/profiler/rollback', () => {
       status: 200,
       body: { version: 4, reason: 'rolled back to version 1', basedOn: 1, trainedThroughId: 30, scores: { all: { observations: 10 } } },
     });
-    expect(await latestSnapshot(api.db)).toEqual({ ...learned(1, 10), version: 4, trainedThroughId: 30 });
+    expect(await latestSnapshot(api.db)).toEqual({
+      ...{ ...learned(1, 10), version: 4, trainedThroughId: 30 },
+      forgotten: [{ after: 10, through: 30 }],
+    });
     expect((await api.call('GET', '/api/v1/audit?kind=profiler')).body).toMatchObject({
       items: [{ actor: 'admin', action: 'rollback', name: 'snapshots', before: { version: 3 }, after: { version: 4, toVersion: 1 } }],
     });

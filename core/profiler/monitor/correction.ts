@@ -10,14 +10,16 @@ export type CorrectionChange =
   /** A deployment's engines are started anew in another shape, by a rolling deploy. */
   | { kind: 'reshape-engine'; deployment: string; memoryUtilisation: number; maxSequences: number | null }
   /** The placement no longer fits: ask for a rebalance. */
-  | { kind: 'rebalance'; model: string };
+  | { kind: 'rebalance'; model: string }
+  /** The step-time profile of a shape is so many times its calibration, as live steps say; `shape-step-time.ts` decides it. */
+  | { kind: 'carry-step-time'; model: string; accelerator: string; tensorParallel: number; scale: number };
 
 export type FindingKind = 'output-length' | 'step-time' | 'kv-over-allocation' | 'kv-under-allocation' | 'preemptions' | 'out-of-memory';
 
 /** Something is not as predicted. */
 export interface Finding {
   kind: FindingKind;
-  /** `model <name>`, `model <name> class <class>` or `replica <id>`. */
+  /** `model <name>`, `model <name> class <class>`, `replica <id>` or `shape <model> on <width> <accelerator kind>`. */
   subject: string;
   /** For people, with figures and units. */
   message: string;

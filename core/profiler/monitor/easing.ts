@@ -7,15 +7,13 @@ import type { ActiveCorrection, CorrectionChange } from './correction.ts';
 import { percent, rounded } from './detector.ts';
 import type { Evidence, ReplicaEvidence } from './evidence.ts';
 import { usesMore } from './kv-allocation.ts';
-import { type MonitorMemory, replicaMemory } from './memory.ts';
+import { MOST_SEEN_MS, type MonitorMemory, replicaMemory } from './memory.ts';
 
 const STEP = 0.05;
 /** So much of what it may fill is in use: the limit is felt. */
 const FELT = 0.6;
 /** Of what ended engines: they fail all they have. */
 const OUT_OF_MEMORY_PATIENCE_MS = 600_000;
-/** Between two looks; the rest of a longer pause was seen by nobody. */
-const MOST_SEEN_MS = 60_000;
 const TOLERATED_PREEMPTIONS = 0.02;
 
 type Limit = Extract<CorrectionChange, { kind: 'limit-admission' }>;

@@ -1,6 +1,7 @@
 /** What the monitor remembers from one look to the next: plain JSON, small, and all there is of its state. */
 import type { ActiveCorrection, CorrectionChange, Finding } from './correction.ts';
 import type { Evidence } from './evidence.ts';
+import type { ShapeMemory } from './shape-step-time.ts';
 
 export interface MonitorMemory {
   /** Time of the last look; null before the first. */
@@ -16,6 +17,8 @@ export interface MonitorMemory {
   /** Subject and kind of change → none begins before. */
   restsUntilMs: Record<string, number>;
   replicas: Record<string, ReplicaMemory>;
+  /** Of shapes whose step time was calibrated, by `shapeKey`; `followShapes` has the rest of their story. */
+  shapes: Record<string, ShapeMemory>;
 }
 
 export interface ReplicaMemory {
@@ -28,6 +31,11 @@ export interface ReplicaMemory {
   /** So much of it before a limit is loosened; doubles whenever trouble comes back after that. */
   patienceMs: number;
   loosenedAtMs: number | null;
+  /** Time that it was given nothing, corrected to be slow, while others of its model were. */
+  passedOverMs: number;
+  /** So much of it before the correction is taken back to see; doubles whenever it is needed again after that. */
+  probeAfterMs: number;
+  probedAtMs: number | null;
   seenAtMs: number;
 }
 
@@ -39,6 +47,7 @@ export const emptyMemory: Readonly<MonitorMemory> = {
   changedAtMs: {},
   restsUntilMs: {},
   replicas: {},
+  shapes: {},
 };
 
 /** Trouble that comes back within so long after a limit was loosened came of that. */
@@ -46,17 +55,24 @@ export const FORGET_MS = 30 * 60_000;
 /** An engine that ended twice within so long is not helped by a limit alone. */
 export const EXITS_TOGETHER_MS = 10 * 60_000;
 export const FIRST_PATIENCE_MS = 60_000;
+export const FIRST_PROBE_MS = 120_000;
+/** Between two looks; the rest of a longer pause was seen by nobody. */
+export const MOST_SEEN_MS = 60_000;
 const FADES = 0.9;
 
-export const replicaMemory = (memory: MonitorMemory, replicaId: string): ReplicaMemory =>
-  own(memory.replicas, replicaId) ?? {
-    peakKvUsage: 0,
-    exitsAtMs: [],
-    quietMs: 0,
-    patienceMs: FIRST_PATIENCE_MS,
-    loosenedAtMs: null,
-    seenAtMs: 0,
-  };
+/** A memory kept by an earlier version may lack what came later. */
+export const replicaMemory = (memory: MonitorMemory, replicaId: string): ReplicaMemory => ({
+  peakKvUsage: 0,
+  exitsAtMs: [],
+  quietMs: 0,
+  patienceMs: FIRST_PATIENCE_MS,
+  loosenedAtMs: null,
+  passedOverMs: 0,
+  probeAfterMs: FIRST_PROBE_MS,
+  probedAtMs: null,
+  seenAtMs: 0,
+  ...own(memory.replicas, replicaId),
+});
 
 /** Own properties only: a replica may be called `constructor`. */
 export function own<T>(record: Readonly<Record<string, T>>, key: string): T | undefined {
@@ -75,6 +91,8 @@ export function keyOf(change: CorrectionChange): string {
       return `${change.kind} deployment ${change.deployment}`;
     case 'rebalance':
       return `${change.kind} model ${change.model}`;
+    case 'carry-step-time':
+      return `${change.kind} ${change.model} on ${change.tensorParallel} ${change.accelerator}`;
   }
 }
 
@@ -116,6 +134,7 @@ export function remembered(
     active: memory.active.map((correction) => ({ ...correction, sinceMs: correction.sinceMs - backMs })),
     streaks: {},
     answers: memory.answers,
+    shapes: memory.shapes,
     changedAtMs: moved(memory.changedAtMs),
     restsUntilMs: moved(memory.restsUntilMs),
     replicas: Object.fromEntries(
@@ -125,6 +144,7 @@ export function remembered(
           ...replica,
           exitsAtMs: replica.exitsAtMs.map((time) => time - backMs),
           loosenedAtMs: replica.loosenedAtMs === null ? null : replica.loosenedAtMs - backMs,
+          probedAtMs: replica.probedAtMs == null ? null : replica.probedAtMs - backMs,
           seenAtMs: replica.seenAtMs - backMs,
         },
       ]),

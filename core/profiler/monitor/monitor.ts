@@ -4,7 +4,8 @@
  * the verdict out.
  *
  * One file a detector (`output-length.ts`, `step-time.ts`, `kv-allocation.ts`, `preemptions.ts`, `out-of-memory.ts`), each of which says
- * what it does where most subjects look wrong alike; `trial.ts` judges what was begun, `easing.ts` loosens limits, `rebalance.ts` gives up
+ * what it does where most subjects look wrong alike; `trial.ts` judges what was begun, `easing.ts` loosens limits, `probing.ts` takes back what
+ * nobody sees any more, `rebalance.ts` gives up
  * on corrections, `register.ts` keeps the book of what is in force.
  */
 import type { Verdict } from './correction.ts';
@@ -16,6 +17,7 @@ import { emptyMemory, type MonitorMemory, remembered, withAnswersSeen, withRepli
 import { outOfMemory } from './out-of-memory.ts';
 import { outputLength } from './output-length.ts';
 import { preemptions } from './preemptions.ts';
+import { probe } from './probing.ts';
 import { REBALANCE_LOOKS, unattaining } from './rebalance.ts';
 import { Register } from './register.ts';
 import { stepTime } from './step-time.ts';
@@ -53,6 +55,7 @@ export function monitor(memory: MonitorMemory, given: Evidence): { memory: Monit
       if (isSustained && change) register.begin(finding, change, deviation);
     }
   }
+  register.takeBack(probe(register.memory, evidence, past.memory.lookedAtMs));
   const eased = ease(register.memory, evidence, past.memory.lookedAtMs);
   register.loosen(eased);
   for (const { finding, change } of unattaining(register.memory, evidence)) {

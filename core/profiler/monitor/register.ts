@@ -5,7 +5,18 @@
 import type { ActiveCorrection, CorrectionChange, Finding, Verdict } from './correction.ts';
 import type { Eased } from './easing.ts';
 import type { Evidence } from './evidence.ts';
-import { FIRST_PATIENCE_MS, FORGET_MS, keyOf, lengthsSubject, type MonitorMemory, own, replicaMemory, streakOf } from './memory.ts';
+import {
+  FIRST_PATIENCE_MS,
+  FIRST_PROBE_MS,
+  FORGET_MS,
+  keyOf,
+  lengthsSubject,
+  type MonitorMemory,
+  own,
+  replicaMemory,
+  streakOf,
+} from './memory.ts';
+import type { Probed } from './probing.ts';
 import { isAsBefore } from './step-time.ts';
 import { attainmentOf } from './trial.ts';
 
@@ -83,6 +94,7 @@ export class Register {
     }
     if (before) this.#end(before, `replaced: ${finding.message}`);
     if (change.kind === 'limit-admission') this.#tightened(change.replicaId);
+    if (change.kind === 'recalibrate-step-time') this.#slowedAgain(change.replicaId);
     this.#start(finding, change, deviation ?? 0, before ?? null);
     if (change.kind === 'reshape-engine' || change.kind === 'rebalance') this.#rest(change, REST_AFTER_ASKED_MS[change.kind]);
   }
@@ -96,6 +108,17 @@ export class Register {
       this.#end(correction, reason);
       if (!to) continue;
       this.#keepAtOnce(correction.finding, to, correction.deviationBefore, reason);
+    }
+  }
+
+  /** To be seen anew: none of what was seen so far counts against it. */
+  takeBack({ memory, ended }: Probed): void {
+    this.memory = memory;
+    for (const { correction, reason } of ended) {
+      if (!this.memory.active.includes(correction)) continue;
+      this.#end(correction, reason);
+      const { [keyOf(correction.change)]: _, ...changedAtMs } = this.memory.changedAtMs;
+      this.memory = { ...this.memory, changedAtMs };
     }
   }
 
@@ -154,6 +177,17 @@ export class Register {
     this.memory = {
       ...this.memory,
       replicas: { ...this.memory.replicas, [replicaId]: { ...past, quietMs: 0, patienceMs, loosenedAtMs: null } },
+    };
+  }
+
+  /** One that is needed again after it was taken back to see is not taken back again so soon. */
+  #slowedAgain(replicaId: string): void {
+    const past = replicaMemory(this.memory, replicaId);
+    const cameBack = past.probedAtMs !== null && this.#evidence.atMs - past.probedAtMs < FORGET_MS;
+    const probeAfterMs = cameBack ? Math.min(LONGEST_PATIENCE_MS, 2 * past.probeAfterMs) : FIRST_PROBE_MS;
+    this.memory = {
+      ...this.memory,
+      replicas: { ...this.memory.replicas, [replicaId]: { ...past, passedOverMs: 0, probeAfterMs, probedAtMs: null } },
     };
   }
 

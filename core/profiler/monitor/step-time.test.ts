@@ -43,6 +43,53 @@ describe('a replica whose steps take twice what is predicted', () => {
   });
 });
 
+describe('a replica that was corrected to be slow and is passed over', () => {
+  const nothing = { stepTimeRatio: null, running: 0, judged: 0, attained: 0 };
+  const idle = replicaEvidence({ replicaId: 'r0', ...nothing });
+  const busy = replicaEvidence({ replicaId: 'r1' });
+  const slow = { replicas: [off(2), busy] };
+  const corrected = () => {
+    const looking = new Looking();
+    expect(looking.lookFor(20, slow).changes).toHaveLength(1);
+    return looking;
+  };
+
+  it('has its correction taken back after two minutes, and is corrected again at once should it still be slow', () => {
+    const looking = corrected();
+    expect(looking.lookFor(110, { replicas: [idle, busy] }).end).toEqual([]);
+    expect(looking.lookFor(10, { replicas: [idle, busy] }).end).toMatchObject([
+      { reason: expect.stringContaining('no requests for 120 s') },
+    ]);
+    expect(looking.lookFor(20, slow).changes).toEqual([{ kind: 'recalibrate-step-time', replicaId: 'r0', factor: 2 }]);
+    // Twice as long the second time.
+    expect(looking.lookFor(230, { replicas: [idle, busy] }).end).toEqual([]);
+    expect(looking.lookFor(10, { replicas: [idle, busy] }).end).toHaveLength(1);
+  });
+
+  it('has it taken back, too, where it was found to help before', () => {
+    const looking = corrected();
+    expect(looking.lookFor(120, { replicas: [off(1), busy] }).keep).toHaveLength(1);
+    expect(looking.lookFor(120, { replicas: [idle, busy] }).end).toHaveLength(1);
+    expect(looking.lookFor(60, { replicas: [off(1), busy] })).toMatchObject({ begin: [], end: [] });
+  });
+
+  it('keeps it where requests come, or nobody of its model has any, or it is held to be quick', () => {
+    expect(corrected().lookFor(600, { replicas: [off(1), busy] }).end).toEqual([]);
+    expect(corrected().lookFor(600, { replicas: [idle, { ...busy, ...nothing }] }).end).toEqual([]);
+    expect(corrected().lookFor(600, { replicas: [idle, { ...busy, model: 'other' }] }).end).toEqual([]);
+    const quick = new Looking();
+    quick.lookFor(20, { replicas: [off(0.5), busy] });
+    expect(quick.lookFor(600, { replicas: [idle, busy] }).end).toEqual([]);
+  });
+
+  it('counts anew with each request that it gets', () => {
+    const looking = corrected();
+    looking.lookFor(110, { replicas: [idle, busy] });
+    looking.look({ replicas: [{ ...idle, judged: 1, attained: 1 }, busy] });
+    expect(looking.lookFor(110, { replicas: [idle, busy] }).end).toEqual([]);
+  });
+});
+
 describe('most replicas off alike', () => {
   const ids = ['r0', 'r1', 'r2', 'r3', 'r4', 'r5'];
   it('of one model are corrected each, so many in a look', () => {

@@ -1,8 +1,9 @@
 /** Fits a head's text part anew to the answers of a window, on what lengths and names leave unexplained. */
 import { quantile } from '../../domain/statistics.ts';
 import { encodeFeatures, FEATURE_COUNT } from '../features.ts';
-import { dot } from '../recursive-least-squares.ts';
+import { expectedByLengths } from '../predict.ts';
 import type { OutputHead } from '../snapshot.ts';
+import { tenantBucket } from '../tenants.ts';
 import type { WindowRow } from '../training-window.ts';
 import type { TextPrior } from './prior.ts';
 import { fitRidge, ridgeValue } from './ridge.ts';
@@ -36,7 +37,10 @@ export function refitText(
   const start = textHeadFrom(prior);
   const x = new Array<number>(FEATURE_COUNT).fill(0);
   const unexplained = rows.map(
-    (row) => Math.log(row.outputTokens) - dot(head.weights, encodeFeatures(row, x)) - textAdjustment(start, row.text),
+    (row) =>
+      Math.log(row.outputTokens) -
+      expectedByLengths(head, encodeFeatures(row, x), tenantBucket(row.tenant)) -
+      textAdjustment(start, row.text),
   );
   const targets = levelled(rows, unexplained);
   const fitWith = (weights: readonly number[]) =>
