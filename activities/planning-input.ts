@@ -1,25 +1,20 @@
 /** The one picture of the fleet that a plan is made from. */
-import { ACCELERATOR_KINDS } from '../core/domain/accelerators.ts';
-import { DEFAULT_DEMAND, type Demand, type DeploymentSpec } from '../core/domain/deployment.ts';
+import { catalogPrices } from '../core/domain/accelerators.ts';
+import type { DeploymentSpec } from '../core/domain/deployment.ts';
 import { KNOWN_CONFIGS, type ModelShape, shapeOf } from '../core/domain/model-spec.ts';
 import { ANY } from '../core/domain/names.ts';
 import type { PlanPurpose } from '../core/domain/plan.ts';
 import type { SloPolicy, SloTargets } from '../core/domain/slo-policy.ts';
-import { forecastDemand } from '../core/placement/forecast.ts';
+import type { FleetInput } from '../core/placement/fleet/problem.ts';
+import type { Forecast } from '../core/placement/forecast/forecast.ts';
 import type { DeploymentDemand, PlanInput } from '../core/placement/types.ts';
 import type { Executor } from '../db/client.ts';
-import {
-  type ArrivalBucket,
-  allModels,
-  allPolicies,
-  arrivalsByDeployment,
-  declaredPrices,
-  servingDeployments,
-} from '../db/queries/planning-reads.ts';
+import { allModels, allPolicies, declaredPrices, servingDeployments } from '../db/queries/planning-reads.ts';
 import { hostStates } from '../db/queries/plans.ts';
 import { stepTimeProfiles } from '../db/queries/profiler.ts';
 import { livingReplicas } from '../db/queries/replicas.ts';
 import { deploymentsInRollout, loadRollout } from '../db/queries/rollouts.ts';
+import { loadForecasts } from './demand-forecast.ts';
 import { readModelConfig } from './model-config.ts';
 
 export interface PlanRequest {
@@ -32,10 +27,6 @@ export interface PlanRequest {
   dryRun?: boolean;
 }
 
-/** Arrivals of the last ten minutes decide what is forecast. */
-const DEMAND_WINDOW_MS = 10 * 60_000;
-const DEMAND_BUCKET_SECONDS = 30;
-
 /** At most one replica of a deployment below its need, two replicas on the move at once. */
 const BUDGET = { maxUnavailable: 0, maxMoving: 2 };
 
@@ -45,30 +36,46 @@ export interface Surroundings {
 }
 
 export async function loadPlanInput(db: Executor, { now, newId }: Surroundings, request: PlanRequest): Promise<PlanInput> {
-  const policies = await allPolicies(db);
-  const arrivals = await arrivalsByDeployment(db, new Date(now() - DEMAND_WINDOW_MS), DEMAND_BUCKET_SECONDS);
-  const toDemand = ({ spec, revision }: { spec: DeploymentSpec; revision: number }): DeploymentDemand => ({
-    spec,
-    revision,
-    demand: demandOf(spec, arrivals, now()),
-    targets: planningTargets(policies, spec.model),
-  });
   return {
+    ...(await loadFleet(db, now(), await plannedDeployments(db, request))),
     purpose: request.purpose,
     subject: request.subject,
-    hosts: await hostStates(db),
-    prices: {
-      byKind: Object.fromEntries(ACCELERATOR_KINDS.flatMap((k) => (k.usdPerHour === null ? [] : [[k.id, k.usdPerHour]]))),
-      byHost: await declaredPrices(db),
-    },
-    models: await modelShapes(db),
-    deployments: (await plannedDeployments(db, request)).map(toDemand),
-    replicas: await livingReplicas(db),
-    stepTimes: await stepTimeProfiles(db),
     budget: BUDGET,
     idPrefix: `r${newId().replaceAll('-', '').slice(0, 8)}`,
     ...(request.purpose === 'drain' ? { drainHost: request.subject } : {}),
   };
+}
+
+/** The same picture for whoever only looks: with every deployment that serves, those in a rollout among them. */
+export async function loadServingFleet(db: Executor, nowMs: number): Promise<FleetInput> {
+  return loadFleet(db, nowMs, await servingDeployments(db));
+}
+
+async function loadFleet(db: Executor, nowMs: number, wanted: { spec: DeploymentSpec; revision: number }[]): Promise<FleetInput> {
+  const policies = await allPolicies(db);
+  const forecastOf = await loadForecasts(db, nowMs);
+  const toDemand = ({ spec, revision }: { spec: DeploymentSpec; revision: number }): DeploymentDemand => {
+    const forecast = forecastOf(spec);
+    const { inputVariation, outputVariation, demand } = forecast;
+    return {
+      ...{ spec, revision, demand, targets: planningTargets(policies, spec.model), forecastBasis: basisOf(forecast) },
+      variations: { ...(inputVariation === null ? {} : { inputVariation }), ...(outputVariation === null ? {} : { outputVariation }) },
+    };
+  };
+  return {
+    hosts: await hostStates(db),
+    prices: { byKind: catalogPrices(), byHost: await declaredPrices(db) },
+    models: await modelShapes(db),
+    deployments: wanted.map(toDemand),
+    replicas: await livingReplicas(db),
+    stepTimes: await stepTimeProfiles(db),
+  };
+}
+
+function basisOf({ basis, parts: { level, seasonalFactor, burstMargin } }: Forecast): string {
+  if (basis === 'declared') return 'as declared';
+  const pattern = basis === 'recent' ? '' : ` x ${seasonalFactor.toFixed(2)} by the ${basis} pattern`;
+  return `${level.toFixed(1)} now${pattern}, and ${burstMargin.toFixed(1)} for bursts`;
 }
 
 /** A rollout plans its own revision; everything else plans what serves and is not being rolled out. */
@@ -90,17 +97,6 @@ async function modelShapes(db: Executor): Promise<Record<string, ModelShape>> {
     if (config) shapes[declared.name] = shapeOf({ ...declared, config });
   }
   return shapes;
-}
-
-/** The forecast from observed arrivals; before there are any, what was declared. */
-function demandOf(spec: DeploymentSpec, arrivals: readonly ArrivalBucket[], nowMs: number): Demand {
-  const declared = spec.demand ?? DEFAULT_DEMAND;
-  return forecastDemand({
-    declared,
-    buckets: arrivals.filter((a) => a.deployment === spec.name),
-    bucketSeconds: DEMAND_BUCKET_SECONDS,
-    nowMs,
-  });
 }
 
 /** The tightest of every latency that a policy of this model promises to requests that may not be shed; null where none promises any. */

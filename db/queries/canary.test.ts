@@ -67,6 +67,9 @@ describe('arrivals', () => {
       [0, 2],
       [30_000, 2],
     ]);
-    expect(buckets.find((b) => b.deployment === 'd')).toMatchObject({ inputTokens: 200, outputTokens: 10 });
+    expect(buckets.find((b) => b.deployment === 'd')).toMatchObject({
+      input: { requests: 2, tokens: 400 },
+      output: { requests: 1, tokens: 10 },
+    });
   });
 });

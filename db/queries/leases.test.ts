@@ -44,6 +44,21 @@ describe('leases', () => {
     expect(left.rowCount).toBe(0);
   });
 
+  it('say since when they were held without a break', async () => {
+    await renewLease(db, lease('e', 1));
+    const heldFor = async () => {
+      await renewLease(db, lease('e', 1));
+      const held = await db.execute<{ s: number }>(
+        sql`select extract(epoch from now() - started_at)::float8 as s from gateway_leases where gateway_id = 'e'`,
+      );
+      return held.rows[0]!.s;
+    };
+    await db.execute(sql`update gateway_leases set started_at = now() - interval '1 hour', renewed_at = now() - interval '9 seconds'`);
+    expect(await heldFor()).toBeGreaterThan(3599);
+    await db.execute(sql`update gateway_leases set renewed_at = now() - interval '11 seconds'`);
+    expect(await heldFor()).toBeLessThan(10);
+  });
+
   it('are gone once removed', async () => {
     await renewLease(db, lease('d', 1));
     await removeLease(db, 'd');

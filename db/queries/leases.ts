@@ -1,5 +1,6 @@
 /** Gateways' leases: which routing version each live gateway routes by, and what it has open on each replica. */
 import { asc, eq, gt, lt, sql } from 'drizzle-orm';
+import { SILENT_AFTER_MS } from '../../core/placement/forecast/recent.ts';
 import type { ReplicaGauges } from '../../core/profiler/monitor/evidence.ts';
 import type { Executor } from '../client.ts';
 import { gatewayLeases } from '../schema/index.ts';
@@ -20,7 +21,10 @@ export interface Lease {
   gauges?: Record<string, ReplicaGauges>;
 }
 
-/** Writes the lease, or renews it. A renewal that was overtaken on its way (an older routing version) changes nothing. */
+/**
+ * Writes the lease, or renews it. A renewal that was overtaken on its way (an older routing version) changes nothing; one that comes after the
+ * lease had run out begins it anew, so that it was held without a break since `startedAt`.
+ */
 export async function renewLease(db: Executor, lease: Lease): Promise<void> {
   const { gatewayId: _, ...current } = lease;
   await db
@@ -28,7 +32,11 @@ export async function renewLease(db: Executor, lease: Lease): Promise<void> {
     .values(lease)
     .onConflictDoUpdate({
       target: gatewayLeases.gatewayId,
-      set: { ...current, renewedAt: sql`now()` },
+      set: {
+        ...current,
+        startedAt: sql`case when ${renewedWithin(SILENT_AFTER_MS)} then ${gatewayLeases.startedAt} else now() end`,
+        renewedAt: sql`now()`,
+      },
       setWhere: sql`${gatewayLeases.routingVersion} <= excluded.routing_version`,
     });
 }

@@ -4,8 +4,9 @@ import type { DeploymentSpec } from '../../core/domain/deployment.ts';
 import { notFound } from '../../core/domain/errors.ts';
 import type { Model } from '../../core/domain/model-spec.ts';
 import type { SloPolicy } from '../../core/domain/slo-policy.ts';
+import type { CountedBucket, ReportingGateway } from '../../core/placement/forecast/recent.ts';
 import type { Executor } from '../client.ts';
-import { deployments, hosts, models, observations, revisions, sloPolicies } from '../schema/index.ts';
+import { deployments, gatewayLeases, hosts, models, observations, revisions, sloPolicies } from '../schema/index.ts';
 
 /** @throws not-found */
 export async function loadModel(db: Executor, name: string): Promise<Model> {
@@ -34,31 +35,46 @@ export async function servingDeployments(db: Executor): Promise<{ spec: Deployme
     .orderBy(asc(deployments.name));
 }
 
-export interface ArrivalBucket {
-  deployment: string;
-  bucketStartMs: number;
-  arrivals: number;
-  /** Means over the bucket; null where nothing told. */
-  inputTokens: number;
-  outputTokens: number | null;
-}
+/** A bucket in which something arrived, and for which deployment. */
+export type DeploymentArrivals = CountedBucket & { deployment: string };
 
-/** Arrivals (not completions) of each deployment since `since`, in buckets of `bucketSeconds`; buckets without arrivals are absent. */
-export async function arrivalsByDeployment(db: Executor, since: Date, bucketSeconds: number): Promise<ArrivalBucket[]> {
-  const width = sql.raw(String(Math.max(1, Math.floor(bucketSeconds))));
-  const bucket = sql<number>`(floor(extract(epoch from ${observations.acceptedAt}) / ${width}) * ${width} * 1000)::float8`;
+/** Lengths of requests as their sums, of the rows that a query groups. */
+const sums = (tokens: typeof observations.inputTokens | typeof observations.outputTokens) => ({
+  requests: sql<number>`count(${tokens})::int`,
+  tokens: sql<number>`coalesce(sum(${tokens}), 0)::float8`,
+  squares: sql<number>`coalesce(sum(${tokens}::float8 * ${tokens}), 0)::float8`,
+});
+
+/**
+ * Arrivals (not completions) of each deployment since `since`, in buckets of `bucketSeconds`; buckets without arrivals are absent. Requests
+ * that were shed, cancelled or failed count; those that no engine could have served do not, and are not stored.
+ */
+export async function arrivalsByDeployment(db: Executor, since: Date, bucketSeconds: number): Promise<DeploymentArrivals[]> {
+  // A literal: as parameters the two places where it stands would be two expressions.
+  const bucket = sql.raw(`date_bin('${Math.max(1, Math.floor(bucketSeconds))} s', accepted_at, 'epoch')`);
+  const tookMs = sql`coalesce(${observations.e2eMs}, ${observations.queueMs})`;
   return db
     .select({
       deployment: observations.deployment,
-      bucketStartMs: bucket,
+      bucketStartMs: sql<number>`(extract(epoch from ${bucket}) * 1000)::float8`,
       arrivals: sql<number>`count(*)::int`,
-      inputTokens: sql<number>`avg(${observations.inputTokens})::float8`,
-      outputTokens: sql<number | null>`avg(${observations.outputTokens})::float8`,
+      input: sums(observations.inputTokens),
+      output: sums(observations.outputTokens),
+      endedWithinMs: sql<number | null>`(percentile_cont(0.95) within group (order by ${tookMs}))::float8`,
     })
     .from(observations)
     .where(gte(observations.acceptedAt, since))
     .groupBy(observations.deployment, bucket)
     .orderBy(observations.deployment, bucket);
+}
+
+/** Gateways that hold a lease and renewed it since `since`, with the time that they have held it without a break. */
+export async function reportingGateways(db: Executor, since: Date): Promise<ReportingGateway[]> {
+  const rows = await db
+    .select({ since: gatewayLeases.startedAt, until: gatewayLeases.renewedAt })
+    .from(gatewayLeases)
+    .where(gte(gatewayLeases.renewedAt, since));
+  return rows.map((row) => ({ sinceMs: row.since.getTime(), untilMs: row.until.getTime() }));
 }
 
 /** Prices that hosts' owners declared: host → kind → USD an hour. */

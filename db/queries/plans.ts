@@ -2,6 +2,7 @@
 import { and, desc, eq, sql } from 'drizzle-orm';
 import { notFound } from '../../core/domain/errors.ts';
 import { expandAccelerators, type HostState } from '../../core/domain/fleet.ts';
+import { compareInventory } from '../../core/domain/inventory.ts';
 import type { PlaceMove, Plan, PlanPurpose } from '../../core/domain/plan.ts';
 import type { Refusal } from '../../core/domain/refusal.ts';
 import { checkMoves } from '../../core/placement/check.ts';
@@ -115,13 +116,17 @@ async function reserve(tx: Transaction, planId: string, move: PlaceMove): Promis
 /** Every declared host as planning sees it. */
 export async function hostStates(db: Executor): Promise<HostState[]> {
   const rows = await db.select().from(hosts).orderBy(hosts.name);
-  return rows.map((row) => ({
-    name: row.name,
-    accelerators: expandAccelerators(row.spec.accelerators),
-    links: row.spec.links,
-    simulated: row.spec.simulated,
-    external: row.external,
-    liveness: row.liveness,
-    service: row.service,
-  }));
+  return rows.map((row) => {
+    const { absent, links } = compareInventory(row.spec, row.probe);
+    return {
+      name: row.name,
+      accelerators: expandAccelerators(row.spec.accelerators),
+      absent,
+      links,
+      simulated: row.spec.simulated,
+      external: row.external,
+      liveness: row.liveness,
+      service: row.service,
+    };
+  });
 }

@@ -1,4 +1,5 @@
 /** The tables of uellm, one file an entity. `npm run db:generate` turns a change here into a committed migration. */
+export * from './arrival-history.ts';
 export * from './audit.ts';
 export * from './corrections.ts';
 export * from './deployments.ts';
