@@ -1,5 +1,6 @@
 /** What the activities of the control plane need from outside. */
 import type { ModelShape } from '../core/domain/model-spec.ts';
+import type { PlanInput, PlanOutput } from '../core/placement/types.ts';
 import type { ShapeProfile } from '../core/profiler/shapes.ts';
 import type { Database } from '../db/client.ts';
 
@@ -17,6 +18,8 @@ export interface ControlDeps {
   db: Database;
   now: () => number;
   newId: () => string;
+  /** Plans, off the thread that beats and polls. */
+  plan: (input: PlanInput) => Promise<PlanOutput>;
   /** Asks the profiler service for memory and step time of a model on each accelerator kind. */
   profileShapes: (model: ModelShape, accelerators: string[]) => Promise<ShapeProfile[]>;
   /** Asks the profiler service to multiply its lengths. Asking again with the same `correctionId` changes nothing. */

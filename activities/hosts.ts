@@ -1,6 +1,7 @@
 /** What the control plane knows and decides of hosts: liveness, cordons, and what must be restored after silence. */
 import type { DrainReceipt } from '../core/domain/drain.ts';
 import type { HostLiveness, HostService } from '../core/domain/fleet.ts';
+import type { HostProbe } from '../core/domain/host-probe.ts';
 import { recordDrained, recordLiveness, setHostService, silentShare } from '../db/queries/host-states.ts';
 import { recordOutOfMemoryExit } from '../db/queries/monitoring-exits.ts';
 import { type ReplicaRow, replicasOn } from '../db/queries/replicas.ts';
@@ -19,9 +20,9 @@ const MASS_SILENCE = 0.3;
 
 export function createHostRecordActivities({ db }: ControlDeps) {
   return {
-    /** The host is heard of. @returns false for a host that nobody has declared */
-    async recordAlive(host: string): Promise<boolean> {
-      return recordLiveness(db, host, 'alive', '');
+    /** The host is heard of, and says what accelerators it finds. @returns false for a host that nobody has declared */
+    async recordAlive(host: string, probe?: HostProbe): Promise<boolean> {
+      return recordLiveness(db, host, 'alive', '', probe);
     },
 
     /**

@@ -2,7 +2,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ModelShape } from '../core/domain/model-spec.ts';
 import type { Plan, PlanSummary } from '../core/domain/plan.ts';
-import { plan } from '../core/placement/planner.ts';
 import { type AppliedPlan, applyPlan, latestAppliedPlan, loadPlan, lockPlanning, newestPlanOf, savePlan } from '../db/queries/plans.ts';
 import type { ControlDeps } from './deps.ts';
 import { loadPlanInput, type PlanRequest } from './planning-input.ts';
@@ -30,7 +29,7 @@ export function createPlanningActivities(deps: ControlDeps) {
       return db.transaction(async (tx) => {
         await lockPlanning(tx);
         const input = await loadPlanInput(tx, deps, request);
-        const { moves, report } = plan(input);
+        const { moves, report } = await deps.plan(input);
         const basedOn = await latestAppliedPlan(tx);
         const state = request.dryRun ? 'dry-run' : moves.length === 0 && report.waiting.length > 0 ? 'refused' : 'proposed';
         if (state === 'refused') {

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
 import { createControlActivities } from '../activities/index.ts';
+import type { PlanInput, PlanOutput } from '../core/placement/types.ts';
 import { createProfilerClient } from '../profiler/client.ts';
 import { CONTROL_TASK_QUEUE } from '../workflows/messages.ts';
 import type { Environment } from './environment.ts';
@@ -12,6 +13,7 @@ import { requireDatabase, temporalAddress } from './requirements.ts';
 import { runRole } from './role.ts';
 import { connectWorker, installRuntime } from './temporal-runtime.ts';
 import { ensureMonitorSchedule, ensureRebalanceSchedule, ensureSearchAttributes } from './temporal-setup.ts';
+import { createThread } from './thread.ts';
 
 const REBALANCE_EVERY_MINUTES = 5;
 /** Written by the build beside the compiled code: no bundler runs at start. */
@@ -32,6 +34,8 @@ export async function runControl(environment: Environment): Promise<void> {
     await ensureMonitorSchedule(client, environment.monitorSeconds);
     await connection.close();
 
+    // A plan of a large fleet takes seconds; heartbeats and polling go on meanwhile.
+    const planner = createThread<PlanInput, PlanOutput>(new URL('./planning-thread.js', import.meta.url));
     const profiler = createProfilerClient({ url: environment.profilerUrl, apiKey: environment.apiKey });
     const worker = await Worker.create({
       connection: native,
@@ -42,6 +46,7 @@ export async function runControl(environment: Environment): Promise<void> {
         db: database.db,
         now: Date.now,
         newId: randomUUID,
+        plan: planner.ask,
         profileShapes: (model, accelerators) => profiler.profileShapes(model, accelerators),
         recalibrateLengths: (recalibration) => profiler.recalibrate(recalibration),
       }),
@@ -54,6 +59,7 @@ export async function runControl(environment: Environment): Promise<void> {
     return async () => {
       worker.shutdown();
       await running;
+      await planner.close();
       await native.close();
       await database.close();
     };

@@ -3,18 +3,43 @@
 import type { Collection, Collections } from '../api/client.ts';
 import type { Drain } from '../api/schema/index.ts';
 import type { DrainReceipt } from '../core/domain/drain.ts';
-import type { Move } from '../core/domain/plan.ts';
+import type { DeploymentOutlook, Move, Outlook } from '../core/domain/plan.ts';
 import type { Refusal } from '../core/domain/refusal.ts';
 import type { RolloutStatus } from '../core/domain/rollout.ts';
 import { paint, toneOf } from './output/colour.ts';
-import { count } from './output/figures.ts';
+import { count, percent } from './output/figures.ts';
 
 /** Lines beneath the row of one object; none for most kinds. */
 export function detailsOf<C extends Collection>(collection: C, item: Collections[C], colour: boolean): string[] {
   if (collection === 'rollouts') return stageLines((item as Collections['rollouts']).status, colour);
   if (collection !== 'plans') return [];
-  const { moves, report } = item as Collections['plans'];
-  return [...moves.map(moveLine), ...report.reasons.map((reason) => `because ${reason}`), ...report.waiting.map(refusalLine)];
+  return planLines(item as Collections['plans']);
+}
+
+/** Every move, what it does to each deployment and to the money, and why. */
+export function planLines({ moves, report }: Collections['plans']): string[] {
+  const { costUsdPerHourBefore: before, costUsdPerHourAfter: after } = report;
+  return [
+    ...moves.map(moveLine),
+    ...(report.deployments ?? []).map(outlookLine),
+    ...(moves.length > 0 ? [`money: ${usdPerHour(before)} -> ${usdPerHour(after)}`] : []),
+    ...report.reasons.map((reason) => `because ${reason}`),
+    ...report.waiting.map(refusalLine),
+  ];
+}
+
+function outlookLine({ deployment, requestsPerSecond, before, after }: DeploymentOutlook): string {
+  const change = (of: (o: Outlook) => string) => (of(before) === of(after) ? of(after) : `${of(before)} -> ${of(after)}`);
+  return [
+    `${deployment}: replicas ${change((o) => String(o.replicas))}`,
+    `capacity ${change((o) => o.capacityRequestsPerSecond.toFixed(1))} for ${requestsPerSecond.toFixed(1)} req/s`,
+    change((o) => usdPerHour(o.usdPerHour)),
+    `predicted attainment ${change((o) => percent(o.attainment))}`,
+  ].join(', ');
+}
+
+function usdPerHour(usd: number | null): string {
+  return usd === null ? 'unknown' : `${usd.toFixed(2)} USD/h`;
 }
 
 /** One line for each stage that has begun. */
@@ -26,9 +51,12 @@ export function stageLines({ stages }: RolloutStatus, colour: boolean): string[]
 }
 
 export function moveLine(move: Move): string {
-  if (move.kind === 'retire') return `retire ${move.replicaId} on ${move.host}: ${move.reason}`;
+  if (move.kind === 'retire')
+    return `retire ${move.replicaId} on ${move.host}${move.after ? ` after ${move.after.join(', ')}` : ''}: ${move.reason}`;
   const where = `${move.host} ${move.acceleratorKind} [${move.accelerators.join(',')}]`;
-  return `place  ${move.replicaId} on ${where}${move.replaces ? ` instead of ${move.replaces}` : ''}: ${move.reason}`;
+  const takes =
+    move.seconds === undefined ? '' : ` (about ${move.seconds} s${move.moveUsd === undefined ? '' : `, ${move.moveUsd.toFixed(2)} USD`})`;
+  return `place  ${move.replicaId} on ${where}${move.replaces ? ` instead of ${move.replaces}` : ''}${takes}: ${move.reason}`;
 }
 
 export function refusalLine({ kind, on, subject, message, nearest }: Refusal): string {

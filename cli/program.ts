@@ -1,14 +1,17 @@
 /**
- * The commands of `uellm` that talk to a running installation, by way of its admin API and nothing else; and `simulate`,
- * which needs none. `commands/` has one file a command; `output/` tables, colours and progress; `simulation/` and `report/` are `simulate`'s. Results go to stdout, everything else to stderr. Exit codes: 0; 1 for a refusal or a
+ * The commands of `uellm` that talk to a running installation, by way of its admin API and nothing else; and those that need none
+ * (`simulate`, `plan`, `profiler evaluate`). `commands/` has one file a command; `output/` tables, colours and progress; `simulation/` and `report/` are `simulate`'s,
+ * `planning/` is `plan`'s. Results go to stdout, everything else to stderr. Exit codes: 0; 1 for a refusal or a
  * failure; 2 for bad usage. `bin/` makes the program, adds the roles, and ends the process.
  */
 import type { Command } from 'commander';
 import { addApply } from './commands/apply.ts';
+import { addCost } from './commands/cost.ts';
 import { addDelete } from './commands/delete.ts';
 import { addDeploy } from './commands/deploy.ts';
 import { addDrain } from './commands/drain.ts';
 import { addGet } from './commands/get.ts';
+import { addPlan } from './commands/plan.ts';
 import { addProfiler } from './commands/profiler.ts';
 import { addRebalance } from './commands/rebalance.ts';
 import { addRollout } from './commands/rollout.ts';
@@ -17,7 +20,20 @@ import { addTop } from './commands/top.ts';
 import { processTerminal, type Terminal } from './terminal.ts';
 
 export function addClientCommands(program: Command, terminal: Terminal = processTerminal()): void {
-  for (const add of [addApply, addGet, addDelete, addDeploy, addRollout, addDrain, addRebalance, addTop, addProfiler, addSimulate])
+  for (const add of [
+    addApply,
+    addGet,
+    addDelete,
+    addDeploy,
+    addRollout,
+    addDrain,
+    addRebalance,
+    addTop,
+    addCost,
+    addProfiler,
+    addSimulate,
+    addPlan,
+  ])
     add(program, terminal);
   program.addHelpText('after', ENVIRONMENT);
 }
@@ -26,4 +42,7 @@ const ENVIRONMENT = `
 Environment of the commands that ask a running installation:
   UELLM_API_URL   where its admin API is (http://127.0.0.1:8080)
   UELLM_API_KEY   its key, where one is needed
-  NO_COLOR        no colours`;
+  NO_COLOR        no colours
+
+Of all commands:
+  UELLM_ACCELERATORS_FILE   kinds of accelerators beside those of the catalog, or other figures for them`;

@@ -32,10 +32,28 @@ export async function executeMoves(
   reason: string,
 ): Promise<MovesResult> {
   const places = plan.places.filter((p) => reserved.includes(p.replicaId));
-  const work = [...places.map((move) => () => replace(move, reason)), ...retiring.map((id) => () => leave(id, reason))];
+  const retires = plan.retires.filter((r) => retiring.includes(r.replicaId));
   const result: MovesResult = { done: [], failed: [] };
+  const free = retires.filter((r) => !r.after).map((r) => r.replicaId);
+  const work = [...places.map((move) => () => replace(move, reason)), ...free.map((id) => () => leave(id, reason))];
+  await runJobs(work, atOnce, result);
+
+  const serving = new Set(result.done.map((d) => d.placed?.replicaId));
+  const superfluous = retires.filter((r) => r.after?.every((id) => serving.has(id)));
+  for (const kept of retires.filter((r) => r.after && !superfluous.includes(r))) {
+    result.failed.push(`${kept.replicaId} stays: not all that should take its place serve`);
+  }
+  await runJobs(
+    superfluous.map((r) => () => leave(r.replicaId, reason)),
+    atOnce,
+    result,
+  );
+  return result;
+}
+
+async function runJobs(jobs: (() => Promise<MoveOutcome>)[], atOnce: number, result: MovesResult): Promise<void> {
   const next = async () => {
-    for (let job = work.shift(); job; job = work.shift()) {
+    for (let job = jobs.shift(); job; job = jobs.shift()) {
       try {
         result.done.push(await job());
       } catch (error) {
@@ -44,7 +62,6 @@ export async function executeMoves(
     }
   };
   await Promise.all(Array.from({ length: Math.max(1, atOnce) }, next));
-  return result;
 }
 
 /** The new one serves before the old one leaves. */

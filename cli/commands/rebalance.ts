@@ -1,8 +1,8 @@
 /** uellm rebalance [--dry-run] [--watch] */
 import type { Command } from 'commander';
-import type { Rebalance } from '../../api/schema/index.ts';
+import type { PlanResource, Rebalance } from '../../api/schema/index.ts';
 import { action, type CommandContext } from '../command.ts';
-import { moveLine, refusalLine } from '../details.ts';
+import { planLines } from '../details.ts';
 import { CommandFailed } from '../failure.ts';
 import { createProgress } from '../output/live.ts';
 import { print, withOutput } from '../output/print.ts';
@@ -31,11 +31,12 @@ async function rebalance({ client, terminal }: CommandContext, options: WatchOpt
     return now.state === 'running' ? undefined : now;
   });
   if (ended.failure !== null) throw new CommandFailed(`${ended.workflowId} failed: ${ended.failure}`);
-  print(terminal, options, ended, () => resultText(ended));
+  const planId = ended.result?.planId;
+  const plan = planId ? await client.get('plans', planId) : null;
+  print(terminal, options, { ...ended, plan }, () => resultText(ended, plan));
 }
 
-function resultText({ result }: Rebalance): string {
+function resultText({ result }: Rebalance, plan: PlanResource | null): string {
   if (!result) return 'nothing is known of its result\n';
-  const { places = [], retires = [], waiting = [] } = result.summary ?? {};
-  return [`${result.outcome}: ${result.reason}`, ...[...places, ...retires].map(moveLine), ...waiting.map(refusalLine), ''].join('\n');
+  return [`${result.outcome}: ${result.reason}`, ...(plan ? planLines(plan) : []), ''].join('\n');
 }

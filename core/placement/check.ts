@@ -44,6 +44,10 @@ function placeRefusal(move: PlaceMove, { hosts }: Present, occupancy: Occupancy)
   if (missing.length > 0) {
     return waiting('accelerators', move.replicaId, `host ${host.name} has no ${move.acceleratorKind} at index ${missing.join(', ')}`);
   }
+  const absent = move.accelerators.filter((index) => host.absent?.includes(index));
+  if (absent.length > 0) {
+    return waiting('accelerators', move.replicaId, `host ${host.name} does not find its accelerator ${absent.join(', ')}`);
+  }
   const taken = move.accelerators.filter((index) => !occupancy.isFree(host.name, index));
   if (taken.length === 0) return null;
   return waiting('accelerators', move.replicaId, `accelerator ${taken.join(', ')} of host ${host.name} was taken meanwhile`);

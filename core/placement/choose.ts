@@ -2,6 +2,7 @@
 import { type HostState, isSchedulable } from '../domain/fleet.ts';
 import { holdsAccelerators } from '../domain/replica.ts';
 import type { SloTargets } from '../domain/slo-policy.ts';
+import { apartOf } from './affinity.ts';
 import type { PredictedLatency } from './capacity.ts';
 import { pricePerHour } from './cost.ts';
 import type { Draft, Unit } from './draft.ts';
@@ -27,7 +28,7 @@ export interface Need {
 /** The best place for one more replica beside `siblings`, or undefined where none is free. */
 export function bestCandidate(draft: Draft, deployment: DeploymentDemand, siblings: readonly Unit[], need: Need): Candidate | undefined {
   const group = largestGroup(draft);
-  const whole = hostsWithGroup(draft, group);
+  const whole = hostsThatFit(draft, group);
   const spread = deployment.spec.placement.spread === 'host';
   const keysOf = ({ host, shape, accelerators, usdPerHour }: Candidate): number[] => {
     const { requestsPerSecond } = shape.capacity;
@@ -58,9 +59,10 @@ export function isAllowed({ spec }: DeploymentDemand, host: HostState, kind: str
   return (hosts.length === 0 || hosts.includes(host.name)) && (accelerators.length === 0 || accelerators.includes(kind));
 }
 
-function candidates({ input, occupancy, shapes }: Draft, deployment: DeploymentDemand): Candidate[] {
+function candidates(draft: Draft, deployment: DeploymentDemand): Candidate[] {
+  const { input, occupancy, shapes } = draft;
   return input.hosts
-    .filter((host) => isSchedulable(host) && host.name !== input.drainHost)
+    .filter((host) => isSchedulable(host) && host.name !== input.drainHost && mayShare(draft, deployment, host.name))
     .flatMap((host) =>
       shapes.shapesOn(deployment, host).flatMap((shape) => {
         if (!isAllowed(deployment, host, shape.acceleratorKind)) return [];
@@ -73,6 +75,14 @@ function candidates({ input, occupancy, shapes }: Draft, deployment: DeploymentD
     );
 }
 
+/** Is nothing there, or about to be, that this deployment keeps away from? */
+function mayShare({ input, moves }: Draft, { spec }: DeploymentDemand, host: string): boolean {
+  const others = apartOf([...input.deployments.map((d) => d.spec), spec]).get(spec.name);
+  if (!others) return true;
+  const there = input.replicas.filter((r) => r.host === host && holdsAccelerators(r.state));
+  return ![...there, ...moves.filter((m) => m.kind === 'place' && m.host === host)].some((r) => others.has(r.deployment));
+}
+
 /** Accelerators of the widest replica of the fleet. */
 function largestGroup({ input, moves }: Draft): number {
   const present = input.replicas.filter((r) => holdsAccelerators(r.state)).map((r) => r.tensorParallel);
@@ -80,7 +90,8 @@ function largestGroup({ input, moves }: Draft): number {
   return Math.max(1, ...present, ...placed);
 }
 
-function hostsWithGroup({ input, occupancy }: Draft, group: number): string[] {
+/** Hosts that take new work and have so many accelerators of a kind free. */
+export function hostsThatFit({ input, occupancy }: Draft, group = 0): string[] {
   return input.hosts
     .filter((host) => isSchedulable(host) && host.name !== input.drainHost)
     .filter((host) => [...new Set(host.accelerators)].some((kind) => occupancy.free(host, kind).length >= group))
@@ -88,7 +99,7 @@ function hostsWithGroup({ input, occupancy }: Draft, group: number): string[] {
 }
 
 /** By how much an idle replica misses its worst target: 1.2 is 20 % over. */
-function missFactor(latency: PredictedLatency, targets: SloTargets | null): number {
+export function missFactor(latency: PredictedLatency, targets: SloTargets | null): number {
   const over = (value: number, target: number | undefined) => (target === undefined ? 1 : value / target);
   return Math.max(1, over(latency.ttftMs, targets?.ttftMs), over(latency.tpotMs, targets?.tpotMs), over(latency.e2eMs, targets?.e2eMs));
 }

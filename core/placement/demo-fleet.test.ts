@@ -49,19 +49,19 @@ describe('the demo fleet', () => {
     plans.push(fleet.run('drain', 'h100-1'));
     expect(plans.map(planText).join('\n\n')).toMatchInlineSnapshot(`
       "deploy llama-3.1-70b: llama-3.1-70b on h100-1 (2 H100-SXM)
-      + p1-1 llama-3.1-70b r1 on h100-1 [0 1]: 2 H100-SXM for 5.90 USD/h serves 1.8 req/s within TTFT 8000 ms, TPOT 100 ms for 90 %; step times derived
-      because llama-3.1-70b: 1.0 req/s wanted; 1 replica of revision 1 can serve 1.8 req/s
+      + p1-1 llama-3.1-70b r1 on h100-1 [0 1]: 2 H100-SXM for 5.90 USD/h serves 1.9 req/s within TTFT 8000 ms, TPOT 100 ms for 90 %; step times derived
+      because llama-3.1-70b: 1.0 req/s wanted; 1 replica of revision 1 can serve 1.9 req/s
       cost 0.00 USD/h -> 5.90 USD/h
 
       deploy llama-3.1-8b: llama-3.1-8b on a100-1 (1 A100-80G-SXM), llama-3.1-8b on l40s-1 (1 L40S)
-      + p2-1 llama-3.1-8b r1 on a100-1 [0]: 1 A100-80G-SXM for 1.89 USD/h serves 5.9 req/s within TTFT 500 ms, TPOT 50 ms for 90 %; step times measured
-      + p2-2 llama-3.1-8b r1 on l40s-1 [0]: 1 L40S for 1.55 USD/h serves 3.4 req/s within TTFT 500 ms, TPOT 50 ms for 90 %; step times measured
-      because llama-3.1-8b: 5.0 req/s wanted; 2 replicas of revision 1 can serve 9.3 req/s
+      + p2-1 llama-3.1-8b r1 on a100-1 [0]: 1 A100-80G-SXM for 1.89 USD/h serves 6.6 req/s within TTFT 500 ms, TPOT 50 ms for 90 %; step times measured
+      + p2-2 llama-3.1-8b r1 on l40s-1 [0]: 1 L40S for 1.55 USD/h serves 3.2 req/s within TTFT 500 ms, TPOT 50 ms for 90 %; step times measured
+      because llama-3.1-8b: 5.0 req/s wanted; 2 replicas of revision 1 can serve 9.8 req/s
       cost 5.90 USD/h -> 9.34 USD/h
 
       drain h100-1: llama-3.1-70b from h100-1 to h100-2 (2 H100-SXM)
-      + p3-1 llama-3.1-70b r1 on h100-2 [0 1] for p1-1: 2 H100-SXM for 5.90 USD/h serves 1.8 req/s within TTFT 8000 ms, TPOT 100 ms for 90 %; step times derived
-      because llama-3.1-70b: 1 replica to leave, 1 placed elsewhere; 1 replica can then serve 1.8 req/s
+      + p3-1 llama-3.1-70b r1 on h100-2 [0 1] for p1-1: 2 H100-SXM for 5.90 USD/h serves 1.9 req/s within TTFT 8000 ms, TPOT 100 ms for 90 %; step times derived
+      because llama-3.1-70b: 1 replica to leave, 1 placed elsewhere; 1 replica can then serve 1.9 req/s
       cost 9.34 USD/h -> 9.34 USD/h"
     `);
   });

@@ -3,9 +3,11 @@ import type { Move } from '../domain/plan.ts';
 import type { Refusal } from '../domain/refusal.ts';
 import { holdsAccelerators, type Replica } from '../domain/replica.ts';
 import type { Capacity } from './capacity.ts';
+import { pricePerHour } from './cost.ts';
+import type { MilpSolver } from './fleet/milp.ts';
 import { type Occupancy, occupancyOf } from './occupancy.ts';
 import { compareText } from './rank.ts';
-import { openShapeBook, type ShapeBook } from './shapes.ts';
+import { openShapeBook, type Shape, type ShapeBook } from './shapes.ts';
 import type { DeploymentDemand, PlanInput } from './types.ts';
 
 /** A replica as planning counts it: one that is there, or one that this plan places. */
@@ -16,12 +18,18 @@ export interface Unit {
   accelerators: readonly number[];
   tensorParallel: number;
   capacity: Capacity;
+  /** null where it no longer fits the model's figures. */
+  shape: Shape | null;
+  /** null where the kind has no price. */
+  usdPerHour: number | null;
   /** Does it take requests now? */
   serving: boolean;
 }
 
 export interface Draft {
   readonly input: PlanInput;
+  /** null: what asks for it is left out. */
+  readonly solver: MilpSolver | null;
   readonly occupancy: Occupancy;
   readonly shapes: ShapeBook;
   readonly moves: Move[];
@@ -29,21 +37,23 @@ export interface Draft {
   readonly reasons: string[];
   /** How many more replicas this plan may move. */
   movesLeft: number;
-  placed: number;
+  /** Units that this plan places, by id. */
+  readonly placed: Map<string, Unit>;
 }
 
-export function openDraft(given: PlanInput): Draft {
+export function openDraft(given: PlanInput, solver: MilpSolver | null): Draft {
   // In the order of names: a plan does not depend on the order in which hosts were loaded.
   const input = { ...given, hosts: [...given.hosts].sort((a, b) => compareText(a.name, b.name)) };
   return {
     input,
+    solver,
     occupancy: occupancyOf(input.hosts, input.replicas),
     shapes: openShapeBook(input),
     moves: [],
     waiting: [],
     reasons: [],
     movesLeft: input.purpose === 'rebalance' || input.purpose === 'replace' ? input.budget.maxMoving : Number.POSITIVE_INFINITY,
-    placed: 0,
+    placed: new Map(),
   };
 }
 
@@ -80,6 +90,7 @@ export function unitOf({ input, shapes }: Draft, deployment: DeploymentDemand, r
   const host = input.hosts.find((h) => h.name === replica.host);
   const shape = host ? shapes.shape(deployment, host, replica.acceleratorKind, replica.tensorParallel) : null;
   const { id, acceleratorKind, accelerators, tensorParallel } = replica;
+  const price = pricePerHour(input.prices, replica.host, acceleratorKind);
   return {
     id,
     host: replica.host,
@@ -87,6 +98,8 @@ export function unitOf({ input, shapes }: Draft, deployment: DeploymentDemand, r
     accelerators,
     tensorParallel,
     capacity: shape?.capacity ?? NO_CAPACITY,
+    shape,
+    usdPerHour: price === null ? null : price * accelerators.length,
     serving: replica.state === 'ready',
   };
 }
@@ -107,7 +120,14 @@ export function reaches(units: readonly Unit[], goal: Goal): boolean {
   return units.length >= goal.replicas && totalCapacity(units) >= goal.requestsPerSecond - 1e-9;
 }
 
-/** Retires a replica that nothing replaces; one that is replaced leaves by the `replaces` of its successor. */
-export function retire(draft: Draft, deployment: string, unit: Pick<Unit, 'id' | 'host'>, reason: string): void {
-  draft.moves.push({ kind: 'retire', replicaId: unit.id, deployment, host: unit.host, reason });
+/**
+ * Retires a replica that nothing replaces; one that is replaced leaves by the `replaces` of its successor.
+ * @param after new replicas that must serve first
+ */
+export function retire(draft: Draft, deployment: string, unit: Pick<Unit, 'id' | 'host'>, reason: string, after: string[] = []): void {
+  draft.moves.push({
+    ...{ kind: 'retire', replicaId: unit.id, deployment, host: unit.host },
+    ...(after.length > 0 ? { after } : {}),
+    reason,
+  });
 }

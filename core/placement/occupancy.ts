@@ -1,4 +1,4 @@
-/** Which accelerators are held. What a plan retires keeps its accelerators until it has really gone. */
+/** Which accelerators are held, or not there at all. What a plan retires keeps its accelerators until it has really gone. */
 import type { HostState } from '../domain/fleet.ts';
 import { holdsAccelerators, type Replica } from '../domain/replica.ts';
 
@@ -12,7 +12,7 @@ export interface Occupancy {
 }
 
 export function occupancyOf(hosts: readonly HostState[], replicas: readonly Replica[]): Occupancy {
-  const held = new Map(hosts.map((h) => [h.name, new Set<number>()] as const));
+  const held = new Map(hosts.map((h) => [h.name, new Set(h.absent)] as const));
   const occupancy: Occupancy = {
     isFree: (host, accelerator) => !held.get(host)?.has(accelerator),
     free: (host, kind) => host.accelerators.flatMap((k, index) => (k === kind && occupancy.isFree(host.name, index) ? [index] : [])),

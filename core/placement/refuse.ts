@@ -1,7 +1,7 @@
 /** Why a replica cannot be placed: the constraint that binds, its figures, and the nearest thing that would do. */
 import { findAcceleratorKind } from '../domain/accelerators.ts';
 import { type HostState, isSchedulable } from '../domain/fleet.ts';
-import { kvCacheTokens } from '../domain/memory.ts';
+import { kvCacheTokens, memorySettings } from '../domain/memory.ts';
 import type { ModelShape } from '../domain/model-spec.ts';
 import type { Refusal } from '../domain/refusal.ts';
 import { GIB } from '../domain/units.ts';
@@ -13,7 +13,7 @@ import type { DeploymentDemand } from './types.ts';
 import { describeShape, describeTargets } from './wording.ts';
 
 /** One shape on one host, were the host empty. */
-interface Option {
+export interface ShapeOption {
   host: HostState;
   shape: Shape;
 }
@@ -44,7 +44,8 @@ export function sloRefusal(deployment: DeploymentDemand, best: Pick<Shape, 'capa
     on: 'slo',
     subject: deployment.spec.name,
     message: `no free shape attains ${describeTargets(deployment.targets)}; nearest is ${describeShape(best)}`,
-    nearest: `fits at ${reached}`,
+    // An idle replica may meet each target, and not all of them for as many requests as is promised.
+    nearest: reached ? `fits at ${reached}` : `fits at an attainment below ${deployment.targets?.attainment ?? 1}`,
   };
 }
 
@@ -59,7 +60,7 @@ export function overBudget({ input }: Draft, deployment: string): Refusal {
   };
 }
 
-function memoryRefusal(deployment: DeploymentDemand, hosts: readonly HostState[], model: ModelShape | undefined): Refusal {
+export function memoryRefusal(deployment: DeploymentDemand, hosts: readonly HostState[], model: ModelShape | undefined): Refusal {
   const { spec } = deployment;
   const refused = (message: string, nearest?: string): Refusal => ({
     kind: 'refused',
@@ -74,13 +75,14 @@ function memoryRefusal(deployment: DeploymentDemand, hosts: readonly HostState[]
   const kinds = [...new Set(hosts.flatMap((h) => h.accelerators))].sort(compareText);
   const nearest = kinds.flatMap((kind) => {
     const accelerator = findAcceleratorKind(kind);
-    const width = accelerator && widthsOf(deployment).find((w) => kvCacheTokens(model, accelerator, w) >= tokens);
+    const width =
+      accelerator && widthsOf(deployment).find((w) => kvCacheTokens(model, accelerator, w, memorySettings(spec.engine.args)) >= tokens);
     return width ? [`fits on ${width} ${kind} in one host`] : [];
   })[0];
   return refused(`${weights} GiB of weights and a KV cache of ${tokens} tokens fit the accelerators of no host`, nearest);
 }
 
-function placementRefusal({ spec }: DeploymentDemand, options: readonly Option[]): Refusal {
+export function placementRefusal({ spec }: DeploymentDemand, options: readonly ShapeOption[]): Refusal {
   const { hosts, accelerators } = spec.placement;
   const lists = [
     spec.engine.kind === 'simulated' ? 'simulated hosts' : `hosts that run ${spec.engine.kind}, which simulated ones do not`,
@@ -97,10 +99,10 @@ function placementRefusal({ spec }: DeploymentDemand, options: readonly Option[]
   };
 }
 
-function acceleratorsRefusal(draft: Draft, { spec }: DeploymentDemand, options: readonly Option[]): Refusal {
-  const missingOf = ({ host, shape }: Option) =>
+function acceleratorsRefusal(draft: Draft, { spec }: DeploymentDemand, options: readonly ShapeOption[]): Refusal {
+  const missingOf = ({ host, shape }: ShapeOption) =>
     Math.max(0, shape.tensorParallel - draft.occupancy.free(host, shape.acceleratorKind).length);
-  const byMissing = (a: Option, b: Option) => missingOf(a) - missingOf(b) || compareText(a.host.name, b.host.name);
+  const byMissing = (a: ShapeOption, b: ShapeOption) => missingOf(a) - missingOf(b) || compareText(a.host.name, b.host.name);
   const open = options.filter(({ host }) => isSchedulable(host)).sort(byMissing);
   const closed = options.filter((o) => !isSchedulable(o.host) && missingOf(o) === 0).sort(byMissing);
   const widths = [...new Set(options.map(({ shape }) => describeShape(shape)))].join(' or ');

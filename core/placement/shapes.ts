@@ -2,10 +2,10 @@
 import { type AcceleratorKind, findAcceleratorKind } from '../domain/accelerators.ts';
 import type { HostState } from '../domain/fleet.ts';
 import { intraHostLink, SLOW_LINK_BYTES_PER_SECOND } from '../domain/links.ts';
-import { kvCacheTokens } from '../domain/memory.ts';
+import { kvCacheTokens, memorySettings } from '../domain/memory.ts';
 import type { ModelShape } from '../domain/model-spec.ts';
 import { derivedStepTime, priorStepTime, type StepTimeProfile, type StepTimeSource } from '../domain/step-time.ts';
-import { type Capacity, INPUT_VARIATION, replicaCapacity } from './capacity.ts';
+import { type Capacity, INPUT_VARIATION, type ReplicaSpeed, replicaCapacity } from './capacity.ts';
 import { logNormalQuantile } from './distributions.ts';
 import type { DeploymentDemand, PlanInput } from './types.ts';
 
@@ -14,7 +14,10 @@ export const TENSOR_PARALLEL_WIDTHS = [1, 2, 4, 8] as const;
 export interface Shape {
   acceleratorKind: string;
   tensorParallel: number;
+  /** Of a pipeline: the layers of each stage, in order. */
+  stageLayers?: number[];
   capacity: Capacity;
+  speed: ReplicaSpeed;
   stepTimeSource: StepTimeSource;
 }
 
@@ -28,8 +31,20 @@ export interface ShapeBook {
   shapesOn(deployment: DeploymentDemand, host: HostState): Shape[];
 }
 
+/** A deployment on a shape, as `PlanInput.capacityFactors` names it. */
+export function shapeKey(
+  deployment: string,
+  { acceleratorKind, tensorParallel, stageLayers }: Pick<Shape, 'acceleratorKind' | 'tensorParallel' | 'stageLayers'>,
+): string {
+  return `${deployment}/${acceleratorKind}/${tensorParallel}${stageLayers ? `/${stageLayers.join('+')} layers` : ''}`;
+}
+
 /** Capacities are the same for all hosts of one kind: each is computed once. */
-export function openShapeBook({ models, stepTimes }: Pick<PlanInput, 'models' | 'stepTimes'>): ShapeBook {
+export function openShapeBook({
+  models,
+  stepTimes,
+  capacityFactors = {},
+}: Pick<PlanInput, 'models' | 'stepTimes' | 'capacityFactors'>): ShapeBook {
   const known = new Map<string, Shape | null>();
   const book: ShapeBook = {
     shape(deployment, host, kind, tensorParallel) {
@@ -41,8 +56,9 @@ export function openShapeBook({ models, stepTimes }: Pick<PlanInput, 'models' | 
       const found = known.get(key);
       if (found !== undefined) return found;
       const made = makeShape(deployment, model, accelerator, tensorParallel, link, stepTimes);
-      known.set(key, made);
-      return made;
+      const corrected = made && withFactor(made, capacityFactors[shapeKey(deployment.spec.name, made)] ?? 1);
+      known.set(key, corrected);
+      return corrected;
     },
     shapesOn(deployment, host) {
       return [...new Set(host.accelerators)].flatMap((kind) => {
@@ -84,16 +100,25 @@ function makeShape(
   stepTimes: readonly StepTimeProfile[],
 ): Shape | null {
   if (model.attentionHeads % tensorParallel !== 0) return null;
-  const tokens = kvCacheTokens(model, accelerator, tensorParallel);
+  const tokens = kvCacheTokens(model, accelerator, tensorParallel, memorySettings(deployment.spec.engine.args));
   if (tokens < leastKvCacheTokens(deployment, model)) return null;
   const profile = stepTimeOf(model, accelerator, tensorParallel, linkBytesPerSecond, stepTimes);
   const speed = { stepTime: profile.coefficients, kvCacheTokens: tokens };
   return {
     acceleratorKind: accelerator.id,
     tensorParallel,
-    capacity: replicaCapacity(speed, deployment.demand, deployment.targets),
+    capacity: replicaCapacity(speed, deployment.demand, deployment.targets, deployment.variations),
+    speed,
     stepTimeSource: profile.source,
   };
+}
+
+/** What simulation has found the capacity to be, relative to the closed form; 0 where the SLO cannot be met at all. */
+export function withFactor(shape: Shape, factor: number): Shape {
+  const { capacity } = shape;
+  if (factor === 1 || !capacity.meetsSlo) return shape;
+  const requestsPerSecond = capacity.requestsPerSecond * (factor || 1);
+  return { ...shape, capacity: { ...capacity, requestsPerSecond, meetsSlo: factor > 0 } };
 }
 
 /** Calibrated on a live replica, else the prior; a fast kind behind a slow link is not as fast as its measurements say. */

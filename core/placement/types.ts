@@ -6,6 +6,8 @@ import type { Move, PlanPurpose, PlanReport } from '../domain/plan.ts';
 import type { Replica } from '../domain/replica.ts';
 import type { SloTargets } from '../domain/slo-policy.ts';
 import type { StepTimeProfile } from '../domain/step-time.ts';
+import type { Variations } from './capacity.ts';
+import type { Shape } from './shapes.ts';
 
 export interface PlanInput {
   purpose: PlanPurpose;
@@ -21,6 +23,8 @@ export interface PlanInput {
   replicas: readonly Replica[];
   /** Calibrated shapes; the prior of `core/domain/step-time.ts` serves for the rest. */
   stepTimes: readonly StepTimeProfile[];
+  /** By `shapeKey`: what simulation found a capacity to be, relative to the closed form. Absent: nothing was simulated. */
+  capacityFactors?: Readonly<Record<string, number>>;
   budget: MoveBudget;
   /** New replicas are named `<idPrefix>-1`, `<idPrefix>-2`, ... in the order of their moves. */
   idPrefix: string;
@@ -41,6 +45,10 @@ export interface DeploymentDemand {
   /** The revision that should serve: on `deploy` the new one, else the current one. */
   revision: number;
   demand: Demand;
+  /** Of its lengths, where observed; else as `capacity.ts` has them. */
+  variations?: Variations;
+  /** What the forecast rests on, for reasons: `weekly pattern: 4.0 now x 1.25, and 0.9 for bursts`. */
+  forecastBasis?: string;
   /** The tightest targets that its model's policies set; null where no policy names any. */
   targets: SloTargets | null;
 }
@@ -55,4 +63,18 @@ export interface MoveBudget {
 export interface PlanOutput {
   moves: Move[];
   report: PlanReport;
+  /** Deployments that the moves change. */
+  changes: DeploymentChange[];
+}
+
+export interface DeploymentChange {
+  deployment: DeploymentDemand;
+  before: ServingShape[];
+  after: ServingShape[];
+}
+
+/** A replica as the outlook counts it; `shape` is null where it no longer fits the model's figures. */
+export interface ServingShape {
+  shape: Shape | null;
+  usdPerHour: number | null;
 }

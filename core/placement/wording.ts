@@ -7,7 +7,7 @@ export function countOf(replicas: number): string {
 }
 
 export function perSecond(requests: number): string {
-  return `${requests.toFixed(1)} req/s`;
+  return `${requests >= 1 || requests === 0 ? requests.toFixed(1) : requests.toPrecision(2)} req/s`;
 }
 
 export function describeShape({ acceleratorKind, tensorParallel }: Pick<Shape, 'acceleratorKind' | 'tensorParallel'>): string {

@@ -24,7 +24,7 @@ describe('one request on an idle engine', () => {
     expect(endMs).toBe(request.endMs);
     expect(request).toMatchObject({ outcome: 'served', releasedMs: 30, replica: 0 });
     expect(replicas[0]!.busyMs).toBeCloseTo(e2eMs, 6);
-    expect(replicas[0]!.busyByInterval.reduce((a, b) => a + b, 0)).toBeCloseTo(e2eMs, 6);
+    expect(replicas[0]!.busy.reduce((sum, { fromMs, untilMs }) => sum + untilMs - fromMs, 0)).toBeCloseTo(e2eMs, 6);
   });
 });
 

@@ -39,7 +39,7 @@ export interface Run {
   longestWaitSeconds: number;
   /** Mean share of the time in which an engine had a step running, 0 to 1. */
   gpuUtilisation: number;
-  /** null where an accelerator has no price. */
+  /** Of those that were served; null where none was, or an accelerator has no price. */
   costUsdPerThousandRequests: number | null;
   /** Set where this run is the fastest one found that still attains so much. */
   searchedAttainment?: number;

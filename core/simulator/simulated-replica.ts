@@ -28,15 +28,18 @@ export interface ReplicaSpec {
 
 const NONE: readonly SimulatedRequest[] = [];
 
-/** Seconds in one entry of `busyMs`. */
-export const BUSY_INTERVAL_SECONDS = 1;
-
 /** Quiet steps are done at once where there is time for so many. */
 const WORTH_STEPS = 3;
 
 /** Of what a step did to a request. */
 export interface Stepped {
   readonly request: SimulatedRequest;
+}
+
+/** From the begin of a step until there was nothing more to do. */
+export interface BusySpan {
+  readonly fromMs: number;
+  readonly untilMs: number;
 }
 
 export class SimulatedReplica implements ReplicaView {
@@ -60,8 +63,8 @@ export class SimulatedReplica implements ReplicaView {
   steps = 0;
   preemptions = 0;
   busyMs = 0;
-  /** Busy ms in each interval since the start. */
-  readonly busyByInterval: number[] = [];
+  /** When it was at work, in order. */
+  readonly busy: BusySpan[] = [];
   #engine: Engine<SimulatedRequest>;
   readonly #quiet = { steps: 0, endMs: 0 };
   #gauges: EngineLoad | null = null;
@@ -208,7 +211,7 @@ export class SimulatedReplica implements ReplicaView {
   rest(nowMs: number): void {
     if (Number.isNaN(this.#busySinceMs)) return;
     this.busyMs += nowMs - this.#busySinceMs;
-    this.#countBusy(this.#busySinceMs, nowMs);
+    this.busy.push({ fromMs: this.#busySinceMs, untilMs: nowMs });
     this.#busySinceMs = Number.NaN;
   }
 
@@ -249,18 +252,6 @@ export class SimulatedReplica implements ReplicaView {
     const { running, waiting, kv } = this.#engine;
     // A share of all of it; the scheduler's is one of what it may fill.
     this.#gauges = { running: running.length, waiting: waiting.length, kvCacheUsage: kv.used / kv.total / this.#kvShare };
-  }
-
-  #countBusy(fromMs: number, endMs: number): void {
-    const intervalMs = BUSY_INTERVAL_SECONDS * 1000;
-    let startMs = fromMs;
-    while (startMs < endMs) {
-      const interval = Math.floor(startMs / intervalMs);
-      const untilMs = Math.min(endMs, (interval + 1) * intervalMs);
-      while (this.busyByInterval.length <= interval) this.busyByInterval.push(0);
-      this.busyByInterval[interval]! += untilMs - startMs;
-      startMs = untilMs;
-    }
   }
 }
 

@@ -1,7 +1,7 @@
 /** A new revision beside what serves: all that it needs, or nothing. What served before leaves once the new one does. */
-import { type Draft, presentReplicas, retire, totalCapacity, type Unit, unitOf } from '../draft.ts';
+import { type Draft, presentReplicas, retire, totalCapacity, unitOf } from '../draft.ts';
 import { wantedGoal } from '../goals.ts';
-import { placeTowards } from '../place.ts';
+import { placeTowards, withdraw } from '../place.ts';
 import { sloRefusal, whyNotPlaced } from '../refuse.ts';
 import type { DeploymentDemand } from '../types.ts';
 import { countOf, perSecond } from '../wording.ts';
@@ -30,9 +30,4 @@ export function planDeploy(draft: Draft, deployment: DeploymentDemand): void {
   draft.reasons.push(
     `${spec.name}: ${perSecond(demand.requestsPerSecond)} wanted; ${countOf(serving.length)} of revision ${revision} can serve ${perSecond(totalCapacity(serving))}`,
   );
-}
-
-function withdraw(draft: Draft, placed: readonly Unit[]): void {
-  draft.moves.length -= placed.length;
-  for (const { host, accelerators } of placed) draft.occupancy.release(host, accelerators);
 }

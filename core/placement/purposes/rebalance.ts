@@ -24,7 +24,8 @@ function scaleOut(draft: Draft, deployment: DeploymentDemand, units: readonly Un
   const placed = placeTowards(draft, deployment, units, wantedGoal(deployment), { most: Math.min(draft.movesLeft, room) });
   draft.movesLeft -= placed.length;
   const after = [...units, ...placed];
-  const outgrown = `${perSecond(demand.requestsPerSecond)} forecast, ${countOf(units.length)} can serve ${perSecond(totalCapacity(units))}`;
+  const basis = deployment.forecastBasis ? ` (${deployment.forecastBasis})` : '';
+  const outgrown = `${perSecond(demand.requestsPerSecond)} forecast${basis}, ${countOf(units.length)} can serve ${perSecond(totalCapacity(units))}`;
   draft.reasons.push(
     placed.length > 0
       ? `${spec.name}: ${outgrown}; ${countOf(after.length)} can then serve ${perSecond(totalCapacity(after))}`

@@ -33,7 +33,14 @@ const TIME = /^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:?\d\d)?$
 
 /** Without a zone the time is taken for UTC. The fraction has more digits than Date.parse keeps. */
 function unixMs(text: string): number | null {
-  const [, date, time, fraction = '', zone = 'Z'] = TIME.exec(text) ?? [];
+  const [, date = '', time, fraction = '', zone = 'Z'] = TIME.exec(text) ?? [];
+  if (!isDate(date)) return null;
   const wholeSeconds = Date.parse(`${date}T${time}${zone.replace(/(\d\d)(\d\d)$/, '$1:$2')}`);
   return Number.isNaN(wholeSeconds) ? null : wholeSeconds + Number(`0${fraction}`) * 1000;
+}
+
+/** Date.parse takes the 30th of February for the 2nd of March. */
+function isDate(text: string): boolean {
+  const [year, month, day] = text.split('-').map(Number) as [number, number, number];
+  return day >= 1 && day <= new Date(Date.UTC(year, month, 0)).getUTCDate();
 }

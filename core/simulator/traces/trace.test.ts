@@ -34,6 +34,7 @@ describe('azure', () => {
     const rows = [
       '2023-11-16 18:15:46,374,44',
       '2023-13-16 18:15:46,1,1',
+      '2023-02-30 18:15:46,1,1',
       'soon,1,1',
       '2023-11-16 18:15:47,0,4',
       '2023-11-16 18:15:48,4,1e3',
@@ -41,9 +42,9 @@ describe('azure', () => {
     ];
     const { requests, rejected } = parse('azure', ['TIMESTAMP,ContextTokens,GeneratedTokens', ...rows].join('\n'));
     expect(requests).toHaveLength(1);
-    expect(rejected.count).toBe(5);
-    expect(rejected.examples.map((e) => e.line)).toEqual([3, 4, 5, 6, 7]);
-    expect(rejected.examples[2]!.reason).toBe('ContextTokens: got 0, allowed is a whole number from 1 to 10000000');
+    expect(rejected.count).toBe(6);
+    expect(rejected.examples.map((e) => e.line)).toEqual([3, 4, 5, 6, 7, 8]);
+    expect(rejected.examples[3]!.reason).toBe('ContextTokens: got 0, allowed is a whole number from 1 to 10000000');
   });
 
   it('refuses a file without a header', () => {

@@ -96,6 +96,6 @@ function rebase(requests: TraceRequest[]): void {
 
 function noRequests(format: TraceFormat, what: string, lines: number, rejected: RejectedRows): UellmError {
   const first = rejected.examples[0];
-  const given = `${lines} lines without a request${first ? `; line ${first.line}: ${first.reason}` : ''}`;
+  const given = `${lines} ${lines === 1 ? 'line' : 'lines'} without a request${first ? `; line ${first.line}: ${first.reason}` : ''}`;
   return new UellmError({ kind: 'invalid-input', what, issues: [{ field: '', given, allowed: `rows of the ${format} format` }] });
 }

@@ -1,0 +1,122 @@
+/** The fleet problem as a mixed-integer program. */
+import type { Milp, MilpColumn, MilpRow } from './milp.ts';
+import { type FleetProblem, freeSlots, type Pool, shortfallOf, slots } from './problem.ts';
+
+/** What may be left undone. */
+export interface Shortage {
+  /** Demand without a replica to serve it, requests a second over all wishes. */
+  unmetPerSecond: number;
+  /** Replicas that are missing to the minimum, over all wishes. */
+  missingReplicas: number;
+}
+
+export interface ProgramGoal {
+  /** Least shortage whatever it costs, or least money within a shortage. */
+  minimise: 'shortage' | { moneyWithin: Shortage };
+  /** Price of bringing up one replica of a column, USD an hour for as long as it should pay for itself. */
+  moveUsdPerHour: (column: number) => number;
+}
+
+/**
+ * Columns, in this order: replicas of each column of the problem (integer); for each wish the share of its demand left unmet; for each
+ * wish the replicas missing to its minimum; for each column of the problem where it matters, the replicas that are new.
+ *
+ * Widths that are powers of two pack without loss: replicas of width w or more take at most floor(accelerators of a host / w) · w on
+ * each host, for each w in use, and any counts within that do fit, the widest first, wherever one puts them.
+ */
+export function fleetProgram(problem: FleetProblem, { minimise, moveUsdPerHour }: ProgramGoal): Milp {
+  const { wishes, columns } = problem;
+  const within = minimise === 'shortage' ? null : minimise.moneyWithin;
+  const unmetAt = columns.length;
+  const missingAt = unmetAt + wishes.length;
+  const movedAt = missingAt + wishes.length;
+  const moving = movingColumns(problem, { minimise, moveUsdPerHour });
+  // Where nothing is there, every replica is new.
+  const money = (i: number) => columns[i]!.usdPerHour + (moving.includes(i) ? 0 : moveUsdPerHour(i));
+
+  const counts = columns.map((c, i) => ({
+    ...{ cost: within ? money(i) : 0, lower: 0, integer: true },
+    upper: Math.min(wishes[c.wish]!.maxReplicas, c.most, slots(problem.pools[c.pool]!, c.width)),
+  }));
+  // A missing minimum weighs more than all the demand there is.
+  const heavy = 1 + wishes.reduce((sum, w) => sum + w.requestsPerSecond, 0);
+  const unmet = wishes.map(({ requestsPerSecond: demand }) =>
+    real(within ? 0 : demand, within && within.unmetPerSecond < demand ? within.unmetPerSecond / demand : 1),
+  );
+  const missing = wishes.map((w) => real(within ? 0 : heavy, Math.min(w.minReplicas, within?.missingReplicas ?? w.minReplicas)));
+  const moved = moving.map((i) => real(within ? moveUsdPerHour(i) : 0, Number.POSITIVE_INFINITY));
+
+  const rows: MilpRow[] = [
+    ...wishes.flatMap((_, w) => wishRows(problem, w, unmetAt + w, missingAt + w)),
+    ...problem.pools.flatMap((_, p) => poolRows(problem, p, slots, (i) => i)),
+    ...(problem.mostMoves === undefined
+      ? []
+      : [
+          ...problem.pools.flatMap((_, p) => poolRows(problem, p, freeSlots, (i) => movedAt + moving.indexOf(i))),
+          atMost(problem.mostMoves, movedAt, moving.length),
+        ]),
+    ...moving.map((i, n) => ({
+      lower: Number.NEGATIVE_INFINITY,
+      upper: columns[i]!.present,
+      terms: [[i, 1] as const, [movedAt + n, -1] as const],
+    })),
+    ...(within
+      ? [
+          { lower: 0, upper: within.unmetPerSecond, terms: wishes.map((w, i) => [unmetAt + i, w.requestsPerSecond] as const) },
+          atMost(within.missingReplicas, missingAt, wishes.length),
+        ]
+      : []),
+  ];
+  return { columns: [...counts, ...unmet, ...missing, ...moved], rows };
+}
+
+/** The whole solution of the program that these counts stand for. */
+export function programStart(problem: FleetProblem, goal: ProgramGoal, counts: readonly number[]): number[] {
+  const short = shortfallOf(problem, counts);
+  const moved = movingColumns(problem, goal).map((i) => Math.max(0, counts[i]! - problem.columns[i]!.present));
+  const unmet = short.map((s, w) => (s.unmetPerSecond > 0 ? s.unmetPerSecond / problem.wishes[w]!.requestsPerSecond : 0));
+  return [...counts, ...unmet, ...short.map((s) => s.missingReplicas), ...moved];
+}
+
+/** Columns whose new replicas have a variable of their own. */
+function movingColumns({ columns, mostMoves }: FleetProblem, { minimise, moveUsdPerHour }: ProgramGoal): number[] {
+  if (mostMoves !== undefined) return columns.map((_, i) => i);
+  return minimise === 'shortage' ? [] : columns.flatMap((c, i) => (c.present > 0 && moveUsdPerHour(i) > 0 ? [i] : []));
+}
+
+function real(cost: number, upper: number): MilpColumn {
+  return { cost, lower: 0, upper, integer: false };
+}
+
+function atMost(upper: number, first: number, count: number): MilpRow {
+  return { lower: 0, upper, terms: Array.from({ length: count }, (_, i) => [first + i, 1] as const) };
+}
+
+function wishRows({ wishes, columns }: FleetProblem, w: number, unmet: number, missing: number): MilpRow[] {
+  const { requestsPerSecond: demand, minReplicas, maxReplicas } = wishes[w]!;
+  const own = columns.flatMap((c, i) => (c.wish === w ? [i] : []));
+  const replicas = own.map((i) => [i, 1] as const);
+  // A replica that serves more than is asked counts as what is asked: the same integers satisfy it, and the relaxation is tighter.
+  const served = own.map((i) => [i, Math.min(columns[i]!.requestsPerSecond, demand) / demand] as const);
+  return [
+    ...(demand > 0 ? [{ lower: 1, upper: Number.POSITIVE_INFINITY, terms: [...served, [unmet, 1] as const] }] : []),
+    ...(minReplicas > 0 ? [{ lower: minReplicas, upper: Number.POSITIVE_INFINITY, terms: [...replicas, [missing, 1] as const] }] : []),
+    { lower: 0, upper: maxReplicas, terms: replicas },
+  ];
+}
+
+/** @param at the program's column for replicas of a column of the problem */
+function poolRows(
+  { pools, columns }: FleetProblem,
+  p: number,
+  room: (pool: Pool, width: number) => number,
+  at: (column: number) => number,
+): MilpRow[] {
+  const own = columns.flatMap((c, i) => (c.pool === p ? [i] : []));
+  const widths = [...new Set(own.map((i) => columns[i]!.width))];
+  return widths.map((width) => ({
+    lower: 0,
+    upper: room(pools[p]!, width) * width,
+    terms: own.filter((i) => columns[i]!.width >= width).map((i) => [at(i), columns[i]!.width] as const),
+  }));
+}
