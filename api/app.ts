@@ -14,6 +14,7 @@ import { limitBody, readJsonBody } from './request-body.ts';
 import { eventRoutes } from './routes/cluster/events.ts';
 import { infoRoutes } from './routes/cluster/info.ts';
 import { rebalanceRoutes } from './routes/cluster/rebalances.ts';
+import { costRoutes } from './routes/cost/cost.ts';
 import { deploymentRoutes } from './routes/deployments/deployments.ts';
 import { startRolloutRoutes } from './routes/deployments/start-rollout.ts';
 import { drainRoutes } from './routes/hosts/drain.ts';
@@ -79,6 +80,7 @@ export function createApp(dependencies: ApiDependencies, { apiKeys, webRoot }: A
   app.route(`${v1}/observations`, observationRoutes(dependencies));
   app.route(`${v1}/observations`, deleteObservationsRoutes(dependencies));
   app.route(`${v1}/profiler`, profilerRoutes(dependencies));
+  app.route(`${v1}/cost`, costRoutes(dependencies));
   app.route(`${v1}/corrections`, correctionRoutes(dependencies));
   app.route(`${v1}/audit`, auditRoutes(dependencies));
   app.route(`${v1}/events`, eventRoutes(dependencies));

@@ -37,6 +37,7 @@ describe('the client', () => {
     expect(await client.uncordon('h')).toMatchObject({ status: { service: 'schedulable' } });
     expect(await client.startRebalance(false)).toMatchObject({ workflowId: 'rebalance-cluster' });
     expect(await client.sloAttainment(60)).toEqual({ items: [] });
+    expect(await client.cost({ deployment: 'd', tpotMs: '50' })).toMatchObject({ deployments: [], sloPrices: [] });
     expect(await client.info()).toMatchObject({ simulatedHosts: 0 });
   });
 

@@ -3,6 +3,7 @@ import { messageOf, UellmError } from '../core/domain/errors.ts';
 import type {
   AuditResource,
   CorrectionResource,
+  Cost,
   DeploymentResource,
   Drain,
   DrainStarted,
@@ -70,6 +71,8 @@ export interface ApiClientOptions {
 const TIMEOUT_MS = 30_000;
 /** Deleting goes through all there is, in small portions. The API goes on with it when nobody waits any more; `fetch` itself waits 300 s. */
 const DELETION_TIMEOUT_MS = 300_000;
+/** Pricing the SLOs of fifty deployments takes some ten seconds of computing, and others may be before us. */
+const COST_TIMEOUT_MS = 120_000;
 
 type Query = Record<string, string | number | undefined>;
 
@@ -142,6 +145,9 @@ export function createApiClient({ url, apiKey, fetch = globalThis.fetch }: ApiCl
     profilerStatus: () => json<ProfilerStatus>('GET', 'profiler/status'),
     rollBackProfiler: (toVersion: number) => json<ProfilerSnapshotResource>('POST', 'profiler/rollback', { body: { toVersion } }),
     sloAttainment: (windowSeconds: number) => json<ListOf<SloAttainmentItem>>('GET', 'slo-attainment', { query: { windowSeconds } }),
+    /** @param tpotMs levels at which to price the SLO beside its own, comma-separated */
+    cost: (query: { deployment?: string | undefined; tpotMs?: string | undefined; windowSeconds?: number | undefined } = {}) =>
+      json<Cost>('GET', 'cost', { query, timeoutMs: COST_TIMEOUT_MS }),
     info: () => json<Info>('GET', 'info'),
   };
 }

@@ -4,7 +4,7 @@ import { HTTPException } from 'hono/http-exception';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Logger } from 'pino';
 import { assertNever, UellmError, type UellmErrorDetail } from '../core/domain/errors.ts';
-import { databaseOutage } from './database-outage.ts';
+import { databaseOutage } from '../db/outage.ts';
 import type { Problem } from './schema/index.ts';
 
 const PROBLEM_JSON = 'application/problem+json';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bumpRoutingVersion } from '../db/queries/routing.ts';
-import { fakeActions } from '../test/support/api.ts';
+import { costSources, fakeActions } from '../test/support/api.ts';
 import { createTestDatabase, type TestDatabase } from '../test/support/database.ts';
 import { type ApiOptions, type RunningApi, startApi } from './server.ts';
 
@@ -21,7 +21,18 @@ beforeAll(async () => {
   writeFileSync(join(webRoot, 'assets', 'app-1234.js'), 'export {}');
   const info = { version: '1', temporalUiUrl: null, gatewayUrl: null };
   const logger = pino({ level: 'silent' });
-  options = { database: database.connection, actions: fakeActions(), address: '127.0.0.1', port: 0, apiKeys: [], logger, info, webRoot };
+  const cost = costSources(database.connection.db);
+  options = {
+    database: database.connection,
+    actions: fakeActions(),
+    cost,
+    address: '127.0.0.1',
+    port: 0,
+    apiKeys: [],
+    logger,
+    info,
+    webRoot,
+  };
   api = await startApi(options);
 });
 afterAll(async () => {

@@ -12,12 +12,13 @@ import type { DatabaseConnection } from '../db/client.ts';
 import { checkBinding } from './access.ts';
 import type { WorkflowActions } from './actions.ts';
 import { createApp } from './app.ts';
-import type { Installation } from './context.ts';
+import type { CostSources, Installation } from './context.ts';
 import { createEventHub } from './events.ts';
 
 export interface ApiOptions {
   database: DatabaseConnection;
   actions: WorkflowActions;
+  cost: CostSources;
   /** Address to bind to; anything but loopback needs a key. */
   address: string;
   /** 0 takes any free one. */
@@ -40,10 +41,10 @@ const CLOSE_GRACE_MS = 5000;
 
 /** @throws invalid-input for a binding that needs a key; the system's error (e.g. EADDRINUSE) where the port cannot be had */
 export async function startApi(options: ApiOptions): Promise<RunningApi> {
-  const { database, actions, address, port, apiKeys, logger, info, webRoot } = options;
+  const { database, actions, cost, address, port, apiKeys, logger, info, webRoot } = options;
   checkBinding(address, apiKeys);
   const events = createEventHub(database, logger);
-  const app = createApp({ database, actions, events, info, logger }, { apiKeys, webRoot });
+  const app = createApp({ database, actions, events, cost, info, logger }, { apiKeys, webRoot });
   const server = createAdaptorServer({ fetch: app.fetch }) as Server;
   try {
     await listenOn(server, address, port);

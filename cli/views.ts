@@ -1,6 +1,6 @@
 /** How each collection looks as a table: the columns, and a row for an object. */
 import type { Collection, Collections } from '../api/client.ts';
-import type { ReplicaResource } from '../api/schema/index.ts';
+import type { HostResource, ReplicaResource } from '../api/schema/index.ts';
 import { toneOf } from './output/colour.ts';
 import { age, billions, ms, NONE, percent } from './output/figures.ts';
 import type { Row } from './output/table.ts';
@@ -24,7 +24,7 @@ export const VIEWS: { [C in Collection]: View<Collections[C]> } = {
       external ? NONE : state(status.liveness),
       status.service === 'schedulable' ? status.service : { text: status.service, tone: 'busy' },
       simulated ? { text: 'SIMULATED', tone: 'busy' } : external ? 'external' : 'own',
-      status.reason,
+      hostNote(status),
     ],
   },
   models: {
@@ -123,4 +123,9 @@ export const VIEWS: { [C in Collection]: View<Collections[C]> } = {
 /** `unreachable` in place of the `ready` of a replica that a gateway gets no answer from. */
 export function shownState({ state, status }: Pick<ReplicaResource, 'state' | 'status'>): string {
   return state === 'ready' && status.unreachable !== null ? 'unreachable' : state;
+}
+
+/** Why it is in this state, and what its own tools say that was not declared. */
+export function hostNote({ reason, inventory }: HostResource['status']): string {
+  return [reason, inventory?.difference, ...(inventory?.problems ?? []).map((p) => `${p.tool}: ${p.message}`)].filter(Boolean).join('; ');
 }

@@ -33,6 +33,7 @@ describe('the OpenAPI document', () => {
       'profiler/status',
       'profiler/snapshots',
       'audit',
+      'cost',
     ]) {
       expect(document.paths).toHaveProperty([`/api/v1/${resource}`]);
     }

@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { drainPhaseSchema, drainReceiptSchema } from '../../core/domain/drain.ts';
 import { hostLivenessSchema, hostServiceSchema, hostSpecSchema } from '../../core/domain/fleet.ts';
+import { hostProbeSchema } from '../../core/domain/host-probe.ts';
 import { refusalSchema } from '../../core/domain/refusal.ts';
 import { declaredStatus, ignoredStatus, timeSchema } from './common.ts';
 
@@ -17,6 +18,14 @@ export const hostResourceSchema = hostSpecSchema
       lastSeenAt: timeSchema.nullable(),
       replicas: z.number().int().openapi({ description: 'Replicas that have not ended.' }),
       accelerators: z.object({ total: z.number().int(), claimed: z.number().int() }),
+      inventory: hostProbeSchema
+        .pick({ accelerators: true, links: true, problems: true })
+        .extend({
+          difference: z.string().nullable().openapi({ description: 'How it differs from what is declared, in a sentence.' }),
+          absent: z.array(z.number().int()).openapi({ description: 'Indexes of declared accelerators on which nothing is placed.' }),
+        })
+        .nullable()
+        .openapi({ description: "What the host's own tools find; null on simulated and external hosts, and before they have answered." }),
       lastDrain: drainReceiptSchema.nullable(),
     }),
   })

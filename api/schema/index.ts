@@ -2,6 +2,7 @@
 export type { FieldIssue } from '../../core/domain/errors.ts';
 export type * from './cluster.ts';
 export type * from './common.ts';
+export type * from './cost.ts';
 export type * from './deployments.ts';
 export type * from './hosts.ts';
 export type * from './models.ts';

@@ -14,6 +14,7 @@ export function addSimulate(program: Command, terminal: Terminal): void {
     .option('--rate <r>', "the workload's mean rate, requests/s (its published one)")
     .requiredOption('--fleet <file>', 'hosts, and replicas where they are not to be filled; YAML or JSON')
     .requiredOption('--slo <file>', 'classes of requests and what each is promised; YAML or JSON')
+    .option('--accelerators <file>', 'kinds beside those of the catalog, or other figures for them (UELLM_ACCELERATORS_FILE)')
     .option('--model <name>', 'model of the replicas (llama-3.1-8b)')
     .option('--policy <names>', 'scheduling policies, with commas between them, or all (uellm)')
     .option('--predictor <names>', 'who predicts output lengths: learned, class-mean, oracle (learned)')

@@ -7,6 +7,7 @@ import { KeyForm } from './parts/KeyForm.tsx';
 import { NoticeBar } from './parts/NoticeBar.tsx';
 import { Attainment } from './sections/Attainment.tsx';
 import { Corrections } from './sections/Corrections.tsx';
+import { Cost } from './sections/Cost.tsx';
 import { Deployments } from './sections/Deployments.tsx';
 import { Drains } from './sections/Drains.tsx';
 import { Fleet } from './sections/Fleet.tsx';
@@ -45,6 +46,7 @@ function Page() {
         </div>
       </div>
       <Replicas />
+      <Cost />
       <Profiler />
       <Corrections />
     </>

@@ -8,6 +8,7 @@ import './styles/lists.css';
 import './styles/dialogs.css';
 import './styles/fleet.css';
 import './styles/plots.css';
+import './styles/cost.css';
 
 const place = document.getElementById('app');
 if (!place) throw new Error('index.html has no #app');

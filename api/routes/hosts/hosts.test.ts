@@ -1,6 +1,7 @@
 import { eq } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { conflict, UellmError } from '../../../core/domain/errors.ts';
+import type { HostProbe } from '../../../core/domain/host-probe.ts';
 import { loadRoutingTable } from '../../../db/queries/routing.ts';
 import { hosts } from '../../../db/schema/index.ts';
 import { createTestApi, type TestApi } from '../../../test/support/api.ts';
@@ -76,6 +77,35 @@ describe('hosts', () => {
     });
     await set('living', { liveness: 'lost' });
     expect((await api.call('DELETE', '/api/v1/hosts/living')).status).toBe(204);
+  });
+});
+
+describe('what hosts find in themselves', () => {
+  const found = (index: number) => ({ index, kind: 'H100-SXM', name: 'NVIDIA H100 80GB HBM3', vendor: 'NVIDIA', memoryBytes: 85e9 });
+  const probe: HostProbe = {
+    accelerators: [found(0), found(2), found(3)],
+    links: [{ kind: 'nvlink', pairs: [[0, 2]] }],
+    problems: [{ tool: 'nvidia-smi', kind: 'unusable', message: 'accelerator 1 does not work' }],
+    listed: ['NVIDIA'],
+  };
+
+  it('stands beside what is declared, in a sentence', async () => {
+    await create(host('seven', { simulated: false }));
+    expect((await api.call('GET', '/api/v1/hosts/seven')).body).toMatchObject({ status: { inventory: null } });
+    await set('seven', { probe });
+    const { body } = await api.call('GET', '/api/v1/hosts/seven');
+    const { listed: _, ...shown } = probe;
+    expect(hostResourceSchema.parse(body).status.inventory).toEqual({
+      ...shown,
+      difference: 'declared 4 H100-SXM, found 3; nothing is placed on accelerator 1',
+      absent: [1],
+    });
+  });
+
+  it('is of no account on a simulated host', async () => {
+    await create(host('imitated'));
+    await set('imitated', { probe });
+    expect((await api.call('GET', '/api/v1/hosts/imitated')).body).toMatchObject({ status: { inventory: null } });
   });
 });
 

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { DrainReceipt } from '../../../core/domain/drain.ts';
 import { conflict, UellmError } from '../../../core/domain/errors.ts';
 import { expandAccelerators, type HostSpec } from '../../../core/domain/fleet.ts';
+import { compareInventory } from '../../../core/domain/inventory.ts';
 import type { Executor } from '../../../db/client.ts';
 import {
   deleteHost,
@@ -86,7 +87,15 @@ export function presentHost(row: HostRow & HostUse): HostResource {
       lastSeenAt: row.lastSeenAt?.toISOString() ?? null,
       replicas,
       accelerators: { total: expandAccelerators(spec.accelerators).length, claimed },
+      inventory: inventoryOf(row),
       lastDrain: row.drain as DrainReceipt | null,
     },
   };
+}
+
+function inventoryOf({ spec, probe }: HostRow): HostResource['status']['inventory'] {
+  if (!probe || spec.simulated || spec.external) return null;
+  const { accelerators, links, problems } = probe;
+  const { difference, absent } = compareInventory(spec, probe);
+  return { accelerators, links, problems, difference, absent };
 }

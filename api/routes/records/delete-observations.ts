@@ -1,6 +1,5 @@
 /** DELETE /api/v1/observations */
 import { createRoute, z } from '@hono/zod-openapi';
-import { HTTPException } from 'hono/http-exception';
 import { recordAudit } from '../../../db/queries/audit.ts';
 import { deleteObservationsOf } from '../../../db/queries/observation-deletion.ts';
 import type { ApiDependencies } from '../../context.ts';
@@ -8,7 +7,7 @@ import { textFilter } from '../../schema/common.ts';
 import { observationsDeletedSchema } from '../../schema/records.ts';
 import { jsonContent, newRoutes, problems } from '../route.ts';
 
-const query = z.strictObject({ tenant: textFilter.optional().openapi({ description: 'Needed: whose observations are to go.' }) });
+const query = z.strictObject({ tenant: textFilter.openapi({ description: 'Whose observations are to go.' }) });
 
 export function deleteObservationsRoutes({ database: { db } }: ApiDependencies) {
   return newRoutes().openapi(
@@ -22,12 +21,10 @@ export function deleteObservationsRoutes({ database: { db } }: ApiDependencies) 
         'deleted a part, and may be asked again. What a gateway has not delivered yet (it spools while Postgres is away) arrives afterwards. ' +
         'The audit trail has an entry when it begins (`delete`) and one with the count when it has ended (`deleted`).',
       request: { query },
-      responses: { 200: jsonContent(observationsDeletedSchema, 'They are gone.'), ...problems(400) },
+      responses: { 200: jsonContent(observationsDeletedSchema, 'They are gone.'), ...problems() },
     }),
     async (c) => {
       const { tenant } = c.req.valid('query');
-      if (tenant === undefined)
-        throw new HTTPException(400, { message: 'the query needs a tenant: ?tenant=NAME says whose observations go' });
       const entry = { actor: c.get('actor'), kind: 'observations', name: tenant };
       await recordAudit(db, { ...entry, action: 'delete' });
       const deleted = await deleteObservationsOf(db, tenant);

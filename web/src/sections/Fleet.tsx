@@ -5,7 +5,7 @@ import { Pill, SimulatedBadge } from '../parts/Pill.tsx';
 import { Section } from '../parts/Section.tsx';
 import { deployments, hosts, replicas } from '../state/cluster.ts';
 import { useResource } from '../state/use-resource.ts';
-import { blocksOf, describeAccelerators, seriesOf } from '../view/fleet-map.ts';
+import { blocksOf, describeAccelerators, notesOf, seriesOf } from '../view/fleet-map.ts';
 import { count } from '../view/format.ts';
 import { hostState } from '../view/tones.ts';
 import { Block } from './Block.tsx';
@@ -70,7 +70,11 @@ function HostCard({ host, replicas, series }: { host: HostResource; replicas: Re
           ))}
         </ul>
       )}
-      {host.status.reason && <p class="reason">{host.status.reason}</p>}
+      {notesOf(host).map((note) => (
+        <p key={note} class="reason">
+          {note}
+        </p>
+      ))}
       {!host.external && (
         <footer class="row row-end">
           {inService ? (

@@ -6,6 +6,7 @@ import { Section } from '../parts/Section.tsx';
 import { plans } from '../state/cluster.ts';
 import { useResource } from '../state/use-resource.ts';
 import { usdPerHour } from '../view/format.ts';
+import { outlookText } from '../view/outlook.ts';
 import { planTone } from '../view/tones.ts';
 
 /** What the planner decided lately, with its reasons. */
@@ -54,12 +55,20 @@ function PlanItem({ plan: { id, state, moves, report, createdAt } }: { plan: Pla
               ) : (
                 <>
                   Retire <code>{move.replicaId}</code> of {move.deployment} from {move.host}
+                  {move.after && ` once ${move.after.join(', ')} serve`}
                 </>
               )}
               <span class="quiet">: {move.reason}</span>
             </li>
           ))}
         </ol>
+      )}
+      {report.deployments && report.deployments.length > 0 && (
+        <ul class="reasons">
+          {report.deployments.map((outlook) => (
+            <li key={outlook.deployment}>{outlookText(outlook)}</li>
+          ))}
+        </ul>
       )}
       {report.reasons.length > 0 && (
         <ul class="reasons">

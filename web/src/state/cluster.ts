@@ -2,6 +2,7 @@
 import type {
   Change,
   CorrectionResource,
+  Cost,
   DeploymentResource,
   Drain,
   HostResource,
@@ -46,6 +47,7 @@ export const plans = createResource(() => firstPage<PlanResource>(`${API}/plans?
 export const attainment = createResource(() =>
   firstPage<SloAttainmentItem>(`${API}/slo-attainment?windowSeconds=${ATTAINMENT_WINDOW_SECONDS}`),
 );
+export const cost = createResource(() => get<Cost>(`${API}/cost`));
 export const profilerStatus = createResource(() => get<ProfilerStatus>(`${API}/profiler/status`));
 export const profilerSnapshots = createResource(() =>
   firstPage<ProfilerSnapshotResource>(`${API}/profiler/snapshots?limit=${RECENT_SNAPSHOTS}`),
@@ -65,9 +67,9 @@ export const readiness = createResource(async (): Promise<Readiness> => (await f
 const READ_AGAIN: Record<Change['kind'], Resource<unknown>[]> = {
   hosts: [drains],
   models: [],
-  'slo-policies': [attainment],
+  'slo-policies': [attainment, cost],
   tenants: [],
-  deployments: [deployments],
+  deployments: [deployments, cost],
   replicas: [replicas, endedReplicas, deployments, drains],
   plans: [plans],
   rollouts: [rollouts, deployments],
@@ -77,7 +79,7 @@ const READ_AGAIN: Record<Change['kind'], Resource<unknown>[]> = {
 };
 const ALL: Resource<unknown>[] = [
   ...[info, readiness, drains, deployments, replicas, endedReplicas, rollouts, plans, attainment],
-  ...[profilerStatus, profilerSnapshots, corrections],
+  ...[profilerStatus, profilerSnapshots, corrections, cost],
 ];
 
 export type Connection = 'connecting' | 'live' | 'lost';
@@ -92,6 +94,8 @@ const ATTAINMENT_EVERY_MS = 5000;
 const READINESS_EVERY_MS = 10_000;
 /** Nobody announces which replicas a gateway still reaches. */
 const REPLICAS_EVERY_MS = 5000;
+/** Demand and what is answered, nobody announces; reckoning with them takes a while. */
+const COST_EVERY_MS = 60_000;
 /** How many observations wait, nobody announces. */
 const PROFILER_EVERY_MS = 10_000;
 /** How far a running drain is, nobody announces. */
@@ -118,6 +122,7 @@ export function startFollowing(): void {
   every(ATTAINMENT_EVERY_MS, () => attainment.refresh());
   every(READINESS_EVERY_MS, () => readiness.refresh());
   every(REPLICAS_EVERY_MS, () => [replicas, deployments].map((resource) => resource.refresh()));
+  every(COST_EVERY_MS, () => cost.refresh());
   every(PROFILER_EVERY_MS, () => profilerStatus.refresh());
   every(DRAINS_EVERY_MS, () => (drains.snapshot.value ?? []).some((d) => d.running) && drains.refresh());
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { HostResource, ReplicaResource } from '../../../api/schema/index.ts';
-import { blocksOf, describeAccelerators, seriesOf } from './fleet-map.ts';
+import { blocksOf, describeAccelerators, notesOf, seriesOf } from './fleet-map.ts';
 
 const host = (count: number, more: Partial<HostResource> = {}) =>
   ({ name: 'a', accelerators: [{ kind: 'L40S', count }], links: [], simulated: true, ...more }) as HostResource;
@@ -38,4 +38,15 @@ it('gives each deployment one colour, by name', () => {
   const series = seriesOf(['b', 'a', 'c']);
   expect(['a', 'b', 'c'].map(series)).toEqual([0, 1, 2]);
   expect(seriesOf([])('unknown')).toBe(0);
+});
+
+it('tells what a host finds in itself beside the reason for its state', () => {
+  const status = (more: object) => ({ ...host(1), status: { reason: '', inventory: null, ...more } }) as HostResource;
+  expect(notesOf(status({}))).toEqual([]);
+  const problems = [{ tool: 'nvidia-smi', kind: 'failed', message: 'no driver' }];
+  expect(notesOf(status({ reason: 'a drain', inventory: { difference: 'declared 2 L4, found 1', problems } }))).toEqual([
+    'a drain',
+    'declared 2 L4, found 1',
+    'nvidia-smi: no driver',
+  ]);
 });

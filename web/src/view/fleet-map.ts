@@ -34,6 +34,12 @@ export function describeAccelerators(host: HostResource): string {
   return host.accelerators.map((group) => `${group.count} × ${group.kind}`).join(', ');
 }
 
+/** Why a host is in its state, how what it finds in itself differs from what was declared, and what its tools complain of. */
+export function notesOf({ status: { reason, inventory } }: HostResource): string[] {
+  const problems = (inventory?.problems ?? []).map(({ tool, message }) => `${tool}: ${message}`);
+  return [reason, inventory?.difference ?? '', ...problems].filter(Boolean);
+}
+
 export const SERIES = 8;
 
 /** A colour for each deployment, the same everywhere on the page: by its place in the order of names. */
