@@ -66,6 +66,14 @@ describe.runIf(executablePath)('the dashboard', () => {
     await page.getByRole('region', { name: 'Plans' }).getByText(`deploy ${MODEL}: ${MODEL} on`).waitFor();
   });
 
+  it('shows what serving costs, and what the SLO would at other targets', async () => {
+    const costs = page.getByRole('region', { name: 'Cost' });
+    await costs.getByRole('row', { name: new RegExp(`^${MODEL} simulated 1 × L4 \\$0.50 `) }).waitFor();
+    await costs.getByText('3 L4').waitFor();
+    await costs.getByRole('columnheader', { name: 'TPOT 30 ms' }).waitFor();
+    await costs.getByRole('cell', { name: /^\$0.50\/h .* no TPOT target$/ }).waitFor();
+  });
+
   it('shows a problem as the API words it', async () => {
     const detail = 'rollout of tiny: one is running';
     const problem = { type: 'urn:uellm:problem:conflict', title: 'Not possible in this state', status: 409, detail, instance: '/' };

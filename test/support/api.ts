@@ -2,11 +2,14 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import pino from 'pino';
 import { vi } from 'vitest';
+import { loadServingFleet } from '../../activities/planning-input.ts';
 import type { WorkflowActions } from '../../api/actions.ts';
 import { type AppOptions, createApp } from '../../api/app.ts';
-import type { ApiEnv } from '../../api/context.ts';
+import type { ApiEnv, CostSources } from '../../api/context.ts';
 import { createEventHub } from '../../api/events.ts';
+import { reckonCost } from '../../api/routes/cost/reckon.ts';
 import type { RolloutStatus } from '../../core/domain/rollout.ts';
+import { loadHighsSolver } from '../../core/placement/fleet/highs.ts';
 import type { Database } from '../../db/client.ts';
 import { createTestDatabase } from './database.ts';
 
@@ -44,13 +47,22 @@ export function fakeActions(): FakeActions {
   };
 }
 
+/** Costs reckoned in this thread. */
+export function costSources(db: Database): CostSources {
+  return {
+    loadFleet: (nowMs) => loadServingFleet(db, nowMs),
+    reckon: async (question) => reckonCost(question, await loadHighsSolver()),
+  };
+}
+
 export async function createTestApi(options: Partial<AppOptions> = {}): Promise<TestApi> {
   const database = await createTestDatabase();
   const logger = pino({ level: 'silent' });
   const actions = fakeActions();
   const events = createEventHub(database.connection, logger);
   const info = { version: '0.0.0-test', temporalUiUrl: 'http://127.0.0.1:8233', gatewayUrl: 'http://127.0.0.1:8000' };
-  const dependencies = { database: database.connection, actions, events, info, logger };
+  const cost = costSources(database.connection.db);
+  const dependencies = { database: database.connection, actions, events, cost, info, logger };
   const app = createApp(dependencies, { apiKeys: [], webRoot: null, ...options });
   return {
     app,

@@ -95,7 +95,7 @@ export class TestFleet {
     return output;
   }
 
-  carryOut({ moves }: PlanOutput): void {
+  carryOut({ moves }: Pick<PlanOutput, 'moves'>): void {
     this.plans++;
     for (const move of moves) {
       const leaves = move.kind === 'place' ? move.replaces : move.replicaId;

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { removeLease, renewLease } from '../../db/queries/leases.ts';
+import { savePlan } from '../../db/queries/plans.ts';
 import { endRollout } from '../../db/queries/rollouts.ts';
 import type { DrainStatus } from '../../workflows/messages.ts';
 import { createTestApi, RUNNING, type TestApi } from '../support/api.ts';
@@ -285,17 +286,34 @@ describe('draining', () => {
 
 describe('rebalancing', () => {
   it('shows what a dry run would move', async () => {
-    const summary = {
-      planId: 'p',
-      places: [],
-      retires: [{ kind: 'retire' as const, replicaId: 'r1', deployment: 'chat', host: 'h1', reason: 'idle' }],
-      waiting: [],
-      summary: 's',
+    const retire = { kind: 'retire' as const, replicaId: 'r1', deployment: 'chat', host: 'h1', after: ['r2'], reason: 'idle' };
+    const outlook = { capacityRequestsPerSecond: 8, usdPerHour: 6, attainment: 0.97 };
+    const report = {
+      ...{ summary: 's', reasons: ['two suffice'], waiting: [], costUsdPerHourBefore: 8, costUsdPerHourAfter: 6 },
+      deployments: [
+        {
+          deployment: 'chat',
+          requestsPerSecond: 5,
+          before: { ...outlook, replicas: 3, usdPerHour: 8 },
+          after: { ...outlook, replicas: 2 },
+        },
+      ],
     };
+    const plan = { id: 'p', purpose: 'rebalance' as const, subject: 'cluster', basedOn: null, moves: [retire], report };
+    await savePlan(api.db, plan, 'dry-run');
+    const summary = { planId: 'p', places: [], retires: [retire], waiting: [], summary: 's' };
     api.actions.rebalance
       .mockResolvedValueOnce({ state: 'running' })
       .mockResolvedValueOnce({ state: 'completed', result: { planId: 'p', outcome: 'dry-run', reason: 'would save 2 USD/h', summary } });
-    expect(await uellm('rebalance --dry-run')).toMatchObject({ exitCode: 0, out: 'dry-run: would save 2 USD/h\nretire r1 on h1: idle\n' });
+    expect(await uellm('rebalance --dry-run')).toMatchObject({
+      exitCode: 0,
+      out: `dry-run: would save 2 USD/h
+retire r1 on h1 after r2: idle
+chat: replicas 3 -> 2, capacity 8.0 for 5.0 req/s, 8.00 USD/h -> 6.00 USD/h, predicted attainment 97 %
+money: 8.00 USD/h -> 6.00 USD/h
+because two suffice
+`,
+    });
     expect((await uellm('rebalance')).out).toContain('rebalance-cluster started');
   });
 });
