@@ -1,6 +1,6 @@
 /**
  * The capacity of one replica in closed form against simulation: every accelerator kind and width that holds a model, requests of six kinds,
- * six sets of targets. The closed form's constants were fitted on one half of the shapes, the other half judges it.
+ * six sets of targets. The closed form's three constants were chosen on one part of the shapes, but not without a look at those that judge it.
  */
 import { acceleratorKinds } from '../../core/domain/accelerators.ts';
 import { kvCacheTokens } from '../../core/domain/memory.ts';

@@ -7,6 +7,7 @@ import { acceleratorKind } from '../../domain/accelerators.ts';
 import { kvCacheTokens } from '../../domain/memory.ts';
 import { type FleetPlan, planFleet } from './fleet-plan.ts';
 import { loadHighsSolver } from './highs.ts';
+import { movePricePerHour } from './move-cost.ts';
 import type { FleetInput } from './problem.ts';
 
 const solver = await loadHighsSolver();
@@ -139,8 +140,10 @@ describe('every plan', { timeout: TIMEOUT_MS }, () => {
           ...d,
           demand: { ...d.demand, requestsPerSecond: d.demand.requestsPerSecond * change },
         }));
-        const { replicas } = planFleet({ ...input, deployments, replicas: there }, solver, { priceMoves: true, mostMoves });
-        const added = replicas.filter((r) => r.presentId === undefined);
+        const plan = planFleet({ ...input, deployments, replicas: there }, solver, { priceMoves: true, mostMoves });
+        const added = plan.replicas.filter((r) => r.presentId === undefined);
+        const moves = added.reduce((sum, r) => sum + movePricePerHour(input.models[r.model]!, r.usdPerHour), 0);
+        expect(plan.lowerBoundUsdPerHour).toBeLessThanOrEqual(near(plan.usdPerHour + moves));
         expect(added.length).toBeLessThanOrEqual(mostMoves);
         const held = new Set(there.flatMap((r) => r.accelerators.map((a) => `${r.host}/${a}`)));
         expect(added.flatMap((r) => r.accelerators.map((a) => `${r.host}/${a}`)).filter((a) => held.has(a))).toEqual([]);

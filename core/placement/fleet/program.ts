@@ -31,8 +31,9 @@ export function fleetProgram(problem: FleetProblem, { minimise, moveUsdPerHour }
   const missingAt = unmetAt + wishes.length;
   const movedAt = missingAt + wishes.length;
   const moving = movingColumns(problem, { minimise, moveUsdPerHour });
+  const apart = new Set(moving);
   // Where nothing is there, every replica is new.
-  const money = (i: number) => columns[i]!.usdPerHour + (moving.includes(i) ? 0 : moveUsdPerHour(i));
+  const money = (i: number) => columns[i]!.usdPerHour + (apart.has(i) ? 0 : moveUsdPerHour(i));
 
   const counts = columns.map((c, i) => ({
     ...{ cost: within ? money(i) : 0, lower: 0, integer: true },
@@ -52,7 +53,7 @@ export function fleetProgram(problem: FleetProblem, { minimise, moveUsdPerHour }
     ...(problem.mostMoves === undefined
       ? []
       : [
-          ...problem.pools.flatMap((_, p) => poolRows(problem, p, freeSlots, (i) => movedAt + moving.indexOf(i))),
+          ...problem.pools.flatMap((_, p) => poolRows(problem, p, freeSlots, (i) => movedAt + i)),
           atMost(problem.mostMoves, movedAt, moving.length),
         ]),
     ...moving.map((i, n) => ({

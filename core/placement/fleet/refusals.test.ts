@@ -146,6 +146,15 @@ describe('a refusal', () => {
     expectServed({ ...input, deployments: [asked({ requestsPerSecond: 20, replicas: { min: 0, max: Number(max) } })] });
   });
 
+  it('names accelerators and a maximum where both are in the way', () => {
+    const wanted = (max: number) => asked({ requestsPerSecond: 20, replicas: { min: 0, max } });
+    const input = fleetInput(['a: 2 L40S'], [wanted(2)]);
+    const { on, nearest } = refusalOf(input);
+    expect(on).toBe('accelerators');
+    const [, accelerators, max] = /^(fits with \d+ more L40S), and replicas.max (\d+)$/.exec(nearest!) ?? [];
+    expectServed(withMore({ ...input, deployments: [wanted(Number(max))] }, accelerators!));
+  });
+
   it('is there for every deployment that is short, and for no other', () => {
     const input = fleetInput(['a: 2 L40S'], [asked({ name: 'x', requestsPerSecond: 30 }), asked({ name: 'y', requestsPerSecond: 0 })]);
     expect(plan(input).refusals.map((r) => r.subject)).toEqual(['x']);

@@ -7,15 +7,18 @@ import { ranked } from '../rank.ts';
 import { memoryRefusal, placementRefusal, type ShapeOption, sloRefusal } from '../refuse.ts';
 import { type ShapeBook, widthsOf } from '../shapes.ts';
 import { countOf, describeShape, perSecond } from '../wording.ts';
+import { openCounts } from './counts.ts';
 import { type Column, type FleetInput, type FleetProblem, shortfallOf, type Wish } from './problem.ts';
 
 /** @param counts replicas, one number a column */
 export function fleetRefusals(input: FleetInput, problem: FleetProblem, book: ShapeBook, counts: readonly number[]): Refusal[] {
   const short = shortfallOf(problem, counts);
+  const unlimited = openCounts({ ...problem, wishes: problem.wishes.map((w) => ({ ...w, maxReplicas: Number.POSITIVE_INFINITY })) });
+  for (const [i, count] of counts.entries()) unlimited.add(i, count);
   return problem.wishes.flatMap((wish, w) => {
     const { unmetPerSecond, missingReplicas } = short[w]!;
     if (unmetPerSecond === 0 && missingReplicas === 0) return [];
-    const own = problem.columns.flatMap((column, i) => (column.wish === w ? [{ column, count: counts[i]! }] : []));
+    const own = problem.columns.flatMap((column, i) => (column.wish === w ? [{ column, count: counts[i]!, room: unlimited.room(i) }] : []));
     return own.length === 0 ? [noShape(input, book, wish)] : [noRoom(wish, own, unmetPerSecond, missingReplicas)];
   });
 }
@@ -62,8 +65,15 @@ function noShape(input: FleetInput, book: ShapeBook, { deployment }: Wish): Refu
   };
 }
 
-/** It has shapes, and no room for enough of them. */
-function noRoom(wish: Wish, own: readonly { column: Column; count: number }[], unmetPerSecond: number, missingReplicas: number): Refusal {
+/** One way to serve it, how many replicas of that there are, and how many more would fit, were it for room alone. */
+interface Way {
+  column: Column;
+  count: number;
+  room: number;
+}
+
+/** It has shapes, and no room for enough of them; or it may not have as many replicas as there is room for. */
+function noRoom(wish: Wish, own: readonly Way[], unmetPerSecond: number, missingReplicas: number): Refusal {
   const { deployment, requestsPerSecond, maxReplicas, minReplicas } = wish;
   const subject = deployment.spec.name;
   const replicas = own.reduce((sum, o) => sum + o.count, 0);
@@ -71,25 +81,29 @@ function noRoom(wish: Wish, own: readonly { column: Column; count: number }[], u
     unmetPerSecond > 0
       ? `${countOf(replicas)} can serve ${perSecond(requestsPerSecond - unmetPerSecond)} of ${perSecond(requestsPerSecond)}`
       : `${replicas} of ${countOf(minReplicas)} are placed`;
-  const more = (column: Column) => Math.max(Math.ceil(unmetPerSecond / column.requestsPerSecond - 1e-9), missingReplicas);
-  const [cheapest] = [...own].map((o) => o.column).sort((a, b) => more(a) * a.usdPerHour - more(b) * b.usdPerHour || a.width - b.width);
-  const needed = more(cheapest!);
-  if (replicas + needed > maxReplicas) {
+  const more = ({ column }: Way) => Math.max(Math.ceil(unmetPerSecond / column.requestsPerSecond - 1e-9), missingReplicas);
+  const usd = (way: Way) => more(way) * way.column.usdPerHour;
+  const ways = [...own].sort((a, b) => usd(a) - usd(b) || a.column.width - b.column.width);
+  const fitting = ways.find((way) => way.room >= more(way) && replicas + more(way) > maxReplicas);
+  if (fitting) {
     return {
       kind: 'refused',
       on: 'replicas',
       subject,
       message: `${placed}; more than ${countOf(maxReplicas)} are not allowed`,
-      nearest: `fits with replicas.max ${replicas + needed}`,
+      nearest: `fits with replicas.max ${replicas + more(fitting)}`,
     };
   }
-  const { shape, width } = cheapest!;
+  const [cheapest] = ways;
+  const { shape, width } = cheapest!.column;
+  const needed = more(cheapest!);
   const inGroups = width > 1 ? `, ${width} to a host at least` : '';
+  const beyond = replicas + needed > maxReplicas ? `, and replicas.max ${replicas + needed}` : '';
   return {
     kind: 'waiting',
     on: 'accelerators',
     subject,
     message: `${placed}; no accelerators are left that it fits`,
-    nearest: `fits with ${needed * width} more ${shape.acceleratorKind}${inGroups}`,
+    nearest: `fits with ${needed * width} more ${shape.acceleratorKind}${inGroups}${beyond}`,
   };
 }
