@@ -3,7 +3,7 @@ import { assignGreedily, presentCounts } from './greedy.ts';
 import { improve } from './local-search.ts';
 import { type MilpSolution, type MilpSolver, relaxed } from './milp.ts';
 import { type FleetProblem, shortfallOf } from './problem.ts';
-import { fleetProgram, type ProgramGoal, programStart, type Shortage } from './program.ts';
+import { fleetProgram, missingWeight, type ProgramGoal, programStart, type Shortage } from './program.ts';
 
 export interface Assignment {
   /** Replicas, one number a column. */
@@ -13,7 +13,7 @@ export interface Assignment {
   /** No assignment with as little shortage costs less, moves counted. */
   lowerBoundUsdPerHour: number;
   shortage: Shortage;
-  /** No assignment leaves less unmet, requests a second. */
+  /** No assignment with as few missing replicas leaves less unmet, requests a second. */
   lowerBoundUnmetPerSecond: number;
 }
 
@@ -44,7 +44,9 @@ export function assign(problem: FleetProblem, solver: MilpSolver, { moveUsdPerHo
   const solve = (goal: ProgramGoal, counts: readonly number[]): Solved => {
     const start = programStart(problem, goal, counts);
     const absoluteGap = goal.minimise === 'shortage' && rounded.short && !toTheEnd ? UNMET_GAP * demand : 1e-9;
-    const solution = solver(fleetProgram(problem, goal), { relativeGap: toTheEnd ? 0 : GAP, absoluteGap, maxNodes, start });
+    // A share of the shortage would be one of the missing minimum, too, which weighs more than all demand.
+    const relativeGap = toTheEnd || goal.minimise === 'shortage' ? 0 : GAP;
+    const solution = solver(fleetProgram(problem, goal), { relativeGap, absoluteGap, maxNodes, start });
     if (solution.status === 'infeasible') throw new Error('unreachable: the start is feasible');
     return solution;
   };
@@ -60,20 +62,43 @@ export function assign(problem: FleetProblem, solver: MilpSolver, { moveUsdPerHo
     const least = solve({ minimise: 'shortage', moveUsdPerHour }, counts);
     counts = least.values.slice(0, columns.length);
     shortage = totalShortage(problem, counts);
-    lowerBoundUnmetPerSecond = Math.min(shortage.unmetPerSecond, Math.max(0, least.bound));
+    lowerBoundUnmetPerSecond = Math.max(0, least.bound - missingWeight(problem) * shortage.missingReplicas);
   }
   const cheapest = solve({ minimise: { moneyWithin: loosened(shortage) }, moveUsdPerHour }, counts);
   counts = cheapest.values.slice(0, columns.length);
+  const present = presentCounts(problem);
+  if (!toTheEnd && isAsGood(problem, present, counts, moveUsdPerHour)) counts = present;
+  shortage = totalShortage(problem, counts);
   return {
     counts,
     usdPerHour: columns.reduce((sum, c, i) => sum + c.usdPerHour * counts[i]!, 0),
     lowerBoundUsdPerHour: Math.max(0, cheapest.bound),
-    shortage: totalShortage(problem, counts),
-    lowerBoundUnmetPerSecond,
+    shortage,
+    lowerBoundUnmetPerSecond: Math.min(lowerBoundUnmetPerSecond, shortage.unmetPerSecond),
   };
 }
 
 type Solved = Extract<MilpSolution, { status: 'solved' }>;
+
+/**
+ * Leaves what is there as little undone, and costs hardly more? A search that stops within a gap finds something a little cheaper each time
+ * that it begins elsewhere: nothing moves for that.
+ */
+function isAsGood(
+  problem: FleetProblem,
+  present: readonly number[],
+  counts: readonly number[],
+  moveUsdPerHour: (column: number) => number,
+): boolean {
+  const [there, found] = [totalShortage(problem, present), totalShortage(problem, counts)];
+  if (there.missingReplicas > found.missingReplicas || there.unmetPerSecond > found.unmetPerSecond * (1 + UNMET_GAP)) return false;
+  return moneyOf(problem, present, moveUsdPerHour) <= moneyOf(problem, counts, moveUsdPerHour) * (1 + GAP);
+}
+
+/** USD an hour, new replicas with the price of bringing them up. */
+function moneyOf({ columns }: FleetProblem, counts: readonly number[], moveUsdPerHour: (column: number) => number): number {
+  return columns.reduce((sum, c, i) => sum + c.usdPerHour * counts[i]! + moveUsdPerHour(i) * Math.max(0, counts[i]! - c.present), 0);
+}
 
 /** The relaxation's counts, rounded down: they fit, and leave a little for greedy to fill. `short`: even in parts, not all demand fits. */
 function roundedDown(
@@ -99,9 +124,7 @@ function bestOf(problem: FleetProblem, moveUsdPerHour: (column: number) => numbe
   const tried = beginnings.map((begun) => {
     const { values } = improve(problem, assignGreedily(problem, begun, moveUsdPerHour), moveUsdPerHour);
     const { unmetPerSecond, missingReplicas } = totalShortage(problem, values);
-    const { columns } = problem;
-    const usd = columns.reduce((sum, c, i) => sum + c.usdPerHour * values[i]! + moveUsdPerHour(i) * Math.max(0, values[i]! - c.present), 0);
-    return { values, rank: [missingReplicas, unmetPerSecond, usd] as const };
+    return { values, rank: [missingReplicas, unmetPerSecond, moneyOf(problem, values, moveUsdPerHour)] as const };
   });
   const [best] = tried.sort((a, b) => a.rank[0] - b.rank[0] || a.rank[1] - b.rank[1] || a.rank[2] - b.rank[2]);
   return [...best!.values];

@@ -39,12 +39,12 @@ export function fleetProgram(problem: FleetProblem, { minimise, moveUsdPerHour }
     ...{ cost: within ? money(i) : 0, lower: 0, integer: true },
     upper: Math.min(wishes[c.wish]!.maxReplicas, c.most, slots(problem.pools[c.pool]!, c.width)),
   }));
-  // A missing minimum weighs more than all the demand there is.
-  const heavy = 1 + wishes.reduce((sum, w) => sum + w.requestsPerSecond, 0);
   const unmet = wishes.map(({ requestsPerSecond: demand }) =>
     real(within ? 0 : demand, within && within.unmetPerSecond < demand ? within.unmetPerSecond / demand : 1),
   );
-  const missing = wishes.map((w) => real(within ? 0 : heavy, Math.min(w.minReplicas, within?.missingReplicas ?? w.minReplicas)));
+  const missing = wishes.map((w) =>
+    real(within ? 0 : missingWeight(problem), Math.min(w.minReplicas, within?.missingReplicas ?? w.minReplicas)),
+  );
   const moved = moving.map((i) => real(within ? moveUsdPerHour(i) : 0, Number.POSITIVE_INFINITY));
 
   const rows: MilpRow[] = [
@@ -69,6 +69,11 @@ export function fleetProgram(problem: FleetProblem, { minimise, moveUsdPerHour }
       : []),
   ];
   return { columns: [...counts, ...unmet, ...missing, ...moved], rows };
+}
+
+/** What a replica missing to its minimum counts, requests a second: more than all the demand there is. */
+export function missingWeight({ wishes }: FleetProblem): number {
+  return 1 + wishes.reduce((sum, w) => sum + w.requestsPerSecond, 0);
 }
 
 /** The whole solution of the program that these counts stand for. */
