@@ -26,9 +26,9 @@ const INSTANCES = 200;
 const QUICK_INSTANCES = 40;
 const ROUNDS = 5;
 const QUICK_ROUNDS = 1;
-/** All shapes take half an hour. */
-const SHARE = 0.2;
-const QUICK_SHARE = 0.03;
+/** All shapes take an hour and more. */
+const SHARE = 0.05;
+const QUICK_SHARE = 0.02;
 
 /** @throws invalid-input; whatever parseArgs says of unknown options */
 export function parseFlags(args: readonly string[]): Flags {

@@ -25,40 +25,41 @@ async function main(): Promise<void> {
   const flags = parseFlags(process.argv.slice(2));
   const { parts, only, quick, out } = flags;
   const solver = await loadHighsSolver();
+  const file = join(out, `placement${quick ? '-quick' : ''}${only ? `-${only}` : ''}.json`);
+  mkdirSync(out, { recursive: true });
   const results: Record<string, unknown> = {};
   const aims: Bar[] = [];
+  // As soon as a part has ended: an interruption leaves what there is.
+  const keep = (found: Record<string, unknown>, reached: readonly Bar[]) => {
+    aims.push(...reached);
+    Object.assign(results, found);
+    writeFileSync(file, `${JSON.stringify({ aims, ...results }, null, 1)}\n`);
+  };
 
   // First, while this process does nothing else.
   if (parts.has('time')) {
     const times = timesOf(flags);
     print(renderTimes(times), renderQuiet(times));
-    aims.push(...timeBars(times));
-    results.times = times;
+    keep({ times }, timeBars(times));
   }
   if (parts.has('instances')) {
     const instances = flags.seeds.map((seed) => measureInstance(drawInstance(seed), solver));
     const summary = summarise(instances);
     print(renderInstances(summary), renderPeers(summary));
-    aims.push(...instanceBars(summary));
-    Object.assign(results, { summary, instances });
+    keep({ summary, instances }, instanceBars(summary));
   }
   if (parts.has('links')) {
-    const links = measureSlowLinks(solver);
-    print(renderLinks(links));
-    aims.push(...linkBars(links));
-    results.slowLinks = links;
+    const slowLinks = measureSlowLinks(solver);
+    print(renderLinks(slowLinks));
+    keep({ slowLinks }, linkBars(slowLinks));
   }
   if (parts.has('capacity')) {
     console.error('simulating capacities: a few minutes');
     const capacity = benchCapacity({ share: flags.capacityShare, now: () => performance.now() });
     print(renderCapacity(capacity));
-    aims.push(...capacityBars(capacity));
-    results.capacity = capacity;
+    keep({ capacity }, capacityBars(capacity));
   }
   print(renderBars(aims));
-  mkdirSync(out, { recursive: true });
-  const file = join(out, `placement${quick ? '-quick' : ''}${only ? `-${only}` : ''}.json`);
-  writeFileSync(file, `${JSON.stringify({ aims, ...results }, null, 1)}\n`);
   console.log(`Every figure: ${file}`);
 }
 

@@ -127,19 +127,19 @@ describe('bars', () => {
     expect(reached([time(100, 300, 0.004), time(1000, 2900, 0.009)])).toEqual([true, true, true, true]);
     expect(reached([time(100, 100, 0.004), time(1000, 3100, 0.011)])).toEqual([false, false, false, true]);
     expect(renderTimes([time(100, 300, 0.004)])).toContain('0.4 %');
-    expect(renderQuiet([time(100, 300, 0.004)])).toBe('the machine was quiet');
+    expect(renderQuiet([time(100, 300, 0.004)])).toBe('the machine was quiet but for this');
   });
 
   it('of slow links take no width of 4 where narrower ones do for as much', () => {
     const result: SlowLinkResult = {
-      ...{ model: 'm', targets: { tpotMs: 50, attainment: 0.9 }, requestsPerSecond: 1, replicas: { 2: 1 } },
-      ...{ usdPerHour: 3.1, leastUsdPerHour: 3.1, leastNarrowUsdPerHour: 3.1 },
+      ...{ model: 'm', targets: { tpotMs: 50, attainment: 0.9 }, requestsPerSecond: 1, replicas: { TP2: 1 } },
+      ...{ widestTensorParallel: 2, usdPerHour: 3.1, leastUsdPerHour: 3.1, leastNarrowUsdPerHour: 3.1 },
     };
     expect(isRight(result)).toBe(true);
-    expect(isRight({ ...result, replicas: { 4: 1 } })).toBe(false);
-    expect(isRight({ ...result, replicas: { 4: 1 }, leastNarrowUsdPerHour: null })).toBe(true);
+    expect(isRight({ ...result, widestTensorParallel: 4 })).toBe(false);
+    expect(isRight({ ...result, widestTensorParallel: 4, leastNarrowUsdPerHour: null })).toBe(true);
     expect(isRight({ ...result, leastUsdPerHour: 1.55 })).toBe(false);
-    expect(linkBars([result, { ...result, replicas: { 4: 1 } }])[0]).toMatchObject({ reached: false });
+    expect(linkBars([result, { ...result, widestTensorParallel: 4 }])[0]).toMatchObject({ reached: false });
     expect(renderLinks([result])).toContain('1 x TP2');
   });
 });

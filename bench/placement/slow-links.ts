@@ -9,16 +9,19 @@ import { planFleet } from '../../core/placement/fleet/fleet-plan.ts';
 import type { MilpSolver } from '../../core/placement/fleet/milp.ts';
 import type { FleetInput } from '../../core/placement/fleet/problem.ts';
 import { openShapeBook, TENSOR_PARALLEL_WIDTHS } from '../../core/placement/shapes.ts';
+import { AS_IN_USE } from './as-in-use.ts';
 import { hostOf } from './instances.ts';
 
 export interface SlowLinkResult {
   model: string;
   targets: SloTargets;
   requestsPerSecond: number;
-  /** Replicas by width; empty where no width attains the SLO. */
-  replicas: Record<number, number>;
+  /** Replicas by shape: `TP2`, or `TP1 in 4 stages`. */
+  replicas: Record<string, number>;
+  /** Of all of them. */
+  widestTensorParallel: number;
   usdPerHour: number;
-  /** Least money over all combinations of widths, and over those of widths of at most 2; null where none serves the demand. */
+  /** Least money over all combinations of widths, pipelines apart, and over those of widths of at most 2; null where none serves the demand. */
   leastUsdPerHour: number | null;
   leastNarrowUsdPerHour: number | null;
 }
@@ -43,21 +46,24 @@ export function measureSlowLinks(solver: MilpSolver): SlowLinkResult[] {
   ).filter((result) => result.leastUsdPerHour !== null);
 }
 
-/** Is it the least money, with a width of 4 or more only where 2 and less cost more? */
-export function isRight({ replicas, usdPerHour, leastUsdPerHour, leastNarrowUsdPerHour }: SlowLinkResult): boolean {
-  const wide = Object.keys(replicas).some((width) => Number(width) >= 4);
+/** Is there nothing for less money, and a width of 4 or more only where 2 and less cost more? */
+export function isRight({ widestTensorParallel, usdPerHour, leastUsdPerHour, leastNarrowUsdPerHour }: SlowLinkResult): boolean {
   const narrowDoes = leastNarrowUsdPerHour !== null && leastNarrowUsdPerHour <= usdPerHour + 1e-6;
-  return Math.abs(usdPerHour - leastUsdPerHour!) < 1e-6 && !(wide && narrowDoes);
+  return usdPerHour <= leastUsdPerHour! + 1e-6 && !(widestTensorParallel >= 4 && narrowDoes);
 }
 
 function measure(model: string, targets: SloTargets, requestsPerSecond: number, solver: MilpSolver): SlowLinkResult {
   const input = inputOf(model, targets, requestsPerSecond);
-  const { replicas, usdPerHour } = planFleet(input, solver, { exact: true });
-  const counts: Record<number, number> = {};
-  for (const { shape } of replicas) counts[shape.tensorParallel] = (counts[shape.tensorParallel] ?? 0) + 1;
+  const { replicas, usdPerHour } = planFleet(input, solver, { ...AS_IN_USE, exact: true });
+  const counts: Record<string, number> = {};
+  for (const { shape } of replicas) {
+    const name = `TP${shape.tensorParallel}${shape.stageLayers ? ` in ${shape.stageLayers.length} stages` : ''}`;
+    counts[name] = (counts[name] ?? 0) + 1;
+  }
+  const widestTensorParallel = Math.max(...replicas.map((r) => r.shape.tensorParallel));
   const least = (widest: number) => leastUsd(input, widest);
   return {
-    ...{ model, targets, requestsPerSecond, replicas: counts, usdPerHour },
+    ...{ model, targets, requestsPerSecond, replicas: counts, widestTensorParallel, usdPerHour },
     leastUsdPerHour: least(8),
     leastNarrowUsdPerHour: least(2),
   };

@@ -138,7 +138,7 @@ export function timeBars(times: readonly FleetTime[]): Bar[] {
 
 export function linkBars(results: readonly SlowLinkResult[]): Bar[] {
   const wrong = results.filter((r) => !isRight(r)).length;
-  const wide = results.filter((r) => Object.keys(r.replicas).some((width) => Number(width) >= 4)).length;
+  const wide = results.filter((r) => r.widestTensorParallel >= 4).length;
   const figure = `${results.length} cases, in ${wide} of them 4 or more are cheapest; ${wrong} wrong`;
   return [bar('L40S over PCIe: never 4 or 8 where 2 or replicas attain it for no more', wrong === 0, figure)];
 }

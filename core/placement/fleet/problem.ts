@@ -2,8 +2,10 @@
  * Planning a fleet in numbers: how many replicas of each deployment, in which shape, on which pool of like hosts. Which accelerators of
  * which host they take is decided afterwards (`pack.ts`), and never changes cost or capacity.
  */
+import { findAcceleratorKind } from '../../domain/accelerators.ts';
 import type { HostState } from '../../domain/fleet.ts';
 import { isSchedulable } from '../../domain/fleet.ts';
+import { intraHostLink, SLOW_LINK_BYTES_PER_SECOND } from '../../domain/links.ts';
 import { holdsAccelerators, type Replica } from '../../domain/replica.ts';
 import { isAllowed } from '../choose.ts';
 import { pricePerHour } from '../cost.ts';
@@ -115,11 +117,18 @@ function columnsOf(
     .map(column);
   const price = (c: Column) => c.usdPerHour / c.requestsPerSecond;
   const cheapest = Math.min(...columns.map(price));
-  // A pipeline is slower than what it replaces, and worth its column only where it serves at less money.
-  const cheaper = (pipelines?.(deployment, pool) ?? []).map(column).filter((c) => price(c) < cheapest);
+  // A pipeline is slower than what it replaces, and worth its column only where it serves at less money: never over a fast link.
+  const offered = columns.length === 0 || isSlow(pool.kind, host) ? pipelines?.(deployment, pool) : undefined;
+  const cheaper = (offered ?? []).map(column).filter((c) => price(c) < cheapest);
   // A wider shape that serves no more than a narrower one is never of use.
   const all = [...columns, ...cheaper];
   return all.filter((c) => c.present > 0 || !all.some((other) => other.width < c.width && other.requestsPerSecond >= c.requestsPerSecond));
+}
+
+/** Do accelerators of this kind meet over a slow link there? */
+function isSlow(kind: string, { links }: HostState): boolean {
+  const accelerator = findAcceleratorKind(kind);
+  return accelerator !== undefined && intraHostLink(links, accelerator).bandwidthBytesPerSecond < SLOW_LINK_BYTES_PER_SECOND;
 }
 
 /** @param width accelerators of one replica */
