@@ -3,6 +3,9 @@ import { defineConfig } from 'vitest/config';
 /** Tests lie beside the code. Which servers a test needs follows from its folder. */
 const inFolders = (folders: string[]) => folders.map((folder) => `${folder}/**/*.test.{ts,tsx}`);
 
+/** Real servers on a machine that stalls: a second attempt, which the last lines of a run tell of. */
+const ANOTHER_ATTEMPT = 1;
+
 export default defineConfig({
   test: {
     reporters: ['default', './test/support/summary-reporter.ts'],
@@ -14,6 +17,7 @@ export default defineConfig({
       {
         test: {
           name: 'services',
+          retry: ANOTHER_ATTEMPT,
           include: inFolders(['db', 'engines', 'api', 'gateway', 'profiler']),
           globalSetup: './test/support/global-setup.ts',
           testTimeout: 20_000,
@@ -24,6 +28,7 @@ export default defineConfig({
       {
         test: {
           name: 'system',
+          retry: ANOTHER_ATTEMPT,
           include: inFolders(['activities', 'workflows', 'bin', 'test/system', 'test/replay', 'test/browser']),
           globalSetup: './test/support/global-setup.ts',
           testTimeout: 60_000,
@@ -34,6 +39,7 @@ export default defineConfig({
       {
         test: {
           name: 'engines',
+          retry: ANOTHER_ATTEMPT,
           include: inFolders(['test/engines']),
           globalSetup: './test/support/global-setup.ts',
           testTimeout: 300_000,

@@ -14,6 +14,7 @@ import { runRole } from './role.ts';
 import { connectWorker, installRuntime } from './temporal-runtime.ts';
 import { ensureMonitorSchedule, ensureRebalanceSchedule, ensureSearchAttributes } from './temporal-setup.ts';
 import { createThread } from './thread.ts';
+import { makeCurrent, versioningOf } from './worker-versioning.ts';
 
 const REBALANCE_EVERY_MINUTES = 5;
 /** Written by the build beside the compiled code: no bundler runs at start. */
@@ -24,7 +25,8 @@ export async function runControl(environment: Environment): Promise<void> {
     if (!existsSync(WORKFLOW_BUNDLE)) throw new Error(`${WORKFLOW_BUNDLE} is missing: run \`npm run build\``);
     installRuntime(logger);
     const address = temporalAddress(environment);
-    const { namespace } = environment.temporal;
+    const { build, temporal } = environment;
+    const { namespace } = temporal;
     const database = requireDatabase(environment, logger, 16);
     const native = await connectWorker(address, logger);
     const connection = await Connection.connect({ address });
@@ -32,7 +34,6 @@ export async function runControl(environment: Environment): Promise<void> {
     const client = new Client({ connection, namespace });
     await ensureRebalanceSchedule(client, REBALANCE_EVERY_MINUTES);
     await ensureMonitorSchedule(client, environment.monitorSeconds);
-    await connection.close();
 
     // A plan of a large fleet takes seconds; heartbeats and polling go on meanwhile.
     const planner = createThread<PlanInput, PlanOutput>(new URL('./planning-thread.js', import.meta.url));
@@ -54,8 +55,11 @@ export async function runControl(environment: Environment): Promise<void> {
       stickyQueueScheduleToStartTimeout: '2s',
       shutdownGraceTime: '2s',
       shutdownForceTime: '5s',
+      ...versioningOf(build.id),
     });
     const running = worker.run(); // a rejection ends the process, and the supervisor starts it again
+    if (build.id !== undefined && build.makeCurrent) await makeCurrent(connection, namespace, build.id);
+    await connection.close();
     return async () => {
       worker.shutdown();
       await running;

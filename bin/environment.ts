@@ -54,6 +54,13 @@ const environmentSchema = z.object({
   UELLM_VLLM_COMMAND: z.string().optional(),
   /** How a gateway schedules; its own default without it. */
   UELLM_SCHEDULER_POLICY: z.enum(SCHEDULER_POLICIES.map((policy) => policy.name)).optional(),
+  /** This build of the control worker: workflows stay on the build that they began on. Without it, builds are not told apart. */
+  UELLM_BUILD_ID: z
+    .string()
+    .regex(/^[\w.-]{1,100}$/, 'at most 100 letters, digits, dots, dashes and underscores')
+    .optional(),
+  /** Whether a control worker makes its build the current one as it starts, or somebody does that in Temporal. */
+  UELLM_BUILD_CURRENT: z.enum(['true', 'false']).default('false'),
   /** How often the control plane compares what was predicted with what happened; 0 switches that off. */
   UELLM_MONITOR_SECONDS: z
     .string()
@@ -92,6 +99,8 @@ export interface Environment {
   /** Its words; undefined for the driver's own default. */
   vllmCommand: string[] | undefined;
   schedulerPolicy: string | undefined;
+  /** `id` undefined: builds are not told apart. */
+  build: { id: string | undefined; makeCurrent: boolean };
   /** 0 for never. */
   monitorSeconds: number;
   observationRetentionDays: number;
@@ -161,6 +170,7 @@ export function readEnvironment(variables: NodeJS.ProcessEnv = process.env, flag
     engineAddress: e.UELLM_ENGINE_ADDRESS,
     vllmCommand: e.UELLM_VLLM_COMMAND?.trim().split(/\s+/),
     schedulerPolicy: e.UELLM_SCHEDULER_POLICY,
+    build: { id: e.UELLM_BUILD_ID, makeCurrent: e.UELLM_BUILD_CURRENT === 'true' },
     monitorSeconds: e.UELLM_MONITOR_SECONDS,
     observationRetentionDays: e.UELLM_OBSERVATION_RETENTION_DAYS,
     featureKeyFile: e.UELLM_FEATURE_KEY_FILE && resolve(e.UELLM_FEATURE_KEY_FILE),
@@ -218,6 +228,8 @@ export function variablesOf(environment: Environment): NodeJS.ProcessEnv {
     UELLM_ENGINE_ADDRESS: environment.engineAddress,
     UELLM_VLLM_COMMAND: environment.vllmCommand?.join(' '),
     UELLM_SCHEDULER_POLICY: environment.schedulerPolicy,
+    UELLM_BUILD_ID: environment.build.id,
+    UELLM_BUILD_CURRENT: String(environment.build.makeCurrent),
     UELLM_MONITOR_SECONDS: String(environment.monitorSeconds),
     UELLM_OBSERVATION_RETENTION_DAYS: String(environment.observationRetentionDays),
     UELLM_FEATURE_KEY_FILE: environment.featureKeyFile,
