@@ -1,6 +1,7 @@
 /** The one picture of the fleet that a plan is made from. */
 import { catalogPrices } from '../core/domain/accelerators.ts';
 import type { DeploymentSpec } from '../core/domain/deployment.ts';
+import { UellmError } from '../core/domain/errors.ts';
 import { KNOWN_CONFIGS, type ModelShape, shapeOf } from '../core/domain/model-spec.ts';
 import { ANY } from '../core/domain/names.ts';
 import type { PlanPurpose } from '../core/domain/plan.ts';
@@ -93,10 +94,16 @@ async function plannedDeployments(db: Executor, request: PlanRequest): Promise<{
 async function modelShapes(db: Executor): Promise<Record<string, ModelShape>> {
   const shapes: Record<string, ModelShape> = {};
   for (const declared of await allModels(db)) {
-    const config = declared.config ?? (await readModelConfig(declared.source)) ?? KNOWN_CONFIGS[declared.name];
+    // A file that cannot be read is the rollout's to tell of: here it must not keep every other model from being planned.
+    const read = declared.config ?? (await readModelConfig(declared.source).catch(ignoreInvalid));
+    const config = read ?? (Object.hasOwn(KNOWN_CONFIGS, declared.name) ? KNOWN_CONFIGS[declared.name] : undefined);
     if (config) shapes[declared.name] = shapeOf({ ...declared, config });
   }
   return shapes;
+}
+
+function ignoreInvalid(error: unknown): undefined {
+  if (!(error instanceof UellmError && error.detail.kind === 'invalid-input')) throw error;
 }
 
 /** The tightest of every latency that a policy of this model promises to requests that may not be shed; null where none promises any. */

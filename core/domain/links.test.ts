@@ -11,6 +11,14 @@ describe('linkBetween', () => {
     expect(linkBetween(end('a', 'T4'), end('a', 'L40S')).bandwidthBytesPerSecond).toBe(16e9);
   });
 
+  it("is the kind's own fabric where a host only names it", () => {
+    const named = (kind: string, link: 'xgmi' | 'nvlink' | 'pcie') =>
+      linkBetween(end('a', kind, [{ between: 'accelerators', kind: link }]), end('a', kind, [{ between: 'accelerators', kind: link }]));
+    expect(named('MI300X', 'xgmi').bandwidthBytesPerSecond).toBe(448e9);
+    expect(named('H100-SXM', 'nvlink').bandwidthBytesPerSecond).toBe(450e9);
+    expect(named('H100-SXM', 'pcie').bandwidthBytesPerSecond).toBe(18.6e9);
+  });
+
   it('is Ethernet between hosts that declare nothing, else the slower of what they declare', () => {
     const infiniband: LinkSpec[] = [{ between: 'hosts', kind: 'infiniband' }];
     const slow: LinkSpec[] = [{ between: 'hosts', bandwidthBytesPerSecond: 1e9 }];

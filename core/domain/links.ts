@@ -38,10 +38,10 @@ export function intraHostLink(links: readonly LinkSpec[], accelerator: Accelerat
   const base: Link = spec?.kind
     ? DEFAULTS[spec.kind]
     : { bandwidthBytesPerSecond: catalog, latencySeconds: DEFAULTS.nvlink.latencySeconds };
+  const isFabric = spec?.kind === 'nvlink' || spec?.kind === 'xgmi';
   return {
     bandwidthBytesPerSecond:
-      spec?.bandwidthBytesPerSecond ??
-      (spec?.kind === 'nvlink' ? Math.max(catalog, base.bandwidthBytesPerSecond) : base.bandwidthBytesPerSecond),
+      spec?.bandwidthBytesPerSecond ?? (isFabric ? Math.max(catalog, base.bandwidthBytesPerSecond) : base.bandwidthBytesPerSecond),
     latencySeconds: spec?.latencySeconds ?? base.latencySeconds,
   };
 }

@@ -69,7 +69,7 @@ export function memoryRefusal(deployment: DeploymentDemand, hosts: readonly Host
     message,
     ...(nearest === undefined ? {} : { nearest }),
   });
-  if (!model) return refused(`the size of model ${spec.model} is unknown: it has no config`);
+  if (!model) return refused(`the size of model ${spec.model} is unknown: it has no config that can be read`);
   const tokens = Math.ceil(leastKvCacheTokens(deployment, model));
   const weights = (model.weightsBytes / GIB).toFixed(0);
   const kinds = [...new Set(hosts.flatMap((h) => h.accelerators))].sort(compareText);
