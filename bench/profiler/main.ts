@@ -16,9 +16,19 @@ import { wholeNumberFlag } from '../support/flags.ts';
 import { spreadOf } from '../support/spread.ts';
 import { learningCurve, shift } from './adapting.ts';
 import { type Baseline, constantMedian, fiveBuckets, inputLengthRegression } from './baselines.ts';
+import { type ClassCoverage, classCoverage } from './classes.ts';
 import { examplesOf, foldsOf, priorWithout } from './folds.ts';
 import { loadPrompts, type PromptData } from './prompts.ts';
-import { type ModelResult, renderAims, renderCurve, renderModels, renderShifts, renderStorage, renderTimes } from './report.ts';
+import {
+  type ModelResult,
+  renderAims,
+  renderClasses,
+  renderCurve,
+  renderModels,
+  renderShifts,
+  renderStorage,
+  renderTimes,
+} from './report.ts';
 import { predictionTimes } from './speed.ts';
 
 const CURVE = [0, 100, 500, 2000];
@@ -40,7 +50,7 @@ async function main(): Promise<void> {
   const found = data ? measurePrompts(data, seeds) : null;
   if (!found) console.log('../shared/data/prompts is not there: how good predictions are was not measured\n');
   const storage = rows > 0 ? await measureStored(rows) : null;
-  if (found) console.log(renderAims(found.models, times));
+  if (found) console.log(renderAims(found.models, found.classes, times));
   const folder = join(process.cwd(), 'bench', 'results');
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'profiler.json'), `${JSON.stringify({ seeds, times, ...found, storage }, null, 2)}\n`);
@@ -59,7 +69,14 @@ function measurePrompts(data: PromptData, seeds: number) {
   console.log(`${renderCurve(curve)}\n`);
   const shifts = SHIFTS.flatMap(([from, to]) => seedNumbers.map((seed) => shift(data, from, to, seed)));
   console.log(`${renderShifts(shifts)}\n`);
-  return { models, curve, shifts };
+  const classes = classesOf(seedNumbers.map((seed) => classCoverage(data, seed)));
+  console.log(`${renderClasses(classes)}\n`);
+  return { models, curve, shifts, classes };
+}
+
+/** The same model and class of each division: the mean over the divisions. */
+function classesOf(runs: readonly ClassCoverage[][]): ClassCoverage[] {
+  return runs[0]!.map((first, i) => ({ ...first, coverage90: mean(runs.map((run) => run[i]!.coverage90)) }));
 }
 
 function measureModel(data: PromptData, model: string, seeds: readonly number[]): ModelResult {

@@ -2,6 +2,7 @@
 import { type Spread, spreadOf } from '../support/spread.ts';
 import { renderTable } from '../support/table.ts';
 import type { CurvePoint, Shift } from './adapting.ts';
+import type { ClassCoverage } from './classes.ts';
 import type { PredictionTimes } from './speed.ts';
 
 export interface ModelResult {
@@ -67,6 +68,24 @@ export function renderShifts(shifts: readonly Shift[]): string {
 ${renderTable(['change', 'error at it, tokens', 'new alone', 'answers'], rows)}`;
 }
 
+export function renderClasses(classes: readonly ClassCoverage[]): string {
+  const names = [...new Set(classes.map((c) => c.class))];
+  const rows = [...new Set(classes.map((c) => c.model))].map((model) => {
+    const of = classes.filter((c) => c.model === model);
+    return [model, ...names.map((name) => percent(of.find((c) => c.class === name)!.coverage90)), percent(coverageOf(of))];
+  });
+  const bottom = [
+    'all',
+    ...names.map((name) => percent(coverageOf(classes.filter((c) => c.class === name)))),
+    percent(coverageOf(classes)),
+  ];
+  return `Within p90 by model and class, one profiler for the traffic of all, about ${classes[0]!.requests} unseen prompts each
+${renderTable(['model', ...names, 'all'], [...rows, bottom])}`;
+}
+
+const coverageOf = (classes: readonly ClassCoverage[]) =>
+  classes.reduce((sum, c) => sum + c.coverage90 * c.requests, 0) / classes.reduce((sum, c) => sum + c.requests, 0);
+
 export function renderTimes(times: readonly PredictionTimes[]): string {
   const rows = times.map(({ what, p50, p99 }) => [what, p50.toFixed(1), p99.toFixed(1)]);
   return `Time of a prediction, microseconds
@@ -82,7 +101,7 @@ ${renderTable(
 }
 
 /** What is aimed at, and what was reached. */
-export function renderAims(models: readonly ModelResult[], times: readonly PredictionTimes[]): string {
+export function renderAims(models: readonly ModelResult[], classes: readonly ClassCoverage[], times: readonly PredictionTimes[]): string {
   const ranks = models.map((m) => m.spearman.median);
   const gains = models.map((m) => m.maeGain.median);
   const coverage = models.reduce((sum, m) => sum + m.coverage90.median, 0) / models.length;
@@ -93,6 +112,10 @@ export function renderAims(models: readonly ModelResult[], times: readonly Predi
     [median(gains) >= 0.12, `error at least 12 % below the constant median's, as the median: ${percent(median(gains))}`],
     [Math.min(...gains) >= 0.07, `and at least 7 % for each: ${percent(Math.min(...gains))}`],
     [coverage >= 0.88 && coverage <= 0.92, `88-92 % within the p90, pooled: ${percent(coverage)}`],
+    [
+      classes.every((c) => Math.abs(c.coverage90 - 0.9) <= 0.04),
+      `86-94 % for each model and class: ${classes.filter((c) => Math.abs(c.coverage90 - 0.9) <= 0.04).length} of ${classes.length}, ${percent(Math.min(...classes.map((c) => c.coverage90)))} to ${percent(Math.max(...classes.map((c) => c.coverage90)))}`,
+    ],
     [withText!.p50 <= 50 && withText!.p99 <= 300, `50 us at p50 and 300 at p99: ${withText!.p50.toFixed(1)}, ${withText!.p99.toFixed(1)}`],
     [byLengths!.p50 <= 5, `by lengths alone 5 us: ${byLengths!.p50.toFixed(1)}`],
   ];

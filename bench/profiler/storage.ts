@@ -1,16 +1,22 @@
-/** What observations cost Postgres: written, read for training, and dropped by the day. On a Postgres of its own that writes to disk as in production. */
+/** What observations cost Postgres: written, learned from, and dropped by the day. On a Postgres of its own that writes to disk as in production. */
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { sql } from 'drizzle-orm';
+import { pino } from 'pino';
 import { prepareEmbeddedPostgres } from '../../bin/embedded/postgres.ts';
 import { endProcess, launch, waitUntilReady } from '../../bin/processes/launch.ts';
 import type { Observation } from '../../core/domain/observation.ts';
-import { connectDatabase, type Database } from '../../db/client.ts';
+import { packSketch } from '../../core/profiler/text/pack.ts';
+import { DENSE_FEATURES, NUMBERS, WORD_BUCKETS } from '../../core/profiler/text/sketch.ts';
+import { connectDatabase, type Database, type DatabaseConnection } from '../../db/client.ts';
 import { migrateDatabase } from '../../db/migrate.ts';
 import { deleteObservationsOf } from '../../db/queries/observation-deletion.ts';
 import { createPartitions, dropPartitions, partitionedDays } from '../../db/queries/observation-partitions.ts';
 import { insertObservations, observationsAfter, observationsThrough } from '../../db/queries/observations.ts';
+import { createMetrics } from '../../profiler/metrics.ts';
+import { startTrainer } from '../../profiler/trainer.ts';
 
 export interface StorageResult {
   rows: number;
@@ -20,6 +26,10 @@ export interface StorageResult {
   bytesPerRow: number;
   /** Following from the first on, 500 at a time, as the profiler does that catches up. */
   followedPerSecond: number;
+  /** From an empty profiler until it has learned from all rows and published what it knows. */
+  trainedPerSecond: number;
+  trainSeconds: number;
+  snapshotsPublished: number;
   /** The newest rows at once, as the profiler does that starts. */
   windowRows: number;
   windowMs: number;
@@ -41,12 +51,13 @@ const FIRST_DAY = Date.UTC(2026, 0, 1);
 const DAYS = 10;
 const WINDOW_ROWS = 50_000;
 const TENANTS = 10;
-/** About what the features and hashes of one request take. */
-const FEATURES = Buffer.alloc(160, 7).toString('base64');
+/** Words of a prompt, as many as a request of middling length has. */
+const BUCKETS = 48;
 
 /** @param rows so many observations, over ten days */
 export async function measureStorage(rows: number): Promise<StorageResult> {
-  return withDatabase(async (db) => {
+  return withDatabase(async (database) => {
+    const { db } = database;
     const memory = trackMemory();
     try {
       // All days but the last: its rows go to the default partition.
@@ -57,6 +68,7 @@ export async function measureStorage(rows: number): Promise<StorageResult> {
       await db.execute(sql`vacuum analyze observations`);
       const bytes = await tableBytes(db);
       const follow = await timed(() => followAll(db));
+      const train = await timed(() => trainOnAll(database));
       const window = await timed(() => observationsThrough(db, rows * 2, WINDOW_ROWS));
       const movedRows = await countIn(db, sql`observations_default`);
       const now = FIRST_DAY + (DAYS - 1) * DAY_MS;
@@ -72,6 +84,9 @@ export async function measureStorage(rows: number): Promise<StorageResult> {
         insertedPerSecondByFour: (rows - half) / byFour.seconds,
         bytesPerRow: bytes / rows,
         followedPerSecond: follow.value / follow.seconds,
+        trainedPerSecond: rows / train.seconds,
+        trainSeconds: train.seconds,
+        snapshotsPublished: train.value,
         windowRows: window.value.length,
         windowMs: window.seconds * 1000,
         movedRows,
@@ -130,9 +145,31 @@ function observation(index: number, all: number): Observation {
     tpotMs: 22.5,
     e2eMs: 4200.75,
     attained: true,
-    features: FEATURES,
+    features: featuresOf(index),
     featureKey: 'k1',
   };
+}
+
+/** Like those of prompts that share half of their words. */
+function featuresOf(index: number): string {
+  const dense = Float32Array.from({ length: DENSE_FEATURES }, (_, i) =>
+    i < NUMBERS ? ((index * (i + 3)) % 17) / 17 : (index >> (i % 20)) & 1,
+  );
+  const bucket = (i: number) => (i < BUCKETS / 2 ? i * 61 : (index * 7919 + i * 104_729) % WORD_BUCKETS);
+  const buckets = Uint16Array.from({ length: BUCKETS }, (_, i) => bucket(i)).sort();
+  return Buffer.from(packSketch({ keyId: 'k1', dense, buckets })).toString('base64');
+}
+
+/** A profiler that knows nothing learns from everything there is. @returns snapshots that it published on the way */
+async function trainOnAll(database: DatabaseConnection): Promise<number> {
+  const { rows } = await database.db.execute<{ last: number }>(sql`select max(id)::float8 as last from observations`);
+  const trainer = startTrainer({ database, logger: pino({ level: 'silent' }), metrics: createMetrics() });
+  try {
+    while (trainer.snapshot().trainedThroughId < rows[0]!.last) await delay(100);
+    return trainer.snapshot().version;
+  } finally {
+    await trainer.close();
+  }
 }
 
 async function followAll(db: Database): Promise<number> {
@@ -179,7 +216,7 @@ function trackMemory() {
 }
 
 /** A migrated database on a server of its own, which is gone afterwards. */
-async function withDatabase<T>(work: (db: Database) => Promise<T>): Promise<T> {
+async function withDatabase<T>(work: (database: DatabaseConnection) => Promise<T>): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), 'uellm-storage-'));
   chmodSync(folder, 0o755); // where we are root, Postgres runs as somebody else
   const postgres = await prepareEmbeddedPostgres({ dataDir: folder, logFile: join(folder, 'postgres.log'), durable: true });
@@ -187,11 +224,11 @@ async function withDatabase<T>(work: (db: Database) => Promise<T>): Promise<T> {
   try {
     await waitUntilReady(server);
     await migrateDatabase(postgres.url);
-    const { db, close } = connectDatabase(postgres.url);
+    const database = connectDatabase(postgres.url);
     try {
-      return await work(db);
+      return await work(database);
     } finally {
-      await close();
+      await database.close();
     }
   } finally {
     await endProcess(server, { signal: 'SIGQUIT', graceSeconds: 5 });

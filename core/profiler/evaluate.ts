@@ -15,6 +15,7 @@ export interface Example {
   outputTokens: number;
   /** Whose answer; one and the same where absent. */
   model?: string;
+  class?: string;
 }
 
 /** English prose by common tokenizers. */
@@ -39,15 +40,15 @@ export class ExamplePredictor {
     this.#training = new Training(startingFrom(prior), prior);
   }
 
-  predict({ instruction, model }: Example): OutputPrediction {
-    return predictOutput(this.#training.snapshot, this.#request(instruction, model));
+  predict(example: Example): OutputPrediction {
+    return predictOutput(this.#training.snapshot, this.#request(example));
   }
 
   /** Learns from a batch, in its order. */
   learn(examples: readonly Example[]): void {
-    const observations = examples.map(({ instruction, model, outputTokens }): StoredObservation => {
+    const observations = examples.map((example): StoredObservation => {
       const id = ++this.#id;
-      return { ...this.#request(instruction, model), id, requestId: String(id), outcome: 'ok', outputTokens };
+      return { ...this.#request(example), id, requestId: String(id), outcome: 'ok', outputTokens: example.outputTokens };
     });
     for (let i = 0; i < observations.length; i += BATCH) this.#training.observe(observations.slice(i, i + BATCH));
   }
@@ -57,10 +58,10 @@ export class ExamplePredictor {
     this.#training.settle();
   }
 
-  #request(instruction: string, model = 'evaluated') {
+  #request({ instruction, model = 'evaluated', class: name = 'standard' }: Example) {
     return {
       model,
-      class: 'standard',
+      class: name,
       tenant: 'default',
       inputTokens: Math.max(1, Math.round(instruction.length / CHARACTERS_PER_TOKEN)),
       maxTokens: null,
