@@ -82,6 +82,15 @@ describe('the trainer', () => {
     expect(trainer.snapshot().models['llama-3.1-8b']!.observations).toBe(1300);
   });
 
+  it('passes over what it is too far behind to learn from', async () => {
+    await observe(600, 'old', 2000);
+    await observe(400, 'new', 100);
+    const trainer = startTrainer({ database: database.connection, logger, metrics: createMetrics(), mostBehind: 400 });
+    trainers.push(trainer);
+    await reaches(trainer, 1000);
+    expect(trainer.snapshot().models[MODEL]?.observations).toBe(400);
+  });
+
   it('goes on from a snapshot that somebody went back to, and does not learn again what spoiled the other', async () => {
     const { db } = database.connection;
     const trainer = train();

@@ -19,7 +19,7 @@ import type { DatabaseConnection } from '../db/client.ts';
 import { listen } from '../db/listen.ts';
 import { databaseOutage, queryTrouble } from '../db/outage.ts';
 import { DELETION_CHANNEL } from '../db/queries/observation-deletion.ts';
-import { OBSERVATIONS_CHANNEL, observationsAfter, observationsThrough } from '../db/queries/observations.ts';
+import { idBefore, OBSERVATIONS_CHANNEL, observationsAfter, observationsThrough } from '../db/queries/observations.ts';
 import { latestSnapshot, latestSnapshotVersion, publishSnapshot, SNAPSHOT_CHANNEL, snapshotWithReason } from '../db/queries/profiler.ts';
 import { sessionLock } from '../db/session-lock.ts';
 import type { ProfilerMetrics } from './metrics.ts';
@@ -58,6 +58,8 @@ const BATCH = 500;
 const JUDGED_AT_ONCE = 16;
 /** Observations read back at the start, for the window that words are fitted to. */
 const READ_BACK = 8192;
+/** Who is further behind than this goes on from here: older traffic would take minutes to learn and tell little of today's. */
+export const MOST_BEHIND = 50_000;
 /** A snapshot is published after so many observations, or so long after the first of them. */
 const PUBLISH_AFTER = { observations: 50, ms: 10_000 };
 /** Between two publications, since every gateway reads each. */
@@ -82,8 +84,9 @@ export function startTrainer(options: {
   logger: Logger;
   metrics: ProfilerMetrics;
   silentMs?: number;
+  mostBehind?: number;
 }): Trainer {
-  const { database, logger, metrics, silentMs = SILENT_MS } = options;
+  const { database, logger, metrics, silentMs = SILENT_MS, mostBehind = MOST_BEHIND } = options;
   const { db } = database;
   const lock = sessionLock(database.pool, TRAINER_LOCK);
   const bell = createBell();
@@ -117,7 +120,14 @@ export function startTrainer(options: {
     const published = await latestSnapshot(db);
     const snapshot = published ?? { ...COLD_START_SNAPSHOT, version: await latestSnapshotVersion(db) };
     putInForce(snapshot);
-    const training = new Training(snapshot);
+    const from = await idBefore(db, mostBehind);
+    const isFarBehind = from > snapshot.trainedThroughId;
+    if (isFarBehind)
+      logger.warn(
+        { from, trainedThroughId: snapshot.trainedThroughId },
+        `older observations than the newest ${mostBehind} are passed over`,
+      );
+    const training = new Training(isFarBehind ? { ...snapshot, trainedThroughId: from } : snapshot);
     const seen = await observationsThrough(db, snapshot.trainedThroughId, READ_BACK);
     training.remember(seen.filter(({ id }) => !isForgotten(snapshot, id)).map(toStored));
     logger.info({ version: snapshot.version, trainedThroughId: snapshot.trainedThroughId }, 'training from here on');

@@ -88,6 +88,12 @@ export async function observationsThrough(db: Executor, id: number, limit: numbe
   return rows.reverse().map(toObservation);
 }
 
+/** Id of the observation before the newest `count`; 0 where there are no more than that. */
+export async function idBefore(db: Executor, count: number): Promise<number> {
+  const [row] = await db.select({ id: observations.id }).from(observations).orderBy(desc(observations.id)).offset(count).limit(1);
+  return row?.id ?? 0;
+}
+
 function toObservation({ acceptedAt, outcome, ...rest }: typeof observations.$inferSelect): Observation & { id: number } {
   return { ...rest, outcome: outcome as Observation['outcome'], acceptedAtMs: acceptedAt.getTime() };
 }
