@@ -12,7 +12,13 @@ export default defineConfig({
     maxWorkers: 3,
     projects: [
       // Nothing but the code itself: `npm run check` runs these.
-      { test: { name: 'pure', include: inFolders(['core', 'cli', 'web', 'scripts', 'bench', 'test/support']), testTimeout: 30_000 } },
+      {
+        test: {
+          name: 'pure',
+          include: inFolders(['core', 'cli', 'web', 'scripts', 'bench', 'test/support', 'test/chaos']),
+          testTimeout: 30_000,
+        },
+      },
       // Real Postgres.
       {
         test: {

@@ -18,6 +18,8 @@ export interface ControlDeps {
   db: Database;
   now: () => number;
   newId: () => string;
+  /** How many replicas may be moving at once in the whole cluster; `DEFAULT_MAX_MOVING` without it. */
+  maxMoving?: number;
   /** Plans, off the thread that beats and polls. */
   plan: (input: PlanInput) => Promise<PlanOutput>;
   /** Asks the profiler service for memory and step time of a model on each accelerator kind. */

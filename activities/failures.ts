@@ -8,6 +8,7 @@ const FINAL: ReadonlySet<UellmErrorKind> = new Set([
   'conflict',
   'refused',
   'stale-generation',
+  'disk-full',
   'unauthorized',
   'forbidden',
 ]);

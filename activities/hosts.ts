@@ -1,28 +1,50 @@
 /** What the control plane knows and decides of hosts: liveness, cordons, and what must be restored after silence. */
-import type { DrainReceipt } from '../core/domain/drain.ts';
-import type { HostLiveness, HostService } from '../core/domain/fleet.ts';
+import type { DrainReceipt, OpenRequests } from '../core/domain/drain.ts';
+import type { HostService } from '../core/domain/fleet.ts';
 import type { HostProbe } from '../core/domain/host-probe.ts';
-import { recordDrained, recordLiveness, setHostService, silentShare } from '../db/queries/host-states.ts';
+import { type ReplicaState, START_ATTEMPTS } from '../core/domain/replica.ts';
+import {
+  abandonedReplicas,
+  abandonReplica,
+  ownsEngine,
+  type RunningEngine,
+  recordDrained,
+  recordHeardOf,
+  recordSilence,
+  type Silence,
+  setHostService,
+} from '../db/queries/host-states.ts';
+import { openRequestsOn } from '../db/queries/leases.ts';
 import { recordOutOfMemoryExit } from '../db/queries/monitoring-exits.ts';
 import { type ReplicaRow, replicasOn } from '../db/queries/replicas.ts';
 import type { EngineReport } from '../engines/host.ts';
 import { outOfMemoryLine } from '../engines/out-of-memory.ts';
 import type { ControlDeps } from './deps.ts';
 
-/** Engines to start again, each as its next generation, and engines that nobody owns any more. */
+export type { Silence } from '../db/queries/host-states.ts';
+
+/** A replica as a drain of its host sees it. */
+export interface ReplicaHere extends OpenRequests {
+  id: string;
+  state: ReplicaState;
+  /** Some move is taking it away. */
+  leaving: boolean;
+}
+
+/** Engines to start again, each as its next generation, and generations to end and to close: nobody owns them any more. */
 export interface HostReconciliation {
   restore: { replicaId: string; generation: number }[];
   orphans: { replicaId: string; generation: number }[];
 }
 
-/** When more of the fleet than this falls silent together, it is we who are away. */
-const MASS_SILENCE = 0.3;
-
 export function createHostRecordActivities({ db }: ControlDeps) {
   return {
-    /** The host is heard of, and says what accelerators it finds. @returns false for a host that nobody has declared */
-    async recordAlive(host: string, probe?: HostProbe): Promise<boolean> {
-      return recordLiveness(db, host, 'alive', '', probe);
+    /**
+     * The host is heard of, and says what accelerators it finds and which engines run there. It takes new work only if all of them are owned.
+     * @returns undeclared for a host that nobody has declared
+     */
+    async recordAlive(host: string, running: RunningEngine[], probe?: HostProbe): Promise<'alive' | 'unclean' | 'undeclared'> {
+      return recordHeardOf(db, host, running, probe);
     },
 
     /**
@@ -33,31 +55,47 @@ export function createHostRecordActivities({ db }: ControlDeps) {
       const replicas = await replicasOn(db, host);
       for (const exit of outOfMemory(replicas, engines)) await recordOutOfMemoryExit(db, { host, ...exit });
       const running = engines.filter((e) => e.state === 'running');
+      // No later attempt to start them that is still on its way may find its generation open.
+      const closed = (await abandonedReplicas(db, host)).map((r) => ({ replicaId: r.id, generation: r.generation + START_ATTEMPTS }));
       const isRunning = (id: string, generation: number) => running.some((e) => e.replicaId === id && e.generation >= generation);
       return {
         restore: replicas
           .filter((r) => (r.state === 'ready' || r.state === 'unroutable') && !isRunning(r.id, r.generation))
           .map((r) => ({ replicaId: r.id, generation: r.generation + 1 })),
-        orphans: running
-          .filter((e) => !replicas.some((r) => r.id === e.replicaId && r.generation <= e.generation))
-          .map(({ replicaId, generation }) => ({ replicaId, generation })),
+        orphans: [
+          ...closed,
+          ...running
+            .filter((e) => !ownsEngine(replicas, e) && !closed.some((c) => c.replicaId === e.replicaId))
+            .map(({ replicaId, generation }) => ({ replicaId, generation })),
+        ],
       };
     },
 
-    /** @returns false where so many hosts are silent together that nothing should be concluded from it */
-    async recordSilence(host: string, liveness: Extract<HostLiveness, 'suspect' | 'lost'>, reason: string): Promise<boolean> {
-      if (liveness === 'lost' && (await silentShare(db)) > MASS_SILENCE) return false;
-      await recordLiveness(db, host, liveness, reason);
-      return true;
+    /**
+     * The host is silent, for so long that `proposed` may be concluded.
+     * @returns what is concluded; null for a host that nobody has declared
+     */
+    async recordSilence(host: string, proposed: Silence['liveness'], reason: string): Promise<Silence | null> {
+      return recordSilence(db, host, proposed, reason);
+    },
+
+    /** Ends a replica of a lost host. @returns false where its host is not lost: then it can leave as others do */
+    async abandonReplica(replicaId: string, reason: string): Promise<boolean> {
+      return abandonReplica(db, replicaId, reason);
     },
 
     async setHostService(host: string, service: HostService, reason: string): Promise<void> {
       await setHostService(db, host, service, reason);
     },
 
-    async replicasOnHost(host: string): Promise<{ id: string; state: string; deployment: string }[]> {
+    /** Replicas that have not ended, with what is open on each. */
+    async replicasOnHost(host: string): Promise<ReplicaHere[]> {
       const rows = await replicasOn(db, host);
-      return rows.map(({ id, state, deployment }) => ({ id, state, deployment }));
+      const requests = await openRequestsOn(
+        db,
+        rows.map((r) => r.id),
+      );
+      return rows.map(({ id, state, move }, i) => ({ id, state, leaving: move?.leaves === true, ...requests[i]! }));
     },
 
     async recordDrained(host: string, receipt: DrainReceipt): Promise<void> {

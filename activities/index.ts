@@ -2,6 +2,7 @@
  * Effects that workflows ask for, made by factories so that tests pass their own parts. Two sets: the control plane's, served on the
  * control task queue beside the database, and a host's (`host/`), served on that host. Every activity may run twice and ends the same.
  */
+import { createCanaryActivities } from './canary.ts';
 import type { ControlDeps } from './deps.ts';
 import { withFailures } from './failures.ts';
 import { createHostRecordActivities } from './hosts.ts';
@@ -10,15 +11,17 @@ import { createPlanningActivities } from './planning.ts';
 import { createReplicaActivities } from './replicas.ts';
 import { createRolloutActivities } from './rollouts.ts';
 
-export type { RolloutRecord } from '../db/queries/rollouts.ts';
+export type { RolloutRecord, Turn } from '../db/queries/rollouts.ts';
 export type { EngineSpec } from '../engines/driver.ts';
 export type { ControlDeps } from './deps.ts';
 export { createHostActivities, type HostActivities, type HostDeps } from './host/index.ts';
 export type { LookReport, WorkflowToStart } from './monitoring/index.ts';
+export type { RequestsLeft, UnroutedReplica } from './replicas.ts';
 
 export function createControlActivities(deps: ControlDeps) {
   return withFailures({
     ...createRolloutActivities(deps),
+    ...createCanaryActivities(deps),
     ...createPlanningActivities(deps),
     ...createReplicaActivities(deps),
     ...createHostRecordActivities(deps),

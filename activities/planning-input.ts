@@ -6,14 +6,17 @@ import { KNOWN_CONFIGS, type ModelShape, shapeOf } from '../core/domain/model-sp
 import { ANY } from '../core/domain/names.ts';
 import type { PlanPurpose } from '../core/domain/plan.ts';
 import type { SloPolicy, SloTargets } from '../core/domain/slo-policy.ts';
+import { DEFAULT_MAX_MOVING } from '../core/placement/budget.ts';
 import type { FleetInput } from '../core/placement/fleet/problem.ts';
 import type { Forecast } from '../core/placement/forecast/forecast.ts';
 import type { DeploymentDemand, PlanInput } from '../core/placement/types.ts';
 import type { Executor } from '../db/client.ts';
+import { holdsOnRebalance } from '../db/queries/holds.ts';
 import { allModels, allPolicies, declaredPrices, servingDeployments } from '../db/queries/planning-reads.ts';
-import { hostStates } from '../db/queries/plans.ts';
+import { hostStates, proposedPlaces } from '../db/queries/plans.ts';
 import { stepTimeProfiles } from '../db/queries/profiler.ts';
 import { livingReplicas } from '../db/queries/replicas.ts';
+import { revisionSpec } from '../db/queries/revisions.ts';
 import { deploymentsInRollout, loadRollout } from '../db/queries/rollouts.ts';
 import { loadForecasts } from './demand-forecast.ts';
 import { readModelConfig } from './model-config.ts';
@@ -25,27 +28,47 @@ export interface PlanRequest {
   /** A deployment, a host, or `cluster`. */
   subject: string;
   rolloutId?: string;
+  /** With `rolloutId`: another revision than the rollout's own, to go back to it. */
+  revision?: number;
+  /** With `rolloutId`: plan as if the other revisions had left already. */
+  withoutOthers?: boolean;
   dryRun?: boolean;
+  /** Accelerators to place nothing on. */
+  avoid?: readonly { host: string; accelerators: readonly number[] }[];
+  /** How many replicas of a deployment below its need may be away while this is done; none without it. */
+  maxUnavailable?: number;
 }
-
-/** At most one replica of a deployment below its need, two replicas on the move at once. */
-const BUDGET = { maxUnavailable: 0, maxMoving: 2 };
 
 export interface Surroundings {
   now: () => number;
   newId: () => string;
+  /** How many replicas may be moving at once in the whole cluster. */
+  maxMoving?: number;
 }
 
-export async function loadPlanInput(db: Executor, { now, newId }: Surroundings, request: PlanRequest): Promise<PlanInput> {
+export async function loadPlanInput(
+  db: Executor,
+  { now, newId, maxMoving = DEFAULT_MAX_MOVING }: Surroundings,
+  request: PlanRequest,
+): Promise<PlanInput> {
+  const planned = await plannedDeployments(db, request);
+  const fleet = await loadFleet(db, now(), planned);
+  const taken = [...(request.avoid ?? []), ...(await proposedPlaces(db, request.subject))];
+  const isThere = (r: { deployment: string; revision: number }) => r.deployment !== request.subject || r.revision === planned[0]?.revision;
   return {
-    ...(await loadFleet(db, now(), await plannedDeployments(db, request))),
+    ...fleet,
+    replicas: request.withoutOthers ? fleet.replicas.filter(isThere) : fleet.replicas,
+    hosts: fleet.hosts.map((host) => ({ ...host, absent: [...(host.absent ?? []), ...takenOn(host.name, taken)] })),
     purpose: request.purpose,
     subject: request.subject,
-    budget: BUDGET,
+    budget: { maxUnavailable: request.maxUnavailable ?? 0, maxMoving },
     idPrefix: `r${newId().replaceAll('-', '').slice(0, 8)}`,
     ...(request.purpose === 'drain' ? { drainHost: request.subject } : {}),
   };
 }
+
+type Places = NonNullable<PlanRequest['avoid']>;
+const takenOn = (host: string, places: Places) => places.flatMap((place) => (place.host === host ? place.accelerators : []));
 
 /** The same picture for whoever only looks: with every deployment that serves, those in a rollout among them. */
 export async function loadServingFleet(db: Executor, nowMs: number): Promise<FleetInput> {
@@ -82,13 +105,20 @@ function basisOf({ basis, parts: { level, seasonalFactor, burstMargin } }: Forec
 /** A rollout plans its own revision; everything else plans what serves and is not being rolled out. */
 async function plannedDeployments(db: Executor, request: PlanRequest): Promise<{ spec: DeploymentSpec; revision: number }[]> {
   if (request.rolloutId) {
-    const { spec, revision } = await loadRollout(db, request.rolloutId);
-    return [{ spec, revision }];
+    const { deployment, ...own } = await loadRollout(db, request.rolloutId);
+    const revision = request.revision ?? own.revision;
+    return [{ spec: revision === own.revision ? own.spec : await revisionSpec(db, deployment, revision), revision }];
   }
   const serving = await servingDeployments(db);
   if (request.purpose === 'drain') return serving;
-  const held = await deploymentsInRollout(db);
+  const held = new Set(await heldDeployments(db, request.purpose));
   return serving.filter((d) => !held.has(d.spec.name));
+}
+
+/** A rebalance waits for drains too, whose moves it would cross; a replacement does not. */
+async function heldDeployments(db: Executor, purpose: PlanPurpose): Promise<Iterable<string>> {
+  if (purpose !== 'rebalance') return deploymentsInRollout(db);
+  return (await holdsOnRebalance(db)).map((hold) => hold.deployment);
 }
 
 async function modelShapes(db: Executor): Promise<Record<string, ModelShape>> {

@@ -1,8 +1,20 @@
 /** Planning: load, plan, verify, save. Workflows carry the plan's id and its moves, never the fleet. */
 import { isDeepStrictEqual } from 'node:util';
 import type { ModelShape } from '../core/domain/model-spec.ts';
-import type { Plan, PlanSummary } from '../core/domain/plan.ts';
-import { type AppliedPlan, applyPlan, latestAppliedPlan, loadPlan, lockPlanning, newestPlanOf, savePlan } from '../db/queries/plans.ts';
+import type { Plan, PlanPurpose, PlanSummary } from '../core/domain/plan.ts';
+import type { Refusal } from '../core/domain/refusal.ts';
+import { holdsOnRebalance } from '../db/queries/holds.ts';
+import {
+  type AppliedPlan,
+  abandonMoves,
+  applyPlan,
+  endMoves,
+  latestAppliedPlan,
+  loadPlan,
+  lockPlanning,
+  newestPlanOf,
+  savePlan,
+} from '../db/queries/plans.ts';
 import type { ControlDeps } from './deps.ts';
 import { loadPlanInput, type PlanRequest } from './planning-input.ts';
 
@@ -46,7 +58,22 @@ export function createPlanningActivities(deps: ControlDeps) {
 
     /** Verifies a plan again against the present and reserves what still fits. */
     async applyPlan(planId: string): Promise<AppliedPlan> {
-      return applyPlan(db, planId);
+      return applyPlan(db, planId, deps.maxMoving);
+    },
+
+    /** These replicas are not moving any more: their move is done, or called off. */
+    async endMoves(replicaIds: string[]): Promise<void> {
+      await endMoves(db, replicaIds);
+    },
+
+    /** What earlier plans of this purpose and subject had begun and nobody carries out any more is given up. */
+    async abandonMoves(purpose: PlanPurpose, subject: string): Promise<void> {
+      await abandonMoves(db, purpose, subject);
+    },
+
+    /** The rollouts and drains that a rebalance leaves alone now. */
+    async rebalanceHolds(): Promise<Refusal[]> {
+      return (await holdsOnRebalance(db)).map((hold) => hold.refusal);
     },
   };
 }

@@ -1,4 +1,5 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
+import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { hostSpecSchema } from '../core/domain/fleet.ts';
 import { plan } from '../core/placement/planner.ts';
@@ -53,23 +54,57 @@ beforeEach(async () => {
 });
 
 describe('retiring', () => {
-  it('waits for the gateway that is behind and for the one that is busy, and counts what finished meanwhile', async () => {
+  const left = { finished: 0, retried: 0, dropped: 0, open: 0, gatewaysLost: 0, unknown: 0 };
+
+  it('waits for the gateway that is behind and for the one that is busy, and tells how the requests ended', async () => {
     await db().insert(replicas).values(replica('r1'));
     await renewLease(db(), lease('g1', 1, 2, 10));
     await renewLease(db(), lease('g2', 1, 0, 5));
     const unrouted = await activities.unrouteReplica('r1', 'a test');
-    expect(unrouted).toMatchObject({ finishedBefore: 15, host: 'h1', generation: 1 });
+    expect(unrouted).toMatchObject({ host: 'h1', generation: 1 });
+    expect(await activities.unrouteReplica('r1', 'once more')).toEqual(unrouted);
 
     const beats: { open: number; gatewaysBehind: string[] }[] = [];
     const environment = new MockActivityEnvironment();
     environment.on('heartbeat', (beat: { open: number; gatewaysBehind: string[] }) => beats.push(beat));
-    const waiting = environment.run(() => activities.awaitRequestsFinished('r1', unrouted));
+    const waiting = environment.run(() => activities.awaitRequestsFinished('r1', unrouted, null));
     await expect.poll(() => beats.at(-1), { timeout: 5000 }).toEqual({ open: 2, gatewaysBehind: ['g1', 'g2'] });
     await renewLease(db(), lease('g2', unrouted.routingVersion, 0, 5));
-    await renewLease(db(), lease('g1', unrouted.routingVersion, 1, 11));
+    await renewLease(db(), { ...lease('g1', unrouted.routingVersion, 1, 11), leftover: { r1: { finished: 1, retried: 0, dropped: 0 } } });
     await expect.poll(() => beats.at(-1), { timeout: 5000 }).toEqual({ open: 1, gatewaysBehind: [] });
-    await renewLease(db(), lease('g1', unrouted.routingVersion, 0, 12));
-    expect(await waiting).toBe(2);
+    await renewLease(db(), { ...lease('g1', unrouted.routingVersion, 0, 12), leftover: { r1: { finished: 1, retried: 0, dropped: 1 } } });
+    expect(await waiting).toEqual({ ...left, finished: 1, dropped: 1 });
+  });
+
+  it('waits no longer than it was told to, but for every gateway to know', async () => {
+    await db().insert(replicas).values(replica('r1'));
+    await renewLease(db(), lease('g1', 1, 2, 0));
+    const unrouted = await activities.unrouteReplica('r1', 'a test');
+    const waiting = new MockActivityEnvironment().run(() => activities.awaitRequestsFinished('r1', unrouted, 0));
+    await renewLease(db(), lease('g1', unrouted.routingVersion, 2, 0));
+    expect(await waiting).toEqual({ ...left, open: 2 });
+  });
+
+  it('counts what a gateway had open that fell silent as unknown', async () => {
+    await db().insert(replicas).values(replica('r1'));
+    const unrouted = await activities.unrouteReplica('r1', 'a test');
+    await renewLease(db(), lease('g1', unrouted.routingVersion, 3, 0));
+    await db().update(gatewayLeases).set({ renewedAt: sql`now() - interval '10.5 s'` });
+    const since = { ...unrouted, sinceMs: unrouted.sinceMs - 5000 };
+    const waiting = new MockActivityEnvironment().run(() => activities.awaitRequestsFinished('r1', since, null));
+    expect(await waiting).toEqual({ ...left, gatewaysLost: 1, unknown: 3 });
+  });
+
+  it('routes one that stays after all as before, and nothing else', async () => {
+    await db()
+      .insert(replicas)
+      .values([replica('r1', { weight: 40 }), replica('ended', { state: 'stopped', endedAt: new Date() })]);
+    await activities.unrouteReplica('r1', 'a test');
+    for (const id of ['r1', 'r1', 'ended']) await activities.routeAsBefore(id, 'it stays');
+    expect(await db().select({ state: replicas.state, weight: replicas.weight }).from(replicas).orderBy(replicas.id)).toEqual([
+      { state: 'stopped', weight: 100 },
+      { state: 'ready', weight: 40 },
+    ]);
   });
 });
 
@@ -112,11 +147,16 @@ describe('reconciling a host', () => {
     });
   });
 
-  it('concludes nothing when the fleet falls silent together', async () => {
-    await activities.recordAlive('h1');
-    await activities.recordSilence('h1', 'suspect', 'silent');
-    expect(await activities.recordSilence('h1', 'lost', 'silent')).toBe(false);
-    const [host] = await db().select().from(hosts);
-    expect(host?.liveness).toBe('suspect');
+  it('closes what was given up while the host was lost, so that no start on its way finds its generation open', async () => {
+    await db()
+      .insert(replicas)
+      .values([replica('gone', { generation: 3 }), replica('kept', { generation: 2 })]);
+    await activities.recordAlive('h1', []);
+    await activities.recordSilence('h1', 'lost', 'silent');
+    await activities.abandonReplica('gone', 'made good');
+    const engines = [running('gone', 3), running('kept', 2)];
+    expect(await activities.reconcileHost('h1', engines)).toEqual({ restore: [], orphans: [{ replicaId: 'gone', generation: 6 }] });
+    expect(await activities.recordAlive('h1', [{ replicaId: 'kept', generation: 2 }])).toBe('alive');
+    expect(await activities.reconcileHost('h1', engines)).toEqual({ restore: [], orphans: [{ replicaId: 'gone', generation: 3 }] });
   });
 });

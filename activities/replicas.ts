@@ -1,11 +1,13 @@
 /** A replica's way through its states, as the workflows ask for it. Each may run twice: the second run changes nothing. */
 import { Context } from '@temporalio/activity';
 import { acceleratorKind } from '../core/domain/accelerators.ts';
+import type { Leftover } from '../core/domain/drain.ts';
 import { kvCacheTokens, memorySettings } from '../core/domain/memory.ts';
 import { shapeOf } from '../core/domain/model-spec.ts';
+import type { ChatTemplate } from '../core/domain/routing.ts';
 import type { StepTimeCoefficients } from '../core/domain/step-time.ts';
 import { priorStepTime } from '../core/domain/step-time.ts';
-import { liveLeases } from '../db/queries/leases.ts';
+import { LEASE_LIFETIME_MS, type Lease, leasesSince } from '../db/queries/leases.ts';
 import { recordOutOfMemoryExit } from '../db/queries/monitoring-exits.ts';
 import { loadModel } from '../db/queries/planning-reads.ts';
 import { stepTimeProfiles, upsertStepTimeProfile } from '../db/queries/profiler.ts';
@@ -17,6 +19,7 @@ import {
   recordServing,
   replicasOfRevision,
   rerouteReplica,
+  routeAsBefore,
   routeReplica,
   setReplicaState,
   unrouteReplica,
@@ -27,8 +30,6 @@ import { outOfMemoryLine } from '../engines/out-of-memory.ts';
 import type { ControlDeps } from './deps.ts';
 import { readModelConfig } from './model-config.ts';
 
-/** A gateway that has not renewed its lease for so long is no more: it holds no requests. */
-const LEASE_LIFETIME_MS = 10_000;
 const DEFAULT_MAX_SEQUENCES = 256;
 
 export interface CalibrationResult {
@@ -37,9 +38,11 @@ export interface CalibrationResult {
   sound: boolean;
   errorPercent: number;
   kvCacheTokens: number | null;
+  /** For engines that take a chat as text only; null where there is none. */
+  chat: ChatTemplate | null;
 }
 
-export function createReplicaActivities({ db }: ControlDeps) {
+export function createReplicaActivities({ db, now }: ControlDeps) {
   return {
     /** All that the host needs to start this replica's engine. */
     async engineSpec(replicaId: string): Promise<EngineSpec> {
@@ -100,6 +103,7 @@ export function createReplicaActivities({ db }: ControlDeps) {
         stepTime: calibration.stepTime,
         kvCacheTokens: calibration.kvCacheTokens ?? spec.kvCacheTokens,
         maxInFlight: spec.maxSequences,
+        chat: calibration.chat,
       };
       await recordServing(db, spec.replicaId, published);
       if (!calibration.sound) return;
@@ -136,27 +140,36 @@ export function createReplicaActivities({ db }: ControlDeps) {
       return rows.map((r) => ({ id: r.id, host: r.host }));
     },
 
-    /** Stops routing to a replica. Answers with the routing version that says so, and how many requests had ended on it by then. */
+    /** Stops routing to a replica. Answers with the routing version that says so. */
     async unrouteReplica(replicaId: string, reason: string): Promise<UnroutedReplica> {
-      const finishedBefore = finishedOn(await liveLeases(db, LEASE_LIFETIME_MS), replicaId);
-      const routingVersion = await unrouteReplica(db, replicaId, reason);
+      const { routingVersion, since } = await unrouteReplica(db, replicaId, reason);
       const { host, generation } = await loadReplica(db, replicaId);
-      return { routingVersion, finishedBefore, host, generation };
+      return { routingVersion, sinceMs: since.getTime(), host, generation };
+    },
+
+    /** It stays after all: routed as before it was unrouted. */
+    async routeAsBefore(replicaId: string, reason: string): Promise<void> {
+      await routeAsBefore(db, replicaId, reason);
     },
 
     /**
      * Waits until every live gateway routes by `routingVersion` or later and has nothing open on the replica. Heartbeats the count that is
      * still open.
-     * @returns how many requests ended on it since it was unrouted
+     * @param untilMs since the epoch: what is open then is waited for no longer, once every gateway has acknowledged
+     * @returns how the requests ended, or did not, that were open on it when it was unrouted
      */
-    async awaitRequestsFinished(replicaId: string, { routingVersion, finishedBefore }: UnroutedReplica): Promise<number> {
+    async awaitRequestsFinished(
+      replicaId: string,
+      { routingVersion, sinceMs }: UnroutedReplica,
+      untilMs: number | null,
+    ): Promise<RequestsLeft> {
       const context = Context.current();
       for (;;) {
-        const leases = await liveLeases(db, LEASE_LIFETIME_MS);
-        const behind = leases.filter((l) => l.routingVersion < routingVersion);
-        const open = leases.reduce((sum, l) => sum + (l.inFlight[replicaId] ?? 0), 0);
-        if (behind.length === 0 && open === 0) return Math.max(0, finishedOn(leases, replicaId) - finishedBefore);
-        context.heartbeat({ open, gatewaysBehind: behind.map((l) => l.gatewayId) });
+        const leases = await leasesSince(db, new Date(sinceMs), LEASE_LIFETIME_MS);
+        const behind = leases.filter((l) => l.isLive && l.routingVersion < routingVersion);
+        const left = requestsLeft(leases, replicaId);
+        if (behind.length === 0 && (left.open === 0 || (untilMs !== null && now() >= untilMs))) return left;
+        context.heartbeat({ open: left.open, gatewaysBehind: behind.map((l) => l.gatewayId) });
         await context.sleep(250);
       }
     },
@@ -169,11 +182,34 @@ export function createReplicaActivities({ db }: ControlDeps) {
 
 export interface UnroutedReplica {
   routingVersion: number;
-  finishedBefore: number;
+  /** When it was unrouted, since the epoch. */
+  sinceMs: number;
   host: string;
   generation: number;
 }
 
-function finishedOn(leases: readonly { finished: Record<string, number> }[], replicaId: string): number {
-  return leases.reduce((sum, lease) => sum + (lease.finished[replicaId] ?? 0), 0);
+/** Of the requests that were open on a replica when it was unrouted: how many ended how. */
+export interface RequestsLeft extends Leftover {
+  /** Still open. */
+  open: number;
+  /** Gateways that fell silent with requests open on it, and how many those were: nobody knows how they ended. */
+  gatewaysLost: number;
+  unknown: number;
+}
+
+function requestsLeft(leases: readonly (Lease & { isLive: boolean })[], replicaId: string): RequestsLeft {
+  const left: RequestsLeft = { finished: 0, retried: 0, dropped: 0, open: 0, gatewaysLost: 0, unknown: 0 };
+  for (const { isLive, inFlight, leftover } of leases) {
+    const { finished = 0, retried = 0, dropped = 0 } = leftover?.[replicaId] ?? {};
+    left.finished += finished;
+    left.retried += retried;
+    left.dropped += dropped;
+    const open = inFlight[replicaId] ?? 0;
+    if (isLive) left.open += open;
+    else if (open > 0) {
+      left.gatewaysLost += 1;
+      left.unknown += open;
+    }
+  }
+  return left;
 }

@@ -3,9 +3,16 @@ import type { ModelShape } from '../core/domain/model-spec.ts';
 import { shapeOf } from '../core/domain/model-spec.ts';
 import type { RolloutStatus } from '../core/domain/rollout.ts';
 import { GIGA } from '../core/domain/units.ts';
-import { compareRevisions } from '../db/queries/canary.ts';
 import { loadModel } from '../db/queries/planning-reads.ts';
-import { endRollout, loadRollout, type RolloutRecord, recordRolloutStatus } from '../db/queries/rollouts.ts';
+import {
+  endOrphan,
+  endRollout,
+  loadRollout,
+  type RolloutRecord,
+  recordRolloutStatus,
+  type Turn,
+  takeTurn,
+} from '../db/queries/rollouts.ts';
 import type { ControlDeps } from './deps.ts';
 import { readModelConfig } from './model-config.ts';
 
@@ -24,6 +31,16 @@ export function createRolloutActivities({ db, now }: ControlDeps) {
       await endRollout(db, rolloutId, status);
     },
 
+    /** Has its turn come? It begins when the rollout that it waits for has ended. */
+    async takeTurn(rolloutId: string): Promise<Turn> {
+      return takeTurn(db, rolloutId);
+    },
+
+    /** Ends a rollout whose workflow is gone. */
+    async endOrphanedRollout(rolloutId: string): Promise<void> {
+      await endOrphan(db, rolloutId, 'its workflow was gone');
+    },
+
     /** Reads the model's config: its own, the one beside its weights, or a known one. */
     async resolveModel(modelName: string): Promise<{ shape: ModelShape; detail: string }> {
       const model = await loadModel(db, modelName);
@@ -34,11 +51,6 @@ export function createRolloutActivities({ db, now }: ControlDeps) {
         shape,
         detail: `${billions} B parameters, ${(shape.weightsBytes / GIGA).toFixed(1)} GB of weights, ${shape.kvBytesPerToken} KV bytes a token`,
       };
-    },
-
-    /** Requests of the new revision beside those of all others since `sinceMs`, from live observations. */
-    async compareRevisions(deployment: string, revision: number, sinceMs: number) {
-      return compareRevisions(db, deployment, revision, new Date(sinceMs));
     },
 
     /** Unix time, ms: where a comparison begins. */

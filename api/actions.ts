@@ -1,6 +1,32 @@
 /** What the API asks of the workflows. `temporal-actions.ts` is the real thing; tests of routes bring their own. */
+import type { DrainOptions } from '../core/domain/drain.ts';
 import type { RolloutStatus } from '../core/domain/rollout.ts';
 import type { DrainStatus, RebalanceResult } from '../workflows/messages.ts';
+
+/** A drain of which nothing more is known than how it ended. */
+export const NO_DRAIN = {
+  ...{ planId: null, remaining: [], open: [], waiting: [], receipt: null, deadlineMs: null },
+  onDeadline: 'wait',
+} satisfies Omit<DrainStatus, 'host' | 'phase' | 'reason'>;
+
+export type ScheduleName = 'rebalance' | 'monitor';
+
+export interface Schedule {
+  name: ScheduleName;
+  everySeconds: number;
+  paused: boolean;
+  /** Why it is paused, or was changed. */
+  note: string;
+  /** When it ran last, and will run next; null where it did not, or will not. */
+  lastRunAt: Date | null;
+  nextRunAt: Date | null;
+}
+
+export interface ScheduleChange {
+  everySeconds?: number | undefined;
+  paused?: boolean | undefined;
+  note?: string | undefined;
+}
 
 export type RolloutAction = 'pause' | 'resume' | 'approve' | 'abort';
 
@@ -23,7 +49,7 @@ export interface WorkflowActions {
   startRetirement(deployment: string, requestedBy: string): Promise<void>;
 
   /** Starts `drainNode`. @throws conflict when a drain of that host runs */
-  startDrain(host: string, requestedBy: string): Promise<void>;
+  startDrain(host: string, requestedBy: string, options?: DrainOptions): Promise<void>;
   /** The newest drain of a host that Temporal still knows; null when there is none. */
   drainStatus(host: string): Promise<{ running: boolean; status: DrainStatus } | null>;
   /** Cancels the running drain of a host. Returns false when none runs. @throws conflict when the workflow declines */
@@ -31,6 +57,13 @@ export interface WorkflowActions {
 
   /** Starts `rebalanceCluster`. @throws conflict when one with that id runs */
   startRebalance(workflowId: string, request: { dryRun: boolean; requestedBy: string }): Promise<void>;
+  /** Ends the rebalance under way: moves that are not done are undone. Returns false when none runs. */
+  cancelRebalance(by: string): Promise<boolean>;
   /** Where a rebalance stands; null when Temporal does not know it. */
   rebalance(workflowId: string): Promise<RebalanceRun | null>;
+
+  /** What runs by itself, and how often. */
+  schedules(): Promise<Schedule[]>;
+  /** Changes a schedule; what is not named stays as it is. @throws not-found */
+  changeSchedule(name: ScheduleName, change: ScheduleChange): Promise<Schedule>;
 }

@@ -14,6 +14,7 @@ import { limitBody, readJsonBody } from './request-body.ts';
 import { eventRoutes } from './routes/cluster/events.ts';
 import { infoRoutes } from './routes/cluster/info.ts';
 import { rebalanceRoutes } from './routes/cluster/rebalances.ts';
+import { scheduleRoutes } from './routes/cluster/schedules.ts';
 import { costRoutes } from './routes/cost/cost.ts';
 import { deploymentRoutes } from './routes/deployments/deployments.ts';
 import { startRolloutRoutes } from './routes/deployments/start-rollout.ts';
@@ -77,6 +78,7 @@ export function createApp(dependencies: ApiDependencies, { apiKeys, webRoot }: A
   app.route(`${v1}/replicas`, replicaRoutes(dependencies));
   app.route(`${v1}/plans`, planRoutes(dependencies));
   app.route(`${v1}/rebalances`, rebalanceRoutes(dependencies));
+  app.route(`${v1}/schedules`, scheduleRoutes(dependencies));
   app.route(`${v1}/observations`, observationRoutes(dependencies));
   app.route(`${v1}/observations`, deleteObservationsRoutes(dependencies));
   app.route(`${v1}/profiler`, profilerRoutes(dependencies));

@@ -14,6 +14,7 @@ describe('toProblem', () => {
     [{ kind: 'refused', refusal }, 409],
     [{ kind: 'stale-generation', replicaId: 'r', given: 1, current: 2 }, 409],
     [{ kind: 'engine-failed', replicaId: 'r', reason: 'x' }, 502],
+    [{ kind: 'disk-full', directory: '/cache', neededBytes: 2e9, freeBytes: 1e9 }, 502],
     [{ kind: 'unauthorized', reason: 'x' }, 401],
     [{ kind: 'forbidden', reason: 'x' }, 403],
     [{ kind: 'unavailable', what: 'x', reason: 'y' }, 503],

@@ -67,6 +67,8 @@ function statusOf(detail: UellmErrorDetail): [status: ContentfulStatusCode, titl
       return [409, 'Older generation'];
     case 'engine-failed':
       return [502, 'Engine failed'];
+    case 'disk-full':
+      return [502, 'Disk full'];
     case 'unauthorized':
       return [401, 'Not authenticated'];
     case 'forbidden':

@@ -19,6 +19,7 @@ import {
   approveUpdate,
   CONTROL_TASK_QUEUE,
   cancelDrainUpdate,
+  cancelRebalanceUpdate,
   type DeployModelInput,
   type DrainNodeInput,
   type DrainStatus,
@@ -30,7 +31,8 @@ import {
   resumeUpdate,
   workflowIds,
 } from '../workflows/messages.ts';
-import type { RolloutAction, WorkflowActions } from './actions.ts';
+import { NO_DRAIN, type RolloutAction, type WorkflowActions } from './actions.ts';
+import { changeSchedule, readSchedules } from './temporal-schedules.ts';
 
 /** Longest that a call may take: an update or a query waits for a worker, and there may be none. */
 const DEADLINE_MS = 5000;
@@ -72,8 +74,8 @@ export function createTemporalActions(client: Client): WorkflowActions {
       });
     },
 
-    async startDrain(host, requestedBy) {
-      const input: DrainNodeInput = { host, requestedBy };
+    async startDrain(host, requestedBy, options = {}) {
+      const input: DrainNodeInput = { ...options, host, requestedBy };
       try {
         await start(client, 'drainNode', { args: [input], workflowId: workflowIds.drain(host), staticSummary: `drain of host ${host}` });
       } catch (error) {
@@ -92,8 +94,7 @@ export function createTemporalActions(client: Client): WorkflowActions {
         return { running: false, status: await bounded(client, () => handle.result()) };
       } catch (error) {
         if (!(error instanceof WorkflowFailedError)) throw error;
-        const nothing = { planId: null, remaining: [], waiting: [], receipt: null };
-        return { running: false, status: { host, phase: 'failed', reason: rootMessage(error), ...nothing } };
+        return { running: false, status: { ...NO_DRAIN, host, phase: 'failed', reason: rootMessage(error) } };
       }
     },
 
@@ -117,6 +118,25 @@ export function createTemporalActions(client: Client): WorkflowActions {
         if (error instanceof WorkflowExecutionAlreadyStartedError) throw conflict('rebalance', workflowId, 'one is running already');
         throw error;
       }
+    },
+
+    async cancelRebalance(by) {
+      const handle = client.workflow.getHandle(workflowIds.rebalance);
+      try {
+        await answered(client, () => handle.executeUpdate(cancelRebalanceUpdate, { args: [{ by }] }));
+        return true;
+      } catch (error) {
+        if (error instanceof WorkflowNotFoundError) return false;
+        throw declined(error, 'rebalance', workflowIds.rebalance, 'cancel');
+      }
+    },
+
+    async schedules() {
+      return bounded(client, () => readSchedules(client));
+    },
+
+    async changeSchedule(name, change) {
+      return bounded(client, () => changeSchedule(client, name, change));
     },
 
     async rebalance(workflowId) {

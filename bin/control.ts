@@ -47,6 +47,7 @@ export async function runControl(environment: Environment): Promise<void> {
         db: database.db,
         now: Date.now,
         newId: randomUUID,
+        maxMoving: environment.maxMoving,
         plan: planner.ask,
         profileShapes: (model, accelerators) => profiler.profileShapes(model, accelerators),
         recalibrateLengths: (recalibration) => profiler.recalibrate(recalibration),

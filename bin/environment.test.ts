@@ -38,7 +38,11 @@ describe('the environment', () => {
       UELLM_API_KEY: 'k',
       UELLM_MONITOR_SECONDS: '0',
       UELLM_OBSERVATION_RETENTION_DAYS: '7',
+      UELLM_HOST_LOST_SECONDS: '30',
       UELLM_ACCELERATORS_FILE: 'accelerators.yaml',
+      UELLM_MODEL_CACHE_DIR: 'models',
+      UELLM_HF_COMMAND: '/venv/bin/hf',
+      UELLM_FETCH_STALL_MINUTES: '3',
     };
     const environment = readEnvironment(variables);
     expect(readEnvironment(variablesOf(environment))).toEqual(environment);
@@ -54,6 +58,7 @@ describe('the environment', () => {
     [{ UELLM_API_KEY: 'not secret' }, 'UELLM_API_KEY: got something else, allowed is a key of printable ASCII characters without blanks'],
     [{ UELLM_SCHEDULER_POLICY: 'best' }, 'UELLM_SCHEDULER_POLICY: got "best", allowed is one of "round-robin"'],
     [{ UELLM_MONITOR_SECONDS: '90' }, 'UELLM_MONITOR_SECONDS: got "90", allowed is seconds from 1 to 60, or 0 for no monitoring'],
+    [{ UELLM_HOST_LOST_SECONDS: '4' }, 'UELLM_HOST_LOST_SECONDS: got "4", allowed is a whole number of seconds from 5 to 3600'],
     [
       { UELLM_OBSERVATION_RETENTION_DAYS: '0' },
       'UELLM_OBSERVATION_RETENTION_DAYS: got "0", allowed is a whole number of days from 1 to 3650',

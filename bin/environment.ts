@@ -7,6 +7,7 @@ import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { UellmError } from '../core/domain/errors.ts';
 import { parseInput } from '../core/domain/validate.ts';
+import { DEFAULT_MAX_MOVING } from '../core/placement/budget.ts';
 import { SCHEDULER_POLICIES } from '../core/scheduler/registry.ts';
 
 const portSchema = z
@@ -52,6 +53,19 @@ const environmentSchema = z.object({
   UELLM_ENGINE_ADDRESS: addressSchema.default('127.0.0.1'),
   /** The command that vLLM's flags are appended to on this host, e.g. `docker run ... vllm/vllm-openai`; `python -m vllm...` without it. */
   UELLM_VLLM_COMMAND: z.string().optional(),
+  /** The command that Triton's flags are appended to on this host; `tritonserver` without it. */
+  UELLM_TRITON_COMMAND: z.string().optional(),
+  /** Where a host keeps copies of weights, on a local disk; without it engines read or fetch their weights themselves. */
+  UELLM_MODEL_CACHE_DIR: z.string().optional(),
+  /** The hub's own client on this host, `hf` of huggingface_hub. */
+  UELLM_HF_COMMAND: z.string().default('hf'),
+  /** A fetch of weights is given up when nothing has advanced for so long. */
+  UELLM_FETCH_STALL_MINUTES: z
+    .string()
+    .regex(/^\d{1,4}$/, 'a whole number of minutes from 1 to 1440')
+    .default('10')
+    .transform(Number)
+    .refine((minutes) => minutes >= 1 && minutes <= 1440, 'a whole number of minutes from 1 to 1440'),
   /** How a gateway schedules; its own default without it. */
   UELLM_SCHEDULER_POLICY: z.enum(SCHEDULER_POLICIES.map((policy) => policy.name)).optional(),
   /** This build of the control worker: workflows stay on the build that they began on. Without it, builds are not told apart. */
@@ -68,6 +82,20 @@ const environmentSchema = z.object({
     .default('10')
     .transform(Number)
     .refine((seconds) => seconds <= 60, 'seconds from 1 to 60, or 0 for no monitoring'),
+  /** From when this host is suspect until it counts as lost. */
+  UELLM_HOST_LOST_SECONDS: z
+    .string()
+    .regex(/^\d{1,4}$/, 'a whole number of seconds from 5 to 3600')
+    .default('60')
+    .transform(Number)
+    .refine((seconds) => seconds >= 5 && seconds <= 3600, 'a whole number of seconds from 5 to 3600'),
+  /** How many replicas may be moving at once in the whole cluster: drains, rebalances and replacements together. */
+  UELLM_MAX_MOVING: z
+    .string()
+    .regex(/^\d{1,4}$/, 'a whole number from 1 to 1000')
+    .default(String(DEFAULT_MAX_MOVING))
+    .transform(Number)
+    .refine((moves) => moves >= 1 && moves <= 1000, 'a whole number from 1 to 1000'),
   /** How long observations are kept: days that are over. */
   UELLM_OBSERVATION_RETENTION_DAYS: z
     .string()
@@ -98,12 +126,20 @@ export interface Environment {
   engineAddress: string;
   /** Its words; undefined for the driver's own default. */
   vllmCommand: string[] | undefined;
+  tritonCommand: string[] | undefined;
+  /** Absolute; undefined for no cache. */
+  modelCacheDir: string | undefined;
+  /** Its words. */
+  hfCommand: string[];
+  fetchStallMinutes: number;
   schedulerPolicy: string | undefined;
   /** `id` undefined: builds are not told apart. */
   build: { id: string | undefined; makeCurrent: boolean };
   /** 0 for never. */
   monitorSeconds: number;
+  maxMoving: number;
   observationRetentionDays: number;
+  hostLostSeconds: number;
   /** Absolute. */
   featureKeyFile: string | undefined;
   /** Absolute. */
@@ -169,10 +205,16 @@ export function readEnvironment(variables: NodeJS.ProcessEnv = process.env, flag
     bind: e.UELLM_BIND,
     engineAddress: e.UELLM_ENGINE_ADDRESS,
     vllmCommand: e.UELLM_VLLM_COMMAND?.trim().split(/\s+/),
+    tritonCommand: e.UELLM_TRITON_COMMAND?.trim().split(/\s+/),
+    modelCacheDir: e.UELLM_MODEL_CACHE_DIR && resolve(e.UELLM_MODEL_CACHE_DIR),
+    hfCommand: e.UELLM_HF_COMMAND.trim().split(/\s+/),
+    fetchStallMinutes: e.UELLM_FETCH_STALL_MINUTES,
     schedulerPolicy: e.UELLM_SCHEDULER_POLICY,
     build: { id: e.UELLM_BUILD_ID, makeCurrent: e.UELLM_BUILD_CURRENT === 'true' },
     monitorSeconds: e.UELLM_MONITOR_SECONDS,
+    maxMoving: e.UELLM_MAX_MOVING,
     observationRetentionDays: e.UELLM_OBSERVATION_RETENTION_DAYS,
+    hostLostSeconds: e.UELLM_HOST_LOST_SECONDS,
     featureKeyFile: e.UELLM_FEATURE_KEY_FILE && resolve(e.UELLM_FEATURE_KEY_FILE),
     acceleratorsFile: acceleratorsFile(present),
     dataDir: resolve(e.UELLM_DATA_DIR),
@@ -227,11 +269,17 @@ export function variablesOf(environment: Environment): NodeJS.ProcessEnv {
     UELLM_BIND: environment.bind,
     UELLM_ENGINE_ADDRESS: environment.engineAddress,
     UELLM_VLLM_COMMAND: environment.vllmCommand?.join(' '),
+    UELLM_TRITON_COMMAND: environment.tritonCommand?.join(' '),
+    UELLM_MODEL_CACHE_DIR: environment.modelCacheDir,
+    UELLM_HF_COMMAND: environment.hfCommand.join(' '),
+    UELLM_FETCH_STALL_MINUTES: String(environment.fetchStallMinutes),
     UELLM_SCHEDULER_POLICY: environment.schedulerPolicy,
     UELLM_BUILD_ID: environment.build.id,
     UELLM_BUILD_CURRENT: String(environment.build.makeCurrent),
     UELLM_MONITOR_SECONDS: String(environment.monitorSeconds),
+    UELLM_MAX_MOVING: String(environment.maxMoving),
     UELLM_OBSERVATION_RETENTION_DAYS: String(environment.observationRetentionDays),
+    UELLM_HOST_LOST_SECONDS: String(environment.hostLostSeconds),
     UELLM_FEATURE_KEY_FILE: environment.featureKeyFile,
     UELLM_ACCELERATORS_FILE: environment.acceleratorsFile,
     UELLM_DATA_DIR: environment.dataDir,

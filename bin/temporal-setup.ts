@@ -1,6 +1,7 @@
 /** What uellm needs of a Temporal namespace beside workers: its search attributes, and its schedules. Safe to run at every start. */
 import { type Client, type Connection, ScheduleAlreadyRunning, ScheduleNotFoundError, ScheduleOverlapPolicy } from '@temporalio/client';
 import proto from '@temporalio/proto';
+import { createRebalanceSchedule } from '../api/temporal-schedules.ts';
 import { CONTROL_TASK_QUEUE, type MonitorInput, workflowIds } from '../workflows/messages.ts';
 import { searchAttributes } from '../workflows/search-attributes.ts';
 
@@ -21,19 +22,10 @@ export async function ensureSearchAttributes(connection: Connection, namespace: 
   for (let left = toAdd; left.length > 0; left = await missing()) await new Promise((resolve) => setTimeout(resolve, 100));
 }
 
-/**
- * Hangs rebalancing on a schedule, unless one is there: an operator may have changed or paused it. A run that is due while another runs is
- * skipped, and of those missed while Temporal was away only the last interval's is made up.
- */
+/** Hangs rebalancing on a schedule, unless one is there: an operator may have changed or paused it. */
 export async function ensureRebalanceSchedule(client: Client, everyMinutes: number): Promise<void> {
   try {
-    await client.schedule.create({
-      scheduleId: workflowIds.rebalanceSchedule,
-      spec: { intervals: [{ every: `${everyMinutes}m` }] },
-      policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: `${everyMinutes}m` },
-      action: { type: 'startWorkflow', workflowType: 'scheduledRebalance', taskQueue: CONTROL_TASK_QUEUE, args: [] },
-      memo: { purpose: 'looks every few minutes whether the placement still fits the demand' },
-    });
+    await createRebalanceSchedule(client, everyMinutes * 60);
   } catch (error) {
     if (!(error instanceof ScheduleAlreadyRunning)) throw error;
   }

@@ -69,13 +69,27 @@ export function drainReasons({ reason, waiting }: Pick<Drain, 'reason' | 'waitin
   return [...(told ? [] : [reason]), ...waiting.map(refusalLine)].filter(Boolean);
 }
 
+/** The replicas still to leave, with what is open on each. */
+export function openLines({ remaining, open }: Pick<Drain, 'remaining' | 'open'>): string[] {
+  return remaining.map((id) => {
+    const requests = open.find((o) => o.replicaId === id);
+    if (!requests) return id;
+    const behind = requests.gatewaysBehind.length > 0 ? `, ${count(requests.gatewaysBehind.length, 'gateway')} behind` : '';
+    return `${id}: ${count(requests.open, 'request')} open${behind}`;
+  });
+}
+
 export function receiptLines(receipt: DrainReceipt): string[] {
-  const { host, moved, seconds, requestsFinished, requestsDropped } = receipt;
+  const { host, moved, seconds, requestsFinished, requestsDropped, requestsRetried, requestsUnknown, gatewaysLost } = receipt;
   return [
     `${host} is drained: ${count(moved.length, 'replica')} left in ${seconds.toFixed(1)} s, ${count(requestsFinished, 'request')} finished meanwhile, ${requestsDropped} dropped`,
-    ...moved.map(({ replicaId, replacedBy, toHost, seconds: took }) => {
+    ...(requestsRetried > 0 ? [`  ${count(requestsRetried, 'request')} tried again elsewhere: nothing of an answer had been sent`] : []),
+    ...(gatewaysLost > 0
+      ? [`  ${count(requestsUnknown, 'request')} of ${count(gatewaysLost, 'gateway')} that fell silent: how they ended is unknown`]
+      : []),
+    ...moved.map(({ replicaId, replacedBy, toHost, seconds: took, engineStopped }) => {
       const where = replacedBy ? `replaced by ${replacedBy} on ${toHost}` : 'not replaced';
-      return `  ${replicaId}: ${where}, ${took.toFixed(1)} s`;
+      return `  ${replicaId}: ${where}, ${took.toFixed(1)} s${engineStopped === false ? '; its engine could not be reached, it ends when its host returns' : ''}`;
     }),
   ];
 }

@@ -53,7 +53,7 @@ describe('apply', () => {
       'error: - is not valid',
       "  document 1: SloPolicy 'a': targets.ttftMs: got -1, allowed is a number above 0",
       '  document 2: kind: got "Hosst", allowed is one of Host, Model, SloPolicy, Tenant, Deployment',
-      '  document 3: Model \'m\': source: got "x", allowed is hf://OWNER/NAME or file:///PATH',
+      '  document 3: Model \'m\': source: got "x", allowed is hf://OWNER/NAME[@REVISION] or file:///PATH',
     ]);
   });
   it.each([

@@ -15,6 +15,7 @@ import { addPlan } from './commands/plan.ts';
 import { addProfiler } from './commands/profiler.ts';
 import { addRebalance } from './commands/rebalance.ts';
 import { addRollout } from './commands/rollout.ts';
+import { addSchedule } from './commands/schedule.ts';
 import { addSimulate } from './commands/simulate.ts';
 import { addTop } from './commands/top.ts';
 import { processTerminal, type Terminal } from './terminal.ts';
@@ -28,6 +29,7 @@ export function addClientCommands(program: Command, terminal: Terminal = process
     addRollout,
     addDrain,
     addRebalance,
+    addSchedule,
     addTop,
     addCost,
     addProfiler,

@@ -54,7 +54,7 @@ export async function endEngine(host: HostContext, record: EngineRecord, options
 /** Running and waiting ones; null where the engine does not say. */
 async function openRequests(driver: EngineDriver | undefined, state: EngineState): Promise<number | null> {
   const metrics = await driver?.metrics(state.endpoint).catch(() => null);
-  return metrics ? metrics.running + metrics.waiting : null;
+  return metrics?.running == null ? null : metrics.running + (metrics.waiting ?? 0);
 }
 
 /** An engine that finishes what it runs ends with code 0; vLLM's does. */

@@ -2,6 +2,7 @@
 import type { Logger } from 'pino';
 import type { EngineKind } from '../core/domain/deployment.ts';
 import { UellmError } from '../core/domain/errors.ts';
+import type { MemoryCheck } from './accelerator-memory.ts';
 import type { EngineDriver, EngineSpec, EngineState } from './driver.ts';
 import type { ProcessExit } from './process.ts';
 import { isRunning, type ProcessIdentity } from './process-identity.ts';
@@ -17,6 +18,8 @@ export interface HostContext {
   env: NodeJS.ProcessEnv;
   /** How the engines that this process itself launched have ended or will, by `processKey`. */
   exits: Map<string, Promise<ProcessExit>>;
+  /** undefined where this host has no way to look: records alone decide. */
+  memory: MemoryCheck | undefined;
 }
 
 /** @throws invalid-input where this host has no driver for the replica's engine */

@@ -1,5 +1,4 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { UellmError } from '../core/domain/errors.ts';
@@ -93,22 +92,21 @@ describe('start', () => {
   });
 
   it('takes another port where the engine loses its own to someone else', async () => {
-    const squatter = createServer();
     const ports: number[] = [];
     const driver = fakeDriver();
+    // Not a Node process: on a busy machine that takes longer to start than is waited for.
+    const loser = { command: '/bin/sh', args: ['-c', 'echo "Error: listen EADDRINUSE: address already in use"; exit 1'], env: {} };
     const unlucky = hosts.open([
       fakeDriver({
         launch: async (spec, bind) => {
           ports.push(bind.port);
-          if (ports.length === 1) await new Promise<void>((resolve) => squatter.listen(bind.port, bind.address, resolve));
-          return driver.launch(spec, bind);
+          return ports.length === 1 ? loser : driver.launch(spec, bind);
         },
       }),
     ]);
     const state = await unlucky.start(engineSpec());
     expect(new URL(state.endpoint).port).toBe(String(ports[1]));
     await untilReady(unlucky, 'demo-1');
-    await new Promise((resolve) => squatter.close(resolve));
   });
 
   it.each(['../evil', '', 'a/b', '.hidden'])('refuses the replica id %j', async (replicaId) => {
@@ -290,3 +288,58 @@ describe('orphans', () => {
 function membersOf(group: number): number[] {
   return allPids().filter((pid) => readProcessStat(pid)?.group === group);
 }
+
+describe('reload', () => {
+  it('keeps the process, takes the newer generation, and fences the older', async () => {
+    const loaded: number[] = [];
+    const reloading = () => fakeDriver({ reload: async (_, spec) => void loaded.push(spec.generation) });
+    host = hosts.open([reloading()]);
+    const first = await host.start(engineSpec());
+    const next = engineSpec({ generation: 2 });
+    expect(await host.reload(next)).toMatchObject({ pid: first.pid, spec: { generation: 2 } });
+    await host.reload(next);
+    expect(loaded).toEqual([2]);
+    expect(await refusal(host.reload(engineSpec()))).toBe('stale-generation');
+    expect(await refusal(host.stop('demo-1', 1))).toBe('stale-generation');
+    // Marked as generation 1, it is owned all the same: a sweep of another replica's start leaves it alone.
+    const successor = hosts.open([reloading()]);
+    expect((await successor.start(next)).pid).toBe(first.pid);
+    await successor.stop('other', 1);
+    expect(alive(first)).toBe(true);
+    await successor.stopAll({ graceSeconds: 0 });
+    expect(alive(first)).toBe(false);
+    expect(await refusal(successor.reload(next))).toBe('conflict');
+  });
+
+  it('that fails leaves the older generation in force', async () => {
+    host = hosts.open([fakeDriver({ reload: () => Promise.reject(new Error('no room')) })]);
+    const first = await host.start(engineSpec());
+    await expect(host.reload(engineSpec({ generation: 2 }))).rejects.toThrow('no room');
+    expect((await host.start(engineSpec())).pid).toBe(first.pid);
+    expect(await host.stop('demo-1', 1)).toEqual({ requestsDropped: 0 });
+  });
+
+  it('is for engines that run, can do it, and keep their accelerators', async () => {
+    expect(await refusal(host.reload(engineSpec()))).toBe('not-found');
+    await host.start(engineSpec());
+    expect(await refusal(host.reload(engineSpec({ generation: 2 })))).toBe('conflict');
+    host = hosts.open([fakeDriver({ reload: async () => {} })]);
+    expect(await refusal(host.reload(engineSpec({ generation: 2, accelerators: [1] })))).toBe('conflict');
+  });
+});
+
+describe('ports', () => {
+  it('are claimed together where an engine listens on several', async () => {
+    const driver = () => fakeDriver({ portOffsets: [2] });
+    host = hosts.open([driver()]);
+    const ports = new Set<number>();
+    for (let i = 0; i < 12; i++) {
+      const { endpoint } = await host.start(engineSpec({ replicaId: `demo-${i}`, accelerators: [i] }));
+      const port = Number(new URL(endpoint).port);
+      for (const p of [port, port + 2]) {
+        expect(ports).not.toContain(p);
+        ports.add(p);
+      }
+    }
+  });
+});

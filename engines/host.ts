@@ -6,6 +6,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Logger, pino } from 'pino';
 import { conflict, messageOf, notFound, UellmError } from '../core/domain/errors.ts';
+import type { MemoryCheck } from './accelerator-memory.ts';
 import type { EngineDriver, EngineHealth, EngineSpec, EngineState } from './driver.ts';
 import { type EndOptions, endEngine } from './end-engine.ts';
 import { isLocked, withLock } from './file-lock.ts';
@@ -25,6 +26,8 @@ export interface EngineHostOptions {
   /** What engines inherit, less our own variables; this process's by default. */
   env?: NodeJS.ProcessEnv;
   logger?: Logger;
+  /** How much of the accelerators' memory is in use; without it the records of this host alone say what is free. */
+  memory?: MemoryCheck;
 }
 
 export interface EngineReport {
@@ -52,34 +55,65 @@ export function createEngineHost(options: EngineHostOptions) {
     address: reachable(options.address ?? '127.0.0.1'),
     env: options.env ?? process.env,
     exits: new Map(),
+    memory: options.memory,
   };
   const { files } = host;
   let sweptAtMs = 0;
 
-  return { start, health, stop, list, stopAll };
+  return { start, reload, health, stop, list, stopAll };
 
   /**
    * Starts an engine, or finds it running: then that one is returned, whoever launched it. One that has exited is launched again, on
    * another port. A newer generation ends the older one first, within its grace.
    * @returns once the process runs; `health` tells when it serves
-   * @throws stale-generation; conflict where this generation was stopped, or an accelerator is held by another engine; engine-failed
-   *   where the command cannot be run; invalid-input
+   * @throws stale-generation; conflict where this generation was stopped, or an accelerator is held by another engine or
+   *   its memory by anyone; engine-failed where the command cannot be run; invalid-input
    */
   async function start(spec: EngineSpec, wait: Omit<EndOptions, 'graceSeconds'> = {}): Promise<EngineState> {
     const { replicaId, generation } = spec;
     driverFor(host, spec);
     return exclusively(replicaId, wait, async () => {
-      const fence = await refuseStale(replicaId, generation);
-      if (fence.stopped && fence.generation === generation) {
-        throw conflict('replica', replicaId, `generation ${generation} was stopped on this host; it starts again as a newer one`);
-      }
+      await refuseEnded(replicaId, generation);
       const record = await files.readRecord(replicaId);
       if (record?.spec.generation === generation && isLive(record)) return record;
       // First of all: a command of the older generation that is still on its way must find it closed.
       await files.writeFence(replicaId, { generation, stopped: false });
       if (record) await endEngine(host, record, wait);
       await sweepOrphans(host, replicaId);
-      return launchEngine(host, spec);
+      return launchEngine(host, spec, wait);
+    });
+  }
+
+  /**
+   * Makes a running engine serve a newer generation without a moment in which it serves none: the new is loaded beside the old, takes the
+   * requests from then on, and the old goes when its last request has ended. What was done before is not done again. The accelerators must
+   * have room for both. Starts and stops of the replica wait until it is over.
+   * @returns once the new generation serves
+   * @throws stale-generation; not-found where no engine runs; conflict where it takes another process; engine-failed where the new generation
+   *   cannot be loaded: the old one goes on serving, as its own generation
+   */
+  async function reload(spec: EngineSpec, wait: Omit<EndOptions, 'graceSeconds'> = {}): Promise<EngineState> {
+    const { replicaId, generation } = spec;
+    const driver = driverFor(host, spec);
+    return exclusively(replicaId, wait, async () => {
+      await refuseEnded(replicaId, generation);
+      const record = await files.readRecord(replicaId);
+      if (!record || !isLive(record)) throw notFound('engine', replicaId);
+      if (record.spec.generation === generation) return record;
+      if (!driver.reload || !fitsProcess(record.spec, spec)) {
+        throw conflict(
+          'replica',
+          replicaId,
+          `generation ${generation} cannot be loaded into the process of ${record.spec.generation}; start it`,
+        );
+      }
+      await driver.reload(record, spec, wait.signal);
+      // After the load, unlike at a start: one that fails leaves the older generation in force. Nobody else is at this replica meanwhile.
+      await files.writeFence(replicaId, { generation, stopped: false });
+      const reloaded = { ...record, spec, launchedGeneration: record.launchedGeneration ?? record.spec.generation };
+      await files.writeRecord(reloaded);
+      logger.info({ replicaId, generation, pid: record.pid }, 'engine reloaded');
+      return reloaded;
     });
   }
 
@@ -134,6 +168,12 @@ export function createEngineHost(options: EngineHostOptions) {
     return fence;
   }
 
+  async function refuseEnded(replicaId: string, generation: number): Promise<void> {
+    const fence = await refuseStale(replicaId, generation);
+    if (!fence.stopped || fence.generation !== generation) return;
+    throw conflict('replica', replicaId, `generation ${generation} was stopped on this host; it starts again as a newer one`);
+  }
+
   async function isBeingLaunched(record: EngineRecord): Promise<boolean> {
     return !isLaunched(record) && isLocked(files.lockFile(record.spec.replicaId));
   }
@@ -163,6 +203,11 @@ export function createEngineHost(options: EngineHostOptions) {
     sweptAtMs = Date.now();
     sweepOrphans(host).catch((error: unknown) => logger.warn({ error: messageOf(error) }, 'looking for orphaned engines failed'));
   }
+}
+
+/** What a process is started with and cannot change. */
+function fitsProcess(old: EngineSpec, { engine, deployment, accelerators }: EngineSpec): boolean {
+  return old.engine === engine && old.deployment === deployment && old.accelerators.join() === accelerators.join();
 }
 
 function reachable(address: string): string {

@@ -5,10 +5,12 @@
 import { isIPv6 } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { conflict, messageOf, UellmError } from '../core/domain/errors.ts';
+import { awaitMemoryFree } from './accelerator-memory.ts';
 import type { EngineSpec, EngineState } from './driver.ts';
+import type { EndOptions } from './end-engine.ts';
 import { engineEnvironment } from './environment.ts';
 import { isLocked, withLock } from './file-lock.ts';
-import { driverFor, type HostContext, identityOf, isLive, processKey } from './host-context.ts';
+import { driverFor, driverOfKind, type HostContext, identityOf, isLive, processKey } from './host-context.ts';
 import { lastLogLines, logName, pruneLogs } from './log-files.ts';
 import { markEnvironment } from './marked-processes.ts';
 import { freePort } from './ports.ts';
@@ -22,12 +24,12 @@ const SETTLE_MS = 250;
 
 /**
  * Launches the engine; it need not serve yet. The caller holds the replica's lock and has ended what ran before.
- * @throws conflict where another engine of this host holds one of its accelerators; engine-failed where the command cannot be run
+ * @throws conflict where another engine of this host holds one of its accelerators, or anyone their memory; engine-failed where the command cannot be run
  */
-export async function launchEngine(host: HostContext, spec: EngineSpec): Promise<EngineState> {
+export async function launchEngine(host: HostContext, spec: EngineSpec, wait: Omit<EndOptions, 'graceSeconds'> = {}): Promise<EngineState> {
   for (let attempt = 1; ; attempt++) {
     const intent = await withLock(host.files.hostLockFile, () => claim(host, spec));
-    const state = await spawnEngine(host, intent);
+    const state = await spawnEngine(host, intent, wait);
     if (attempt === PORT_ATTEMPTS || !(await lostItsPort(host, state))) return state;
     host.logger.warn(
       { replicaId: spec.replicaId, endpoint: state.endpoint },
@@ -46,7 +48,7 @@ async function claim(host: HostContext, spec: EngineSpec): Promise<EngineIntent 
       throw conflict('accelerator', `${spec.host}/${shared}`, `held by the engine of replica ${replicaId}, generation ${generation}`);
     }
   }
-  const port = await freePort(host.address, new Set(others.map((record) => Number(new URL(record.endpoint).port))));
+  const port = await freePort(host.address, new Set(others.flatMap((record) => portsOf(host, record))), driverFor(host, spec).portOffsets);
   const startedAtMs = Date.now();
   const intent = {
     spec,
@@ -62,14 +64,25 @@ async function claim(host: HostContext, spec: EngineSpec): Promise<EngineIntent 
   return intent;
 }
 
+function portsOf(host: HostContext, { endpoint, spec }: EngineRecord): number[] {
+  const port = Number(new URL(endpoint).port);
+  return [0, ...(driverOfKind(host.drivers, spec.engine)?.portOffsets ?? [])].map((offset) => port + offset);
+}
+
 /** A launch in progress holds them as much as a process does. */
 async function holdsAccelerators(host: HostContext, record: EngineRecord): Promise<boolean> {
   return isLaunched(record) ? isLive(record) : isLocked(host.files.lockFile(record.spec.replicaId));
 }
 
-async function spawnEngine(host: HostContext, intent: EngineIntent & EngineRecord): Promise<EngineState> {
+async function spawnEngine(
+  host: HostContext,
+  intent: EngineIntent & EngineRecord,
+  wait: Omit<EndOptions, 'graceSeconds'>,
+): Promise<EngineState> {
   const { spec, endpoint, logFile } = intent;
   try {
+    // The record holds the accelerators meanwhile: of two that want them, one waits here and the other is refused.
+    await awaitMemoryFree(host.memory, spec, wait);
     const bind = { address: host.address, port: Number(new URL(endpoint).port) };
     const { command, args, env } = await driverFor(host, spec).launch(spec, bind);
     const marks = markEnvironment(host.files.directory, spec);
@@ -96,5 +109,5 @@ async function lostItsPort(host: HostContext, state: EngineState): Promise<boole
   const exit = host.exits.get(processKey(identityOf(state)));
   const exited = await Promise.race([exit, delay(SETTLE_MS)]);
   if (!exited) return false;
-  return /EADDRINUSE|address already in use/i.test((await lastLogLines(state.logFile)).join('\n'));
+  return /EADDRINUSE|address already in use|Socket '[^']*' already in use/i.test((await lastLogLines(state.logFile)).join('\n'));
 }

@@ -44,6 +44,8 @@ export type CompletionRequest = {
   /** Of the engine: lower is sooner. */
   priority?: number;
   signal?: AbortSignal;
+  /** Called at each event that carries output. */
+  onToken?: () => void;
 } & (
   | { /** Text, or token ids where the length matters. */ prompt: string | number[] }
   | { messages: { role: 'system' | 'user' | 'assistant'; content: string }[] }
@@ -72,7 +74,7 @@ interface Chunk {
  * @throws unavailable where the engine refuses it, reports an error, or breaks off before `[DONE]`; the signal's reason when aborted
  */
 export async function streamCompletion(endpoint: string, wanted: CompletionRequest): Promise<StreamedCompletion> {
-  const { model, maxTokens, ignoreEos, priority, signal, ...input } = wanted;
+  const { model, maxTokens, ignoreEos, priority, signal, onToken, ...input } = wanted;
   const url = `${endpoint}${'messages' in input ? '/v1/chat/completions' : '/v1/completions'}`;
   const failed = (reason: string) => new UellmError({ kind: 'unavailable', what: url, reason });
   const sentAt = performance.now();
@@ -89,7 +91,9 @@ export async function streamCompletion(endpoint: string, wanted: CompletionReque
       if (data === '[DONE]') return { ...result, ttftMs: result.tokenTimesMs[0] ?? 0 };
       const chunk = JSON.parse(data) as Chunk;
       if (chunk.error) throw new Error(JSON.stringify(chunk.error).slice(0, 300));
+      const known = result.tokenTimesMs.length;
       readChunk(chunk, performance.now() - sentAt, result);
+      if (result.tokenTimesMs.length > known) onToken?.();
     }
   } catch (error) {
     if (signal?.aborted) throw error;

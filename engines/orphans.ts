@@ -33,7 +33,7 @@ export async function sweepOrphans(host: HostContext, held?: string): Promise<vo
 /** The record is read under the replica's lock: it may have been written since the processes were found. */
 async function endOrphans(host: HostContext, replicaId: string, processes: MarkedProcess[]): Promise<void> {
   const record = await host.files.readRecord(replicaId);
-  const owned = record && isLive(record) ? record.spec.generation : null;
+  const owned = record && isLive(record) ? (record.launchedGeneration ?? record.spec.generation) : null;
   const orphans = processes.filter((p) => p.generation !== owned);
   if (orphans.length === 0) return;
   host.logger.warn({ replicaId, pids: orphans.map((p) => p.pid) }, 'ending engine processes that no state file owns');

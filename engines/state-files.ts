@@ -50,6 +50,7 @@ const recordSchema = z
     }),
     pid: z.number().int().positive().nullable(),
     processStartTime: z.string().nullable(),
+    launchedGeneration: z.number().int().optional(),
     endpoint: z.url(),
     startedAtMs: z.number(),
     logFile: z.string(),

@@ -8,6 +8,7 @@ import type { Sketcher } from '../core/profiler/text/sketch.ts';
 import { deadlinesOf } from '../core/scheduler/deadlines.ts';
 import type { Prefix } from '../core/scheduler/types.ts';
 import { readBody } from './body.ts';
+import { ableDestination } from './engines/registry.ts';
 import { type ApiError, draining, internalError, modelNotFound, noReplica, RequestError, sendError, tooLarge } from './errors.ts';
 import { type Accepted, Exchange, type ExchangeParts } from './exchange.ts';
 import { asksWhy, identify, requestIdOf } from './identity.ts';
@@ -96,8 +97,9 @@ function accept(
   const identity = identify(req.headers, tenant);
   const routes = parts.routes();
   if (!routes) throw new RequestError(noReplica(request.model));
-  const destination = routes.destination(request.model);
-  if (!destination) throw new RequestError(modelNotFound(request.model, routes.names()));
+  const known = routes.destination(request.model);
+  if (!known) throw new RequestError(modelNotFound(request.model, routes.names()));
+  const destination = ableDestination(parts.fleet, known, request);
   const [deployment = '', ...others] = destination.deployments;
   const { model } = destination;
   const policy = routes.policyFor({ model, tenant: identity.tenant, class: identity.class });
@@ -108,12 +110,12 @@ function accept(
   const learnFrom = routes.featuresOf(identity.tenant);
   const asked = learnFrom === 'full' ? promptParts() : null;
   const text = asked === null ? null : (parts.sketcher()?.sketch(asked) ?? null);
-  const known = { model, class: identity.class, maxTokens, streamed };
+  const features = { model, class: identity.class, maxTokens, streamed };
   const prediction = predictOutput(
     snapshot,
     learnFrom === 'off'
-      ? { ...known, tenant: DEFAULT_TENANT, inputTokens: TYPICAL_INPUT_TOKENS }
-      : { ...known, tenant: identity.tenant, inputTokens, text },
+      ? { ...features, tenant: DEFAULT_TENANT, inputTokens: TYPICAL_INPUT_TOKENS }
+      : { ...features, tenant: identity.tenant, inputTokens, text },
   );
   const decodeMs = parts.fleet.decodeMsPerToken(deployment);
   return {

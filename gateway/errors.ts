@@ -57,6 +57,11 @@ export const malformedJson = (detail: string) => invalid(400, 'malformed_json', 
 export const invalidField = (field: string, given: unknown, allowed: string) =>
   invalid(400, 'invalid_value', `'${field}': got ${show(given)}, allowed is ${allowed}`, field);
 
+export const chatTemplateFailed = (detail: string) =>
+  invalid(400, 'chat_template_failed', `the model's chat template does not take these messages: ${detail.slice(0, 500)}`, 'messages');
+
+export const engineRejected = (detail: string) => invalid(400, 'engine_rejected', `the engine refuses the request: ${detail}`);
+
 export const modelNotFound = (name: string, served: readonly string[]) =>
   invalid(404, 'model_not_found', `the model ${show(name)} is not served here; ${servedNames(served)}`, 'model');
 
@@ -142,6 +147,14 @@ function servedNames(served: readonly string[]): string {
 
 function show(value: unknown): string {
   if (value === undefined) return 'nothing';
-  const text = JSON.stringify(value) ?? String(value);
+  const text = written(value);
   return text.length > 120 ? `${text.slice(0, 117)}...` : text;
+}
+
+function written(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return 'something nested too deeply to show';
+  }
 }

@@ -21,9 +21,30 @@ export interface Passed {
   outputs: number;
 }
 
+/** Whole events out of bytes as they come. */
+export class EventBuffer {
+  #tail: Buffer | null = null;
+
+  /** The events that are whole now; null for none. @throws when an event has no end */
+  push(chunk: Buffer): Buffer | null {
+    const bytes = this.#tail ? Buffer.concat([this.#tail, chunk]) : chunk;
+    const end = endOfLastEvent(bytes);
+    this.#tail = end === bytes.length ? null : bytes.subarray(end);
+    if (this.#tail && this.#tail.length > MAX_EVENT_BYTES) throw new Error(`an event of its stream exceeds ${MAX_EVENT_BYTES} bytes`);
+    return end === 0 ? null : bytes.subarray(0, end);
+  }
+
+  /** What came after the last whole event. */
+  rest(): Buffer | null {
+    const rest = this.#tail;
+    this.#tail = null;
+    return rest;
+  }
+}
+
 export class EventStream {
   readonly #hideUsage: boolean;
-  #tail: Buffer | null = null;
+  readonly #events = new EventBuffer();
   #usage: Usage | null = null;
   #done = false;
   #failed = false;
@@ -50,19 +71,13 @@ export class EventStream {
 
   /** @throws when an event has no end */
   push(chunk: Buffer): Passed {
-    const bytes = this.#tail ? Buffer.concat([this.#tail, chunk]) : chunk;
-    const end = endOfLastEvent(bytes);
-    this.#tail = end === bytes.length ? null : bytes.subarray(end);
-    if (this.#tail && this.#tail.length > MAX_EVENT_BYTES) throw new Error(`an event of its stream exceeds ${MAX_EVENT_BYTES} bytes`);
-    if (end === 0) return { bytes: null, outputs: 0 };
-    return this.#inspect(bytes.subarray(0, end));
+    const events = this.#events.push(chunk);
+    return events === null ? { bytes: null, outputs: 0 } : this.#inspect(events);
   }
 
   /** What came after the last whole event; only of a stream that ended well. */
   rest(): Buffer | null {
-    const rest = this.#tail;
-    this.#tail = null;
-    return rest;
+    return this.#events.rest();
   }
 
   #inspect(events: Buffer): Passed {
@@ -70,7 +85,7 @@ export class EventStream {
     if (plain) return { bytes: events, outputs: countData(events) };
     const kept: Buffer[] = [];
     let outputs = 0;
-    for (const event of split(events)) {
+    for (const event of splitEvents(events)) {
       const kind = this.#classify(event);
       if (kind === 'output') outputs += 1;
       if (kind !== 'usage' || !this.#hideUsage) kept.push(event);
@@ -119,7 +134,8 @@ function endsEvent(bytes: Buffer, at: number): boolean {
   return at >= 2 && bytes[at - 1] === CR && bytes[at - 2] === LF;
 }
 
-function split(events: Buffer): Buffer[] {
+/** One by one. @param events whole ones */
+export function splitEvents(events: Buffer): Buffer[] {
   const parts: Buffer[] = [];
   let start = 0;
   for (let at = events.indexOf(LF); at !== -1; at = events.indexOf(LF, at + 1)) {
@@ -143,7 +159,7 @@ function countData(events: Buffer): number {
 }
 
 /** The data of one event; null for comments and other fields alone. */
-function dataOf(event: string): string | null {
+export function dataOf(event: string): string | null {
   const lines = event.split(/\r?\n/).filter((line) => line.startsWith('data:'));
   if (lines.length === 0) return null;
   return lines.map((line) => line.slice(line[5] === ' ' ? 6 : 5)).join('\n');

@@ -12,23 +12,27 @@ import type { Deadlines } from '../core/scheduler/deadlines.ts';
 import type { Explanation } from '../core/scheduler/explanation.ts';
 import { type PredictedLatency, predictLatency } from '../core/scheduler/latency.ts';
 import type { Assignment, Prefix, QueuedRequest } from '../core/scheduler/types.ts';
-import { Answer } from './answer.ts';
 import { Attempt, type AttemptOwner } from './attempt.ts';
 import type { Dispatcher, Waiting } from './dispatcher.ts';
-import { type ApiError, upstreamFailed } from './errors.ts';
+import type { EngineAnswer, Posting } from './engines/dialect.ts';
+import { DIALECTS } from './engines/registry.ts';
+import { type ApiError, internalError, RequestError, upstreamFailed } from './errors.ts';
 import { EXPLANATION_HEADER, explanationHeader } from './explanation-header.ts';
 import type { Fleet } from './fleet.ts';
 import type { Ledger } from './ledger.ts';
 import { type Measured, meanTpotMs, type ObservationOutcome } from './record.ts';
 import type { LiveReplica } from './replica.ts';
 import { Reply } from './reply.ts';
-import { type CompletionRequest, forwardedBody } from './request.ts';
+import type { CompletionRequest } from './request.ts';
 import type { Usage } from './usage.ts';
 
 /** Attempts that an engine has seen. */
 const MAX_ATTEMPTS = 3;
 /** Attempts that found nobody listening: each ejects its replica, so that a whole host may vanish without failing a request. */
 const MAX_REFUSALS = 20;
+/** Between two tries to find a replica of another kind. */
+const TRY_AGAIN_MS = 25;
+
 /** Everything about a request that is known when it is accepted. */
 export interface Accepted {
   /** Unique; the observation's. */
@@ -102,7 +106,7 @@ export class Exchange implements Waiting, AttemptOwner {
   #queueMs = 0;
   #overheadMs = 0;
   #predicted: PredictedLatency | null = null;
-  #answer: Answer | null = null;
+  #answer: EngineAnswer | null = null;
   #explanation: Explanation | null = null;
   #ended = false;
 
@@ -173,6 +177,13 @@ export class Exchange implements Waiting, AttemptOwner {
   }
 
   release({ replica, explanation }: Assignment<Waiting, LiveReplica>): void {
+    let posting: Posting;
+    try {
+      posting = DIALECTS[replica.row.engine].compose(this.accepted, replica.row);
+    } catch (error) {
+      this.#cannotHave(replica, error);
+      return;
+    }
     const nowMs = performance.now();
     const { accepted } = this;
     this.#queueMs += nowMs - this.#queuedMs;
@@ -183,9 +194,8 @@ export class Exchange implements Waiting, AttemptOwner {
     const attempt = new Attempt(this, this.#parts.fleet.open(replica, this));
     this.#attempt = attempt;
     if (!accepted.request.streamed) attempt.reservation.expectFirstToken(latency.ttftMs);
-    const body = forwardedBody(accepted.request, replica.row.engine, accepted.policy.priority);
     this.#overheadMs = performance.now() - accepted.arrivalMs - this.#queueMs;
-    attempt.send(accepted.path, accepted.headers, body);
+    attempt.send(posting.path, posting.headers, posting.body);
   }
 
   refuse(error: ApiError, outcome: 'shed' | 'failed'): void {
@@ -195,22 +205,23 @@ export class Exchange implements Waiting, AttemptOwner {
 
   onHead(attempt: Attempt, status: number, headers: IncomingHttpHeaders): void {
     this.#attempts += 1;
-    if ((status >= 500 || status === 429) && this.#attempts < MAX_ATTEMPTS && this.#hasAlternative(attempt.replica)) {
+    const dialect = DIALECTS[attempt.replica.row.engine];
+    if (dialect.isWorthRetrying(status) && this.#attempts < MAX_ATTEMPTS && this.#hasAlternative(attempt.replica)) {
       attempt.drop();
       this.#retry(attempt.replica, `status-${status}`);
       return;
     }
-    this.#answer = new Answer(status, headers, !this.accepted.request.wantsUsage);
-    this.#reply.begin(status, headers, this.#headers(), this.#answer.isStream);
+    this.#answer = dialect.answer(status, headers, this.accepted);
+    this.#reply.begin(this.#answer.status, this.#answer.headers, this.#headers(), this.#answer.isStream);
   }
 
   onData(attempt: Attempt, chunk: Buffer): void {
-    let passed: ReturnType<Answer['push']>;
+    let passed: ReturnType<EngineAnswer['push']>;
     try {
       passed = this.#answer!.push(chunk, performance.now());
     } catch (error) {
       attempt.drop();
-      this.#fail(upstreamFailed(messageOf(error)), 'failed');
+      this.onFailure(attempt, new Error(messageOf(error)), false);
       return;
     }
     if (passed.outputs > 0) attempt.reservation.produced(passed.outputs);
@@ -244,11 +255,27 @@ export class Exchange implements Waiting, AttemptOwner {
 
   #retry(replica: LiveReplica, reason: string): void {
     this.avoid.add(replica.id);
+    replica.settled('retried');
     this.#attempt = null;
     this.#answer = null;
     this.#parts.ledger.retried(this.deployment, reason);
     this.#queuedMs = performance.now();
     this.#parts.dispatcher.requeue(this);
+  }
+
+  /** The replica's kind of engine cannot do what is asked, or not for this model: only others can. */
+  #cannotHave(replica: LiveReplica, error: unknown): void {
+    const { engine } = replica.row;
+    const eligible = this.#parts.fleet.eligible(this.deployment);
+    if (!(error instanceof RequestError) || eligible.every(({ row }) => row.engine === engine)) {
+      this.#fail(error instanceof RequestError ? error.error : internalError(), 'rejected');
+      return;
+    }
+    for (const { id, row } of eligible) if (row.engine === engine) this.avoid.add(id);
+    // A policy that looks at who has room gives it the same replica again, until another has.
+    setTimeout(() => {
+      if (!this.#ended) this.#parts.dispatcher.requeue(this);
+    }, TRY_AGAIN_MS);
   }
 
   /** Is there a replica that has not failed this request? */
@@ -264,7 +291,7 @@ export class Exchange implements Waiting, AttemptOwner {
     this.#finish('cancelled');
   }
 
-  #fail(error: ApiError, outcome: 'shed' | 'failed'): void {
+  #fail(error: ApiError, outcome: 'shed' | 'failed' | 'rejected'): void {
     if (this.#ended) return;
     this.#reply.fail(error, this.#headers());
     this.#finish(outcome, error.code);
@@ -274,6 +301,7 @@ export class Exchange implements Waiting, AttemptOwner {
     if (this.#ended) return;
     this.#ended = true;
     this.#parts.open.delete(this);
+    this.#attempt?.replica.settled(outcome === 'failed' || outcome === 'shed' ? 'dropped' : 'finished');
     const { arrivalMs } = this.accepted;
     const answer = this.#answer;
     const usage = answer?.usage() ?? null;

@@ -19,8 +19,8 @@ afterEach(() => rmSync(directory, { recursive: true, force: true }));
 const parse = (text: string) => parseGatewayFile(text, 'gateway.yaml', 1);
 
 describe('a gateway file', () => {
-  it('needs no more than endpoints and models', () => {
-    const { table } = parse(`
+  it('needs no more than endpoints and models', async () => {
+    const { table } = await parse(`
 replicas:
   - { endpoint: 'http://10.0.0.5:8000/', model: llama-3.1-8b, accelerator: h100 }
   - { endpoint: 'http://10.0.0.6:8000', model: llama-3.1-8b, deployment: fast, weight: 5, maxInFlight: 32, batching: static }
@@ -59,8 +59,22 @@ policies:
     ],
     ['replicas: [', /allowed is YAML or JSON/],
     ['', /the input: got null, allowed is an object/],
-  ])('is refused with the field: %s', (text, message) => {
-    expect(() => parse(text)).toThrow(message);
+    [
+      'replicas: [{ endpoint: "http://x", model: m, engine: triton, tokenizer: nowhere }]',
+      /replicas\[0\].tokenizer: got "nowhere", allowed is a folder with a chat template/,
+    ],
+  ])('is refused with the field: %s', async (text, message) => {
+    await expect(parse(text)).rejects.toThrow(message);
+  });
+
+  it('takes the chat template of a Triton replica from the files of its model', async () => {
+    writeFileSync(join(directory, 'tokenizer_config.json'), '{"bos_token":"<s>","eos_token":{"content":"</s>"},"chat_template":"T"}');
+    const { table } = await parseGatewayFile(
+      'replicas: [{ endpoint: "http://x", model: m, engine: triton, tokenizer: . }, { endpoint: "http://y", model: m }]',
+      path,
+      1,
+    );
+    expect(table.replicas.map(({ chat }) => chat)).toEqual([{ template: 'T', bosToken: '<s>', eosToken: '</s>' }, null]);
   });
 
   it('is refused at the start when it cannot be read', async () => {

@@ -4,10 +4,12 @@
  *
  *   replicas:
  *     - { endpoint: 'http://10.0.0.5:8000', model: llama-3.1-8b, accelerator: H100-SXM }
+ *     - { endpoint: 'http://10.0.0.6:8000', model: llama-3.1-8b, engine: triton, tokenizer: /models/llama-3.1-8b }
  *   policies:
  *     - { name: chat, match: { class: interactive }, targets: { ttftMs: 500, tpotMs: 50 }, priority: 100 }
  */
 import { readFile, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import type { Logger } from 'pino';
 import { parse } from 'yaml';
 import { z } from 'zod';
@@ -15,14 +17,15 @@ import { acceleratorKindSchema } from '../core/domain/accelerators.ts';
 import { engineKindSchema } from '../core/domain/deployment.ts';
 import { messageOf, UellmError } from '../core/domain/errors.ts';
 import { nameSchema } from '../core/domain/names.ts';
-import { batchingSchema, type RoutedReplica } from '../core/domain/routing.ts';
+import { batchingSchema, type ChatTemplate, chatTemplateSchema, type RoutedReplica } from '../core/domain/routing.ts';
 import { sloPolicySchema } from '../core/domain/slo-policy.ts';
 import { measuredStepTime, stepTimeCoefficientsSchema } from '../core/domain/step-time.ts';
 import { parseInput } from '../core/domain/validate.ts';
+import { readChatTemplate } from '../engines/triton/chat-template.ts';
 import type { RoutingSource, RoutingView } from './routing.ts';
 
 const fileReplicaSchema = z.strictObject({
-  /** Base URL of an OpenAI-compatible server. */
+  /** Base URL of an OpenAI-compatible server, or of Triton. */
   endpoint: z.url({ protocol: /^https?$/ }),
   model: nameSchema,
   /** The model's name where absent. */
@@ -30,6 +33,9 @@ const fileReplicaSchema = z.strictObject({
   /** Made of the deployment and its place in the file where absent. */
   id: nameSchema.optional(),
   engine: engineKindSchema.default('vllm'),
+  /** For Triton, how chats are written: as this says, or as the files of the model in a folder do (relative to this file). */
+  chat: chatTemplateSchema.strict().optional(),
+  tokenizer: z.string().min(1).optional(),
   revision: z.number().int().nonnegative().default(1),
   weight: z.number().nonnegative().default(100),
   maxInFlight: z.number().int().positive().max(100_000).default(256),
@@ -62,7 +68,7 @@ const UNKNOWN_STEP_TIME = measuredStepTime('llama-3.1-8b', 'A100-80G-SXM', 1)!.c
 const LOOK_EVERY_MS = 1000;
 
 /** @param version rises with each change of the file. @throws invalid-input that names the field */
-export function parseGatewayFile(text: string, where: string, version: number): RoutingView {
+export async function parseGatewayFile(text: string, where: string, version: number): Promise<RoutingView> {
   let document: unknown;
   try {
     document = parse(text);
@@ -71,6 +77,7 @@ export function parseGatewayFile(text: string, where: string, version: number): 
     throw new UellmError({ kind: 'invalid-input', what: where, issues: [issue] });
   }
   const file = parseInput(gatewayFileSchema, document, where);
+  const chats = await Promise.all(file.replicas.map((replica, index) => chatOf(replica, index, where)));
   const replicas = file.replicas.map(
     (replica, index): RoutedReplica => ({
       replicaId: replicaId(replica, index),
@@ -85,6 +92,7 @@ export function parseGatewayFile(text: string, where: string, version: number): 
       maxInFlight: replica.maxInFlight,
       stepTime: replica.stepTime ?? knownStepTime(replica) ?? UNKNOWN_STEP_TIME,
       kvCacheTokens: replica.kvCacheTokens,
+      chat: chats[index] ?? null,
       batching: replica.batching,
       simulated: replica.simulated,
     }),
@@ -123,6 +131,14 @@ export async function fileRouting(path: string, logger: Logger): Promise<Routing
 
 function replicaId(replica: z.output<typeof fileReplicaSchema>, index: number): string {
   return replica.id ?? `${replica.deployment ?? replica.model}-${index + 1}`;
+}
+
+async function chatOf({ chat, tokenizer }: z.output<typeof fileReplicaSchema>, index: number, where: string): Promise<ChatTemplate | null> {
+  if (chat || tokenizer === undefined) return chat ?? null;
+  const read = await readChatTemplate(resolve(dirname(where), tokenizer));
+  if (read) return read;
+  const issue = { field: `replicas[${index}].tokenizer`, given: JSON.stringify(tokenizer), allowed: 'a folder with a chat template' };
+  throw new UellmError({ kind: 'invalid-input', what: where, issues: [issue] });
 }
 
 function knownStepTime({ model, accelerator, tensorParallel }: z.output<typeof fileReplicaSchema>): RoutedReplica['stepTime'] | undefined {

@@ -61,13 +61,28 @@ describe('the fleet', () => {
     expect(fleet.counts()).toEqual({ inFlight: { a: 0, b: 0 }, finished: { a: 2, b: 0 } });
   });
 
+  it('tells how those ended that were open on a replica when it left, and nothing of those before', () => {
+    const { fleet, apply } = createFleet();
+    apply([a, b]);
+    const replica = fleet.eligible('chat')[0]!;
+    replica.settled('finished');
+    apply([b]);
+    expect(fleet.leftover()).toEqual({ a: { finished: 0, retried: 0, dropped: 0 } });
+    for (const as of ['finished', 'retried', 'dropped', 'finished'] as const) replica.settled(as);
+    expect(fleet.leftover()).toEqual({ a: { finished: 2, retried: 1, dropped: 1 } });
+    apply([a, b]);
+    expect(fleet.leftover()).toEqual({});
+    apply([b]);
+    expect(fleet.leftover()).toEqual({ a: { finished: 0, retried: 0, dropped: 0 } });
+  });
+
   it('tells the counts of a replica that has left for as long as anyone may ask, then forgets it', () => {
     const { fleet, apply } = createFleet();
     apply([a, b], 0);
     apply([b], 1000);
     apply([b], 600_000);
     expect(Object.keys(fleet.counts().finished)).toEqual(['a', 'b']);
-    apply([b], 1_000_000);
+    apply([b], 11_000_000);
     expect(Object.keys(fleet.counts().finished)).toEqual(['b']);
   });
 

@@ -2,6 +2,8 @@
  * The replicas that this gateway knows, and what it has open on each. A new table is applied in one synchronous step: from then on nothing
  * is sent to a replica that it does not have, which is what the lease then acknowledges. Streams that run there go on to their end.
  */
+import type { EngineKind } from '../core/domain/deployment.ts';
+import type { Leftover } from '../core/domain/drain.ts';
 import type { RoutedReplica, RoutingTable } from '../core/domain/routing.ts';
 import type { ReplicaGauges } from '../core/profiler/monitor/evidence.ts';
 import { typicalDecodeMsPerToken } from '../core/scheduler/deadlines.ts';
@@ -22,12 +24,14 @@ export interface FleetEvents {
 }
 
 /** How long the counts of a replica that is gone are still told: longer than any drain looks at them. */
-const REMEMBER_MS = 15 * 60_000;
+const REMEMBER_MS = 3 * 3_600_000;
 
 export class Fleet {
   readonly #replicas = new Map<string, LiveReplica>();
   readonly #eligible = new Map<string, readonly LiveReplica[]>();
   readonly #decodeMsPerToken = new Map<string, number>();
+  /** deployment → the kind of engine of all its routed replicas; null where they are of several. */
+  readonly #engines = new Map<string, EngineKind | null>();
   readonly #options: UpstreamOptions;
   readonly #events: FleetEvents;
 
@@ -51,6 +55,11 @@ export class Fleet {
   /** Replicas of a deployment that requests may be sent to now. */
   eligible(deployment: string): readonly LiveReplica[] {
     return this.#eligible.get(deployment) ?? [];
+  }
+
+  /** The kind of engine that all replicas of a deployment are of; null where they are of several, or there is none. */
+  soleEngine(deployment: string): EngineKind | null {
+    return this.#engines.get(deployment) ?? null;
   }
 
   /** Opens a request on a replica. @throws when the replica may not be sent to: the table has changed since it was chosen */
@@ -104,6 +113,11 @@ export class Fleet {
     return { inFlight, finished };
   }
 
+  /** For the lease: replica that has left the table → how the requests ended that were open on it then. */
+  leftover(): Record<string, Leftover> {
+    return Object.fromEntries([...this.#replicas.values()].flatMap((r) => (r.routed ? [] : [[r.id, { ...r.leftover }]])));
+  }
+
   /** For the lease: routed replica → why nothing is sent to it until it answers again. */
   unhealthy(): Record<string, string> {
     const ailments: Record<string, string> = {};
@@ -150,6 +164,7 @@ export class Fleet {
   #unroute(replica: LiveReplica, nowMs: number): void {
     if (replica.routed) {
       replica.routed = false;
+      replica.leftover = { finished: 0, retried: 0, dropped: 0 };
       replica.unroutedMs = nowMs;
       replica.upstream.close();
     } else if (replica.inFlight === 0 && nowMs - replica.unroutedMs > REMEMBER_MS) {
@@ -160,11 +175,18 @@ export class Fleet {
   #reindex(): void {
     this.#eligible.clear();
     this.#decodeMsPerToken.clear();
+    this.#engines.clear();
     for (const replica of this.#replicas.values()) {
+      if (replica.routed) this.#engines.set(replica.deployment, this.#withEngine(replica));
       if (!replica.eligible) continue;
       const siblings = this.#eligible.get(replica.deployment) as LiveReplica[] | undefined;
       if (siblings) siblings.push(replica);
       else this.#eligible.set(replica.deployment, [replica]);
     }
+  }
+
+  #withEngine({ deployment, row }: LiveReplica): EngineKind | null {
+    const known = this.#engines.get(deployment);
+    return known === undefined || known === row.engine ? row.engine : null;
   }
 }

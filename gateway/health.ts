@@ -3,9 +3,9 @@
  * most a second after it died. An engine that is sending tokens is well, however late its metrics are.
  */
 import { messageOf } from '../core/domain/errors.ts';
+import { DIALECTS } from './engines/registry.ts';
 import type { Fleet } from './fleet.ts';
 import type { LiveReplica } from './replica.ts';
-import { readEngineGauges } from './scrape.ts';
 
 const FAILURES_TO_EJECT = 2;
 
@@ -32,9 +32,9 @@ async function ask(fleet: Fleet, replica: LiveReplica, timeoutMs: number): Promi
   const { upstream } = replica;
   const askedMs = performance.now();
   try {
-    const text = await upstream.read('/metrics', timeoutMs);
+    const gauges = await DIALECTS[replica.row.engine].gauges(upstream, replica.row, timeoutMs);
     fleet.markHealthy(replica, upstream);
-    if (text !== null) fleet.readGauges(replica, upstream, readEngineGauges(text));
+    fleet.readGauges(replica, upstream, gauges);
   } catch (error) {
     const heardMeanwhile = replica.lastHeardMs > askedMs;
     // Far past the timeout it is this process that was held up; the answer may lie in the socket unread.
@@ -42,6 +42,6 @@ async function ask(fleet: Fleet, replica: LiveReplica, timeoutMs: number): Promi
     if (heardMeanwhile || weWereLate || replica.upstream !== upstream) return;
     replica.failures += 1;
     if (replica.failures >= FAILURES_TO_EJECT)
-      fleet.eject(replica, upstream, `its metrics did not answer ${replica.failures} times: ${messageOf(error)}`);
+      fleet.eject(replica, upstream, `asked for its metrics it failed ${replica.failures} times: ${messageOf(error)}`);
   }
 }

@@ -1,4 +1,5 @@
 /** One replica as this gateway knows it: what the table says, what is open on it, how it fares. It is the scheduler's view of it too. */
+import type { Leftover } from '../core/domain/drain.ts';
 import type { RoutedReplica } from '../core/domain/routing.ts';
 import { ReplicaLoad } from '../core/scheduler/load.ts';
 import type { EngineLoad, QueuedRequest, ReplicaView } from '../core/scheduler/types.ts';
@@ -31,6 +32,8 @@ export class LiveReplica implements ReplicaView {
   /** Requests open on any engine that it had, and requests that have ended on one: for the lease. */
   inFlight = 0;
   finished = 0;
+  /** How those ended that were open when it left the table. */
+  leftover: Leftover = { finished: 0, retried: 0, dropped: 0 };
   /** Requests that had been opened when the batch under way was closed. */
   #batchEnd = 0;
 
@@ -79,6 +82,11 @@ export class LiveReplica implements ReplicaView {
 
   get accepting(): boolean {
     return this.load.ended >= this.#batchEnd;
+  }
+
+  /** A request that it was sent has ended there. */
+  settled(as: keyof Leftover): void {
+    if (!this.routed) this.leftover[as] += 1;
   }
 
   /** What is open on it is a batch: one that batches statically takes nothing more until all of it has ended. */

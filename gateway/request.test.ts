@@ -217,9 +217,9 @@ describe('reading a request', () => {
 describe('the forwarded body', () => {
   it('is the very same buffer when there is nothing to add', () => {
     const request = read({ model: 'm', prompt: 'x' });
-    expect(forwardedBody(request, 'vllm', 0)).toBe(request.body);
+    expect(forwardedBody(request, 0)).toBe(request.body);
     const streamed = read({ model: 'm', prompt: 'x', stream: true, stream_options: { include_usage: true } });
-    expect(forwardedBody(streamed, 'triton', 100)).toBe(streamed.body);
+    expect(forwardedBody(streamed, 0)).toBe(streamed.body);
   });
 
   it.each([
@@ -234,6 +234,6 @@ describe('the forwarded body', () => {
     ['{"model":"m","priority":-999}', -10, '{"model":"m","priority":10}'],
     ['{"model":"m","priority":-999}', 0, '{"model":"m","priority":0}'],
   ])('of %s at priority %d', (body, priority, expected) => {
-    expect(forwardedBody(read(body), 'vllm', priority).toString()).toBe(expected);
+    expect(forwardedBody(read(body), priority).toString()).toBe(expected);
   });
 });

@@ -2,7 +2,6 @@
  * What the gateway reads of a request's body, and the body that it forwards. Everything that is not named here passes untouched. All
  * knowledge of the body is in this file, so that a scanner of the top-level keys can take the parser's place.
  */
-import type { EngineKind } from '../core/domain/deployment.ts';
 import { messageOf } from '../core/domain/errors.ts';
 import type { PromptParts } from '../core/profiler/text/sketch.ts';
 import { invalidField, malformedJson, RequestError } from './errors.ts';
@@ -95,17 +94,17 @@ export function readRequest(endpoint: Endpoint, body: Buffer): ReadRequest {
 }
 
 /**
- * The bytes for an engine: those of the client, with the usage option where the stream would not tell its tokens, and with the priority of
- * its policy for engines that know one (vLLM's is inverted: lower goes first).
+ * The bytes for an engine that speaks this API: those of the client, with the usage option where the stream would not tell its tokens, and
+ * with the priority of its policy (vLLM's is inverted: lower goes first).
  */
-export function forwardedBody(request: CompletionRequest, engine: EngineKind, priority: number): Buffer {
+export function forwardedBody(request: CompletionRequest, priority: number): Buffer {
   const changes: Change[] = [];
   const { streamOptions, priority: givenPriority } = request.given;
   if (request.streamed && !request.wantsUsage) {
     const value = JSON.stringify({ ...streamOptions, include_usage: true });
     changes.push({ key: 'stream_options', value, present: streamOptions !== undefined });
   }
-  if (engine !== 'triton' && (priority !== 0 || givenPriority !== undefined)) {
+  if (priority !== 0 || givenPriority !== undefined) {
     changes.push({ key: 'priority', value: String(-priority || 0), present: givenPriority !== undefined });
   }
   return spliceObject(request.body, changes);

@@ -76,7 +76,7 @@ describe('an engine that batches statically', () => {
     const hold: Answer = (res, request) => held.push(() => whole(res, request));
     engines[0]!.answer = hold;
     gateway = await startRoutedGateway();
-    gateway.route([routedReplica({ replicaId: 'r1', endpoint: engines[0]!.url, engine: 'triton', batching: 'static', maxInFlight: 2 })]);
+    gateway.route([routedReplica({ replicaId: 'r1', endpoint: engines[0]!.url, batching: 'static', maxInFlight: 2 })]);
     const answers = [complete(gateway, { prompt: '0' })];
     await until(() => held.length === 1);
     for (let i = 1; i < 4; i++) answers.push(complete(gateway, { prompt: String(i) }));

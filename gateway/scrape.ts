@@ -29,11 +29,14 @@ export interface EngineGauges extends EngineLoad {
   preemptions: number | null;
 }
 
-/** null when the text has none of the gauges: an engine of another dialect, of which we only know that it answers. */
-export function readEngineGauges(text: string): EngineGauges | null {
-  const running = gauge(text, RUNNING);
-  const waiting = gauge(text, WAITING);
-  const usage = gauge(text, KV_USAGE);
+/**
+ * null when the text has none of the gauges: an engine of another dialect, of which we only know that it answers.
+ * @param label that samples must have, e.g. `model="chat"`, where one server has several models; all of them where absent
+ */
+export function readEngineGauges(text: string, label = ''): EngineGauges | null {
+  const running = gauge(text, RUNNING, label);
+  const waiting = gauge(text, WAITING, label);
+  const usage = gauge(text, KV_USAGE, label);
   if (running === null && waiting === null && usage === null) return null;
   const kvUsage = usage ? Math.min(1, Math.max(0, usage.sum / usage.count)) : null;
   return {
@@ -41,7 +44,7 @@ export function readEngineGauges(text: string): EngineGauges | null {
     waiting: waiting?.sum ?? 0,
     kvCacheUsage: kvUsage ?? 0,
     kvUsage,
-    preemptions: gauge(text, PREEMPTIONS)?.sum ?? null,
+    preemptions: gauge(text, PREEMPTIONS, label)?.sum ?? null,
   };
 }
 
@@ -51,18 +54,18 @@ interface Gauge {
 }
 
 /** The first of these names that the text has. */
-function gauge(text: string, names: readonly string[]): Gauge | null {
+function gauge(text: string, names: readonly string[], label: string): Gauge | null {
   for (const name of names) {
-    const found = samples(text, name);
+    const found = samples(text, name, label);
     if (found.count > 0) return found;
   }
   return null;
 }
 
 /** Sums the samples of `name`, or of `name{label=value}`. */
-function samples(text: string, selector: string): Gauge {
-  const [name = '', label] = selector.replace('}', '').split('{');
-  const [key, value] = label?.split('=') ?? [];
+function samples(text: string, selector: string, label: string): Gauge {
+  const [name = '', matcher] = selector.replace('}', '').split('{');
+  const [key, value] = matcher?.split('=') ?? [];
   const wanted = key ? `${key}="${value}"` : '';
   const found: Gauge = { sum: 0, count: 0 };
   for (let at = text.indexOf(name); at !== -1; at = text.indexOf(name, at + name.length)) {
@@ -70,7 +73,7 @@ function samples(text: string, selector: string): Gauge {
     if ((at > 0 && text[at - 1] !== '\n') || (after !== ' ' && after !== '{')) continue;
     const end = text.indexOf('\n', at);
     const line = text.slice(at, end === -1 ? undefined : end);
-    if (!line.includes(wanted)) continue;
+    if (!line.includes(wanted) || !line.includes(label)) continue;
     const figure = Number.parseFloat(line.slice(line.lastIndexOf('}') + 1).replace(name, ''));
     if (!Number.isFinite(figure)) continue;
     found.sum += figure;

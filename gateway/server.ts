@@ -5,7 +5,8 @@
  *
  * A request's way: `listener.ts` → `accept.ts` → `exchange.ts` (one request's life) → `dispatcher.ts` (the queue) → `attempt.ts` and
  * `upstream.ts` (one sending) → `answer.ts` and `reply.ts` (back to the client) → `ledger.ts` (written down). `fleet.ts` knows the replicas,
- * `routing.ts` what to route by. May import core, db and engines; only `bin/` may import from here, and tests.
+ * `routing.ts` what to route by, `engines/` how each kind of engine is spoken to. May import core, db and engines; only `bin/` may import
+ * from here, and tests.
  */
 import { randomBytes } from 'node:crypto';
 import type { Server } from 'node:http';
@@ -143,6 +144,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       leaseState: () => ({
         routingVersion: routes?.version ?? 0,
         ...fleet.counts(),
+        leftover: fleet.leftover(),
         unhealthy: fleet.unhealthy(),
         gauges: fleet.gauges(performance.now()),
       }),

@@ -43,10 +43,14 @@ export class Upstream {
   readonly endpoint: string;
   readonly #pool: Pool;
   readonly #pathPrefix: string;
+  readonly #connectTimeoutMs: number;
+  /** To the engine's other port: the same for as long as this lives. */
+  #side: Pool | null = null;
 
   constructor(endpoint: string, { connectTimeoutMs, idleTimeoutMs }: UpstreamOptions) {
     const url = new URL(endpoint);
     this.endpoint = endpoint;
+    this.#connectTimeoutMs = connectTimeoutMs;
     this.#pathPrefix = url.pathname.replace(/\/+$/, '');
     // One request a connection and as many connections as requests: nothing waits in here, where the scheduler cannot see it.
     this.#pool = new Pool(url.origin, {
@@ -64,26 +68,34 @@ export class Upstream {
   }
 
   /** A short question. Rejects when there is no answer in time; gives null for any status but 200, which is an answer too. */
-  async read(path: string, timeoutMs: number): Promise<string | null> {
-    const { statusCode, body } = await this.#pool.request({
-      method: 'GET',
-      path: this.#pathPrefix + path,
-      signal: AbortSignal.timeout(timeoutMs),
-    });
-    const text = await body.text();
-    if (statusCode >= 500) throw new Error(`answers ${statusCode}`);
-    return statusCode === 200 ? text : null;
+  read(path: string, timeoutMs: number): Promise<string | null> {
+    return read(this.#pool, this.#pathPrefix + path, timeoutMs);
+  }
+
+  /** The same at another port of the engine's. */
+  readAt(url: string, timeoutMs: number): Promise<string | null> {
+    const { origin, pathname } = new URL(url);
+    this.#side ??= new Pool(origin, { connections: 1, connect: { timeout: this.#connectTimeoutMs } });
+    return read(this.#side, pathname, timeoutMs);
   }
 
   /** Takes no more calls; those that are open go on to their end. */
   close(): void {
     this.#pool.close().catch(() => undefined);
+    this.#side?.close().catch(() => undefined);
   }
 
   /** Ends the open calls too. */
   async destroy(): Promise<void> {
-    await this.#pool.destroy().catch(() => undefined);
+    await Promise.all([this.#pool, this.#side].map((pool) => pool?.destroy().catch(() => undefined)));
   }
+}
+
+async function read(pool: Pool, path: string, timeoutMs: number): Promise<string | null> {
+  const { statusCode, body } = await pool.request({ method: 'GET', path, signal: AbortSignal.timeout(timeoutMs) });
+  const text = await body.text();
+  if (statusCode >= 500) throw new Error(`answers ${statusCode}`);
+  return statusCode === 200 ? text : null;
 }
 
 /** One call as undici's handler. Until the request is about to be written there is nothing to abort: an abort is kept until then. */

@@ -12,6 +12,7 @@ const STATUS: Record<UellmErrorKind, 400 | 401 | 403 | 404 | 409 | 502 | 503> = 
   refused: 409,
   'stale-generation': 409,
   'engine-failed': 502,
+  'disk-full': 502,
   unauthorized: 401,
   forbidden: 403,
   unavailable: 503,

@@ -30,6 +30,9 @@ const SOURCES = [
   'cli',
   'bin',
   'bench',
+  'test/chaos',
+  'test/support/installation.ts',
+  'test/support/link.ts',
   'web',
   'scripts/build.mjs',
 ];

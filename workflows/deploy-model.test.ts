@@ -73,7 +73,7 @@ describe('deployModel', () => {
     'startEngine',
     'calibrateEngine',
     'recordServing',
-    'compareRevisions',
+    'watchCanary',
   ] as const;
   it.each(breaking)('unwinds fully when %s fails', async (name) => {
     const world = withOldRevision(createMockWorld({ steps: [{ weight: 20, pauseSeconds: 0 }] }));
@@ -153,7 +153,111 @@ describe('deployModel', () => {
   it('makes a plan anew when it no longer fits as it is applied', async () => {
     const world = createMockWorld();
     world.plans.push({ planId: '', places: [place('new-1', 'h2'), place('new-2', 'h1')], retires: [], waiting: [], summary: 'two' });
+    const apply = world.activities.applyPlan;
+    world.activities.applyPlan = async (planId) => {
+      world.activities.applyPlan = apply;
+      const applied = await apply(planId);
+      world.replicas.delete('new-2'); // its place was taken meanwhile
+      return { ...applied, reserved: ['new-1'] };
+    };
     expect((await (await start(world)).result()).phase).toBe('succeeded');
     expect(world.calls.filter((c) => c.name === 'planPlacement')).toHaveLength(2);
+  });
+
+  it('rolls a bad canary back by itself, before its pause is over, with the figures', async () => {
+    const world = withOldRevision(createMockWorld({ steps: [{ weight: 20, pauseSeconds: 600 }] }));
+    world.verdicts.push({ verdict: 'bad', why: '9 of 10 requests failed' });
+    const status = await (await start(world)).result();
+    expect(status).toMatchObject({ phase: 'rolled-back', stage: 'canary', reason: 'canary at 20 %: 9 of 10 requests failed' });
+    expect([...world.replicas]).toEqual([['old-1', { revision: 1, host: 'h1', state: 'ready', weight: 100, engine: true }]]);
+  });
+
+  it('goes on without enough evidence after a while, and says so', async () => {
+    const world = withOldRevision(createMockWorld({ steps: [{ weight: 20, pauseSeconds: 0 }] }));
+    world.verdicts.push({ verdict: 'unsure', why: '3 requests' });
+    const status = await (await start(world)).result();
+    expect(status.phase).toBe('succeeded');
+    expect(status.stages.find((s) => s.stage === 'canary')?.detail).toBe('20 %: goes on without enough evidence after 0 s, 3 requests');
+  });
+
+  it('rolls a canary back that turns out bad while it is paused', async () => {
+    const world = withOldRevision(createMockWorld({ steps: [{ weight: 20, pauseSeconds: 600 }] }));
+    const handle = await start(world);
+    await expect.poll(() => world.replicas.get('new-1')?.weight, { timeout: 10_000 }).toBe(25);
+    world.verdicts.push({ verdict: 'bad', why: 'all fail' });
+    await handle.executeUpdate(pauseUpdate, { args: [{ by: 'ann', reason: '' }] });
+    expect(await handle.result()).toMatchObject({ phase: 'rolled-back', reason: 'canary at 20 %: all fail' });
+  });
+
+  it('aborts while paused, and takes no second abort', async () => {
+    const world = withOldRevision(createMockWorld({ approval: 'manual' }));
+    const handle = await start(world);
+    await expect.poll(async () => (await handle.query(rolloutStatusQuery)).phase, { timeout: 10_000 }).toBe('awaiting-approval');
+    const by = { by: 'ann', reason: '' };
+    await handle.executeUpdate(pauseUpdate, { args: [by] });
+    await expect(handle.executeUpdate(pauseUpdate, { args: [by] })).rejects.toMatchObject({
+      cause: { message: 'the rollout is paused already' },
+    });
+    expect(await handle.executeUpdate(resumeUpdate, { args: [by] })).toMatchObject({ phase: 'awaiting-approval' });
+    await handle.executeUpdate(pauseUpdate, { args: [by] });
+    await handle.executeUpdate(abortUpdate, { args: [by] });
+    await expect(handle.executeUpdate(abortUpdate, { args: [by] })).rejects.toThrow();
+    expect(await handle.result()).toMatchObject({ phase: 'rolled-back', reason: 'aborted by ann' });
+  });
+
+  it('holds a stage to its deadline, without the time on hold', async () => {
+    const world = withOldRevision(createMockWorld({ approval: 'manual', stageDeadlineSeconds: { approve: 1 } }));
+    const handle = await start(world);
+    await expect.poll(async () => (await handle.query(rolloutStatusQuery)).phase, { timeout: 10_000 }).toBe('awaiting-approval');
+    await handle.executeUpdate(pauseUpdate, { args: [{ by: 'ann', reason: '' }] });
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    expect((await handle.query(rolloutStatusQuery)).phase).toBe('paused');
+    await handle.executeUpdate(resumeUpdate, { args: [{ by: 'ann' }] });
+    expect(await handle.result()).toMatchObject({ phase: 'rolled-back', stage: 'approve', reason: 'approve took longer than its 1 s' });
+    expect([...world.replicas.keys()]).toEqual(['old-1']);
+  });
+
+  it('is superseded by a newer rollout, which begins when it has ended', async () => {
+    const world = withOldRevision(createMockWorld({ steps: [{ weight: 20, pauseSeconds: 600 }] }));
+    const older = await start(world);
+    await expect.poll(() => world.replicas.get('new-1')?.weight, { timeout: 10_000 }).toBe(25);
+    const behind = older.workflowId.replace('deploy-', '');
+    world.turns.push({ turn: 'wait', behind, behindWorkflowId: older.workflowId });
+    const newer = await start(world);
+    const superseded = await older.result();
+    expect(superseded).toMatchObject({ phase: 'superseded', reason: `superseded by rollout ${newer.workflowId.replace('deploy-', '')}` });
+    await expect.poll(() => world.replicas.get('new-1')?.weight, { timeout: 10_000 }).toBe(25);
+    await newer.executeUpdate(abortUpdate, { args: [{ by: 'ann', reason: '' }] });
+    expect((await newer.result()).phase).toBe('rolled-back');
+  });
+
+  it('ends a rollout whose workflow is gone, rather than wait for it', async () => {
+    const world = withOldRevision(createMockWorld());
+    const wait = { turn: 'wait', behind: 'chat-r1', behindWorkflowId: 'deploy-nobody' } as const;
+    world.turns.push(wait, wait);
+    expect((await (await start(world)).result()).phase).toBe('succeeded');
+    expect(world.calls.filter((c) => c.name === 'endOrphanedRollout').map((c) => c.args)).toEqual([['chat-r1']]);
+  });
+
+  it('recreates: asks first, then lets the old one leave, and brings it back where the new one fails', async () => {
+    const world = withOldRevision(createMockWorld({ strategy: 'recreate' }));
+    world.fail.awaitEngineReady = { error: engineFailed('CUDA out of memory'), times: 3 };
+    const status = await (await start(world)).result();
+    expect(status).toMatchObject({ phase: 'rolled-back', stage: 'start' });
+    expect([...world.replicas]).toEqual([['old-again', { revision: 1, host: 'h1', state: 'ready', weight: 100, engine: true }]]);
+    const asked = world.calls.filter((c) => c.name === 'planPlacement').map((c) => c.args[0]);
+    expect(asked).toMatchObject([{ withoutOthers: true, dryRun: true }, {}, { revision: 1 }]);
+    const names = world.calls.map((c) => c.name);
+    expect(names.indexOf('endReplica')).toBeLessThan(names.indexOf('applyPlan'));
+  });
+
+  it('switches all at once, and keeps the old one until that has proven good', async () => {
+    const world = withOldRevision(createMockWorld({ strategy: 'blue-green', soakSeconds: 600 }));
+    const handle = await start(world);
+    await expect.poll(() => world.replicas.get('old-1')?.weight, { timeout: 10_000 }).toBe(0);
+    expect(world.replicas.get('new-1')?.weight).toBe(100);
+    await handle.executeUpdate(abortUpdate, { args: [{ by: 'ann', reason: '' }] });
+    expect((await handle.result()).phase).toBe('rolled-back');
+    expect([...world.replicas]).toEqual([['old-1', { revision: 1, host: 'h1', state: 'ready', weight: 100, engine: true }]]);
   });
 });

@@ -1,51 +1,78 @@
 /**
  * Empties a host without dropping a request. Keyed by the host (`drain-<host>`): cordon, plan replacements, make before break, stop routing,
  * wait until every gateway has acknowledged it with nothing in flight, stop the engines. Plans again until the host is empty, so that a
- * rollout that was starting there, or a fleet that changed, is met on the way. Ends with a receipt, or blocked with a typed reason and
- * the host still cordoned.
+ * rollout that was starting there, a budget that others use, or a fleet that changed, is met on the way. Ends with a receipt, or blocked
+ * with a typed reason and the host still cordoned. What a drain before it had begun and left behind is given up at the start.
  */
 import {
   CancellationScope,
+  ContinueAsNew,
+  condition,
+  continueAsNew,
   isCancellation,
   setCurrentDetails,
   setHandler,
   sleep,
   upsertSearchAttributes,
   uuid4,
+  workflowInfo,
 } from '@temporalio/workflow';
-import type { DrainPhase, DrainReceipt } from '../core/domain/drain.ts';
-import type { PlanSummary } from '../core/domain/plan.ts';
+import type { DrainPhase } from '../core/domain/drain.ts';
+import type { Refusal } from '../core/domain/refusal.ts';
 import { reasonOf } from './compensation.ts';
-import { cancelDrainUpdate, type DrainNodeInput, type DrainStatus, drainStatusQuery } from './messages.ts';
-import { executeMoves, type MoveOutcome } from './moves.ts';
+import { drainDetails, receiptOf } from './drain-receipt.ts';
+import { cancelDrainUpdate, type DrainNodeInput, type DrainState, type DrainStatus, drainStatusQuery } from './messages.ts';
+import { executeMoves } from './moves.ts';
 import { control, controlBriefly, planning } from './proxies.ts';
 import { searchAttributes } from './search-attributes.ts';
 
-const MOVES_AT_ONCE = 2;
 /** How long a drain waits for room elsewhere before it says that it is blocked. */
 const BLOCKED_AFTER_MS = 60_000;
-/** So many rounds may fail to move anything before a drain gives up. */
+/** So many rounds in a row may fail to move anything before a drain gives up. */
 const FAILED_ROUNDS = 3;
-const LOOK_AGAIN = '2s';
+/** From one look to the next while nothing happens: ever longer, so that a stream of an hour fills no history. */
+const FIRST_LOOK_MS = 2000;
+const LAST_LOOK_MS = 10_000;
+const LAST_LOOK_MOVING_MS = 60_000;
+const LOOK_GROWTH = 1.5;
+const HISTORY_LIMIT = 1500;
 
-export async function drainNode({ host, requestedBy }: DrainNodeInput): Promise<DrainStatus> {
-  const began = Date.now();
+/** It ends without having emptied the host, which stays cordoned. */
+class Stopped extends Error {
+  readonly phase: 'blocked' | 'failed';
+
+  constructor(phase: Stopped['phase'], reason: string) {
+    super(reason);
+    this.phase = phase;
+  }
+}
+
+export async function drainNode(input: DrainNodeInput): Promise<DrainStatus> {
+  const { host, requestedBy, deadlineSeconds, onDeadline = 'wait' } = input;
+  const state: DrainState = input.state ?? { beganMs: Date.now(), moved: [], failedRounds: 0 };
+  const deadlineMs = deadlineSeconds === undefined ? null : state.beganMs + deadlineSeconds * 1000;
   const status: DrainStatus = {
     host,
     phase: 'cordoned',
     reason: `asked for by ${requestedBy}`,
     planId: null,
     remaining: [],
+    open: [],
+    deadlineMs,
+    onDeadline,
     waiting: [],
     receipt: null,
   };
-  const moved: MoveOutcome[] = [];
   const work = new CancellationScope();
+  const rounds = new Set<Promise<void>>();
+  /** Rounds that have ended. */
+  let ended = 0;
+  let lastFailure = '';
   let over = false;
   const show = (phase: DrainPhase, reason: string) => {
     Object.assign(status, { phase, reason });
     upsertSearchAttributes([{ key: searchAttributes.stage, value: phase }]);
-    setCurrentDetails(markdown(status, moved));
+    setCurrentDetails(drainDetails(status, state.moved, Date.now()));
   };
   const end = (phase: DrainPhase, reason: string): DrainStatus => {
     over = true;
@@ -53,13 +80,16 @@ export async function drainNode({ host, requestedBy }: DrainNodeInput): Promise<
     upsertSearchAttributes([{ key: searchAttributes.outcome, value: phase }]);
     return status;
   };
+  const cancel = (reason: string) => {
+    show(status.phase, reason);
+    work.cancel();
+  };
 
   setHandler(drainStatusQuery, () => status);
   setHandler(
     cancelDrainUpdate,
     ({ by }) => {
-      show(status.phase, `cancelled by ${by}`);
-      work.cancel();
+      cancel(`cancelled by ${by}`);
       return status;
     },
     {
@@ -72,95 +102,114 @@ export async function drainNode({ host, requestedBy }: DrainNodeInput): Promise<
 
   try {
     return await work.run(async () => {
-      await controlBriefly.setHostService(host, 'cordoned', status.reason);
-      show('cordoned', 'takes no new work');
-      let blockedSince: number | null = null;
-      let failedRounds = 0;
-      for (;;) {
-        const here = await control.replicasOnHost(host);
-        status.remaining = here.map((r) => r.id);
-        if (here.length === 0) break;
-        const unsettled = here.filter((r) => r.state !== 'ready' && r.state !== 'unroutable');
-        if (unsettled.length > 0) {
-          show(status.phase, `waits for ${unsettled.map((r) => `${r.id} (${r.state})`).join(', ')} to settle`);
-          await sleep(LOOK_AGAIN);
-          continue;
-        }
-        const round = await moveSome(host, status, show);
-        moved.push(...round.done);
-        if (round.done.length > 0) {
-          blockedSince = null;
-          failedRounds = 0;
-          continue;
-        }
-        if (round.failed.length > 0 && ++failedRounds >= FAILED_ROUNDS) return end('failed', round.failed.join('; '));
-        if (status.waiting.length > 0) {
-          blockedSince ??= Date.now();
-          const why = status.waiting.map((w) => [w.message, w.nearest].filter(Boolean).join('; ')).join('. ');
-          if (Date.now() - blockedSince >= BLOCKED_AFTER_MS) return end('blocked', why);
-          show('replacing', `waiting: ${why}`);
-        }
-        await sleep(LOOK_AGAIN);
+      if (deadlineMs !== null && onDeadline === 'abort') void abortAt(deadlineMs, () => cancel(`not over within ${deadlineSeconds} s`));
+      if (!input.state) {
+        await controlBriefly.setHostService(host, 'cordoned', status.reason);
+        show('cordoned', 'takes no new work');
+        await control.abandonMoves('drain', host);
       }
-      const receipt = receiptOf(host, status.planId, moved, (Date.now() - began) / 1000);
+      await emptyHost();
+      const receipt = receiptOf(host, status.planId, state.moved, (Date.now() - state.beganMs) / 1000);
       await control.recordDrained(host, receipt);
       status.receipt = receipt;
+      if (receipt.moved.length === 0) return end('drained', 'nothing was there');
       return end(
         'drained',
         `${receipt.moved.length} replicas left in ${receipt.seconds.toFixed(1)} s, ${receipt.requestsDropped} requests dropped`,
       );
     });
   } catch (error) {
-    const cancelled = isCancellation(error);
+    if (error instanceof ContinueAsNew) throw error;
     return CancellationScope.nonCancellable(async () => {
-      if (cancelled) await control.setHostService(host, 'schedulable', '');
-      return end(cancelled ? 'cancelled' : 'failed', cancelled ? `${status.reason}; what had moved stays where it is` : reasonOf(error));
+      await Promise.all(rounds);
+      if (error instanceof Stopped) {
+        await control.setHostService(host, 'cordoned', `${error.phase}: ${error.message}`);
+        return end(error.phase, error.message);
+      }
+      if (!isCancellation(error)) return end('failed', reasonOf(error));
+      await control.setHostService(host, 'schedulable', '');
+      return end('cancelled', `${status.reason}; what had moved stays where it is`);
     });
+  }
+
+  async function emptyHost(): Promise<void> {
+    let blockedSince: number | null = null;
+    let lookMs = FIRST_LOOK_MS;
+    for (;;) {
+      const endedBefore = ended;
+      const here = await control.replicasOnHost(host);
+      status.remaining = here.map((r) => r.id);
+      status.open = here.map(({ id, open, gatewaysBehind }) => ({ replicaId: id, open, gatewaysBehind }));
+      if (here.length === 0 && rounds.size === 0) return;
+      if (state.failedRounds >= FAILED_ROUNDS) throw new Stopped('failed', lastFailure);
+
+      const unsettled = here.filter((r) => r.state === 'reserved' || r.state === 'starting' || r.state === 'warming');
+      status.waiting = [];
+      if (unsettled.length > 0) {
+        show(status.phase, `waits for ${unsettled.map((r) => `${r.id} (${r.state})`).join(', ')} to settle`);
+      } else if (here.some((r) => !r.leaving)) {
+        if (await beginRound()) {
+          blockedSince = null;
+          lookMs = FIRST_LOOK_MS;
+          continue;
+        }
+        if (rounds.size === 0 && status.waiting.some((w) => w.on !== 'disruption-budget')) {
+          blockedSince ??= Date.now();
+          if (Date.now() - blockedSince >= BLOCKED_AFTER_MS) throw new Stopped('blocked', wordsOf(status.waiting));
+        }
+        if (status.waiting.length > 0) show('replacing', `waiting: ${wordsOf(status.waiting)}`);
+      } else {
+        const open = status.open.reduce((sum, o) => sum + o.open, 0);
+        show('draining', `${here.length} replicas are leaving; ${open} requests are open on them${lateness()}`);
+      }
+      if (rounds.size === 0 && workflowInfo().historyLength > HISTORY_LIMIT) await continueAsNew<typeof drainNode>({ ...input, state });
+      const hasEnded = await condition(() => ended > endedBefore, lookMs);
+      const lastLookMs = rounds.size > 0 ? LAST_LOOK_MOVING_MS : LAST_LOOK_MS;
+      lookMs = hasEnded ? FIRST_LOOK_MS : Math.min(lastLookMs, lookMs * LOOK_GROWTH);
+    }
+  }
+
+  /** Plans for what is not leaving yet, and begins the moves that the budget lets through. @returns whether there are any */
+  async function beginRound(): Promise<boolean> {
+    const planId = uuid4();
+    const plan = await planning.planPlacement.executeWithOptions({ summary: `empty ${host}` }, [
+      { planId, purpose: 'drain', subject: host, maxUnavailable: input.maxUnavailable ?? 0 },
+    ]);
+    status.planId = plan.planId;
+    status.waiting = plan.waiting;
+    if (plan.places.length + plan.retires.length === 0) return false;
+    const applied = await planning.applyPlan(planId);
+    status.waiting = [...plan.waiting, ...applied.trimmed];
+    if (applied.reserved.length + applied.retiring.length === 0) return false;
+    await control.setHostService(host, 'draining', plan.summary);
+    show('replacing', plan.summary);
+    const untilMs = onDeadline === 'migrate' ? deadlineMs : null;
+    const round = executeMoves(plan, applied, `drain of ${host}`, untilMs).then(({ done, failed }) => {
+      rounds.delete(round);
+      ended += 1;
+      state.moved.push(...done);
+      lastFailure = failed.join('; ');
+      state.failedRounds = done.length > 0 ? 0 : state.failedRounds + Math.min(1, failed.length);
+    });
+    rounds.add(round);
+    return true;
+  }
+
+  function lateness(): string {
+    if (deadlineMs === null || Date.now() < deadlineMs) return '';
+    return `; the deadline of ${deadlineSeconds} s is over, ${onDeadline === 'wait' ? 'and they are waited for' : 'and they are being ended'}`;
   }
 }
 
-/** One round: plan for what is left, apply, move. */
-async function moveSome(
-  host: string,
-  status: DrainStatus,
-  show: (phase: DrainPhase, reason: string) => void,
-): Promise<{ done: MoveOutcome[]; failed: string[] }> {
-  const planId = uuid4();
-  const plan: PlanSummary = await planning.planPlacement.executeWithOptions({ summary: `empty ${host}` }, [
-    { planId, purpose: 'drain', subject: host },
-  ]);
-  status.planId = planId;
-  status.waiting = plan.waiting;
-  if (plan.places.length + plan.retires.length === 0) return { done: [], failed: [] };
-  const applied = await planning.applyPlan(planId);
-  await control.setHostService(host, 'draining', plan.summary);
-  show('replacing', plan.summary);
-  return executeMoves(plan, applied, MOVES_AT_ONCE, `drain of ${host}`);
+async function abortAt(deadlineMs: number, abort: () => void): Promise<void> {
+  try {
+    await sleep(Math.max(0, deadlineMs - Date.now()));
+  } catch {
+    return; // the drain was cancelled before
+  }
+  abort();
 }
 
-function receiptOf(host: string, planId: string | null, moved: readonly MoveOutcome[], seconds: number): DrainReceipt {
-  const left = moved.flatMap(({ retired, placed, seconds: took }) => (retired ? [{ retired, placed, took }] : []));
-  return {
-    host,
-    planId,
-    moved: left.map(({ retired, placed, took }) => ({
-      replicaId: retired.replicaId,
-      replacedBy: placed?.replicaId ?? null,
-      toHost: placed?.host ?? null,
-      seconds: took,
-    })),
-    seconds,
-    requestsFinished: left.reduce((sum, { retired }) => sum + retired.requestsFinished, 0),
-    requestsDropped: left.reduce((sum, { retired }) => sum + retired.requestsDropped, 0),
-  };
-}
-
-function markdown(status: DrainStatus, moved: readonly MoveOutcome[]): string {
-  const rows = moved.map(
-    (m) =>
-      `| ${m.retired?.replicaId ?? ''} | ${m.placed ? `${m.placed.replicaId} on ${m.placed.host}` : 'not needed'} | ${m.retired?.requestsFinished ?? 0} | ${m.retired?.requestsDropped ?? 0} | ${m.seconds.toFixed(1)} s |`,
-  );
-  const table = rows.length > 0 ? `\n\n| left | replaced by | finished | dropped | took |\n|---|---|---|---|---|\n${rows.join('\n')}` : '';
-  const remaining = status.remaining.length > 0 ? `\n\nStill here: ${status.remaining.map((id) => `\`${id}\``).join(', ')}.` : '';
-  return `Drain of **${status.host}**: *${status.phase}*, ${status.reason}${table}${remaining}`;
+function wordsOf(waiting: readonly Refusal[]): string {
+  return waiting.map((w) => [w.message, w.nearest].filter(Boolean).join('; ')).join('. ');
 }

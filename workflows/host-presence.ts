@@ -1,13 +1,14 @@
 /**
  * One entity workflow per host, `host-<name>`. It keeps an activity running on the host that heartbeats for as long as the host worker lives.
- * A report that something changed is compared with what should run: what ended is restored, what nobody owns is stopped. Silence makes a
- * host `suspect` (no new work), and after a grace `lost`; gateways do not wait for either, they look at the engines themselves.
+ * A report that something changed is compared with what should run: what ended is restored, what nobody owns is stopped before the host takes
+ * work. Silence makes a host `suspect` (no new work), and after a grace `lost`: its replicas are made good elsewhere. Gateways wait for neither,
+ * they look at the engines themselves.
  */
 import {
   type ActivityInterfaceFor,
   condition,
-  continueAsNew,
   log,
+  makeContinueAsNewFunc,
   ParentClosePolicy,
   proxyActivities,
   setCurrentDetails,
@@ -18,53 +19,73 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { HostActivities } from '../activities/index.ts';
+import { watchedSilence } from '../core/domain/silence.ts';
 import { reasonOf } from './compensation.ts';
-import { type HostPresenceInput, hostTaskQueue, hostWorkerStartedSignal, workflowIds } from './messages.ts';
+import { type HostPresenceInput, type HostPresenceState, hostTaskQueue, hostWorkerStartedSignal, workflowIds } from './messages.ts';
 import { control, onHostBounded } from './proxies.ts';
+import { askForReplacement } from './replace-replicas.ts';
 import { restoreReplica } from './restore-replica.ts';
 import { searchAttributes } from './search-attributes.ts';
 
 const HEARTBEAT_TIMEOUT_SECONDS = 15;
-const LOST_AFTER_MS = 60_000;
+const PAUSE_SECONDS = 2;
+const DEFAULT_LOST_AFTER_SECONDS = 60;
+/** What one look at a silent host takes. */
+const LOOK_MS = (HEARTBEAT_TIMEOUT_SECONDS + PAUSE_SECONDS + 1) * 1000;
 const HISTORY_LIMIT = 1500;
+const NOTHING_KNOWN = 'nothing known';
 
-export async function hostPresence({ host }: HostPresenceInput): Promise<void> {
+export async function hostPresence({ host, state: handedOn, ...input }: HostPresenceInput): Promise<void> {
   let starts = 0;
-  setHandler(hostWorkerStartedSignal, () => {
+  let lostAfterSeconds = input.lostAfterSeconds ?? DEFAULT_LOST_AFTER_SECONDS;
+  setHandler(hostWorkerStartedSignal, (given) => {
     starts += 1;
+    lostAfterSeconds = given ?? lostAfterSeconds;
   });
   upsertSearchAttributes([{ key: searchAttributes.host, value: host }]);
-  let digest = 'nothing known';
-  let silentSince: number | null = null;
-  while (workflowInfo().historyLength < HISTORY_LIMIT) {
+  const state: HostPresenceState = handedOn ?? { digest: NOTHING_KNOWN, silentMs: null, together: false };
+  let lookedAt = Date.now();
+  while (workflowInfo().historyLength < HISTORY_LIMIT && !workflowInfo().targetWorkerDeploymentVersionChanged) {
     const seenStarts = starts;
     try {
-      const presence = await untilRestarted(() => starts > seenStarts, presenceOf(host).reportPresence(digest));
+      const presence = await untilRestarted(() => starts > seenStarts, presenceOf(host).reportPresence(state.digest));
       if (presence === 'restarted') {
-        digest = 'nothing known';
+        state.digest = NOTHING_KNOWN;
         continue;
       }
-      silentSince = null;
+      if (state.together) log.info('a host that was silent together with others is heard of again', { host });
+      Object.assign(state, { silentMs: null, together: false });
       const { orphans, restore } = await control.reconcileHost(host, presence.engines);
-      for (const orphan of orphans) await stopOrphan(host, orphan);
-      const declared = await control.recordAlive(host, presence.probe);
-      for (const replica of restore) await startRestore(replica);
-      digest = presence.digest;
-      setCurrentDetails(
-        declared
-          ? `**${host}** is alive with ${presence.engines.length} engines.`
-          : `**${host}** is alive, but nobody has declared it: apply a Host of that name.`,
+      const stopped = await Promise.all(orphans.map((orphan) => stopOrphan(host, orphan)));
+      const running = presence.engines.filter((e) => e.state === 'running' && !stopped.includes(e.replicaId));
+      const standing = await control.recordAlive(
+        host,
+        running.map(({ replicaId, generation }) => ({ replicaId, generation })),
+        presence.probe,
       );
-      if (!declared) await sleep('5s');
+      for (const replica of restore) await startRestore(replica);
+      // A host that is declared in the meantime is to be seen at once, and not when something changes there.
+      state.digest = standing === 'alive' ? presence.digest : NOTHING_KNOWN;
+      setCurrentDetails(WORDS[standing](host, presence.engines.length));
+      if (standing !== 'alive') await sleep('5s');
     } catch (error) {
-      silentSince ??= Date.now();
-      digest = 'nothing known';
-      await recordSilence(host, silentSince, reasonOf(error));
-      await condition(() => starts > seenStarts, '2s');
+      state.silentMs = watchedSilence(state.silentMs, Date.now() - lookedAt, LOOK_MS);
+      lookedAt = Date.now();
+      state.digest = NOTHING_KNOWN;
+      await recordSilence(host, state, lostAfterSeconds * 1000, reasonOf(error));
+      await condition(() => starts > seenStarts, `${PAUSE_SECONDS}s`);
     }
   }
-  await continueAsNew<typeof hostPresence>({ host });
+  // The way to a newer build of the control worker, where builds are told apart.
+  const goOn = makeContinueAsNewFunc<typeof hostPresence>({ initialVersioningBehavior: 'AUTO_UPGRADE' });
+  await goOn({ host, lostAfterSeconds, state });
 }
+
+const WORDS = {
+  alive: (host: string, engines: number) => `**${host}** is alive with ${engines} engines.`,
+  unclean: (host: string) => `**${host}** is heard of, but engines run there that nobody owns and that do not end: it takes no new work.`,
+  undeclared: (host: string) => `**${host}** is alive, but nobody has declared it: apply a Host of that name.`,
+};
 
 /** No retries: silence is news, and the loop above is the retry. */
 function presenceOf(host: string): ActivityInterfaceFor<HostActivities> {
@@ -86,15 +107,24 @@ async function untilRestarted<T>(restarted: () => boolean, work: Promise<T>): Pr
   return Promise.race([work, condition(restarted).then(() => 'restarted' as const)]);
 }
 
-async function recordSilence(host: string, sinceMs: number, why: string): Promise<void> {
-  const silentMs = Date.now() - sinceMs;
-  const liveness = silentMs >= LOST_AFTER_MS ? 'lost' : 'suspect';
-  const concluded = await control.recordSilence(host, liveness, `silent: ${why}`);
-  setCurrentDetails(
-    concluded
-      ? `**${host}** is *${liveness}*, silent for ${Math.round(silentMs / 1000)} s: ${why}`
-      : `**${host}** is silent together with much of the fleet: it is taken for our own absence, and nothing moves.`,
-  );
+async function recordSilence(host: string, state: HostPresenceState, lostAfterMs: number, why: string): Promise<void> {
+  const silentMs = state.silentMs ?? 0;
+  const silence = await control.recordSilence(host, silentMs >= lostAfterMs ? 'lost' : 'suspect', `silent: ${why}`);
+  if (!silence) return setCurrentDetails(`**${host}** is silent, and nobody has declared it.`);
+  const { liveness, together, replicas } = silence;
+  if (together) {
+    // What is seen while we may be the ones who are away counts for nobody: the grace begins anew, also for those that come back last.
+    state.silentMs = 0;
+    if (!state.together) log.error('hosts are silent together: it may be us who are away, and nothing moves', { host, ...together });
+    state.together = true;
+    return setCurrentDetails(
+      `**${host}** is silent together with others, ${together.silent.length} of ${together.known} hosts: it is taken for our own absence, and nothing moves.`,
+    );
+  }
+  if (state.together) log.info('few enough hosts are silent now to take each for what it seems', { host });
+  state.together = false;
+  setCurrentDetails(`**${host}** is *${liveness}*, watched and silent for ${Math.round(silentMs / 1000)} s: ${why}`);
+  if (liveness === 'lost' && replicas > 0) await askForReplacement(`host ${host} is lost`);
 }
 
 async function startRestore({ replicaId, generation }: { replicaId: string; generation: number }): Promise<void> {
@@ -109,10 +139,13 @@ async function startRestore({ replicaId, generation }: { replicaId: string; gene
   }
 }
 
-async function stopOrphan(host: string, { replicaId, generation }: { replicaId: string; generation: number }): Promise<void> {
+/** @returns the replica whose engine runs no more; null where it could not be stopped */
+async function stopOrphan(host: string, { replicaId, generation }: { replicaId: string; generation: number }): Promise<string | null> {
   try {
     await onHostBounded(host).stopEngine.executeWithOptions({ summary: `orphan ${replicaId}` }, [replicaId, generation]);
+    return replicaId;
   } catch (error) {
     log.warn('an orphaned engine could not be stopped', { host, replicaId, error: reasonOf(error) });
+    return null;
   }
 }

@@ -3,8 +3,8 @@
  * An update where the caller needs the answer (its validator is synchronous: the SDK drops a promise), a query to read.
  */
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
-import type { DrainPhase, DrainReceipt } from '../core/domain/drain.ts';
-import type { PlanSummary } from '../core/domain/plan.ts';
+import type { DeadlinePolicy, DrainOptions, DrainPhase, DrainReceipt, OpenRequests, RetiredReplica } from '../core/domain/drain.ts';
+import type { PlaceMove, PlanSummary } from '../core/domain/plan.ts';
 import type { Refusal } from '../core/domain/refusal.ts';
 import type { RolloutStatus } from '../core/domain/rollout.ts';
 
@@ -21,7 +21,9 @@ export const workflowIds = {
   rebalanceSchedule: 'rebalance',
   monitor: 'monitor-cluster',
   monitorSchedule: 'monitor',
+  move: (replicaId: string) => `move-${replicaId}`,
   place: (replicaId: string) => `place-${replicaId}`,
+  replace: 'replace-cluster',
   restore: (replicaId: string, generation: number) => `restore-${replicaId}-g${generation}`,
   retire: (replicaId: string) => `retire-${replicaId}`,
   retireDeployment: (deployment: string) => `retire-deployment-${deployment}`,
@@ -37,19 +39,51 @@ export const resumeUpdate = defineUpdate<RolloutStatus, [{ by: string }]>('resum
 export const approveUpdate = defineUpdate<RolloutStatus, [{ by: string }]>('approve');
 export const abortUpdate = defineUpdate<RolloutStatus, [{ by: string; reason: string }]>('abort');
 
+/** From a rollout that waits to the one that runs: a newer revision is wanted. What is not promoted yet is undone. */
+export const supersededSignal = defineSignal<[{ by: string }]>('superseded');
+/** The answer, at its end. */
+export const turnSignal = defineSignal('turn');
+
 export type PlacingStage = 'fetch' | 'start' | 'calibrate';
 /** From a `placeReplica` child to the rollout that waits for it: a stage is behind it. */
 export interface ReplicaProgress {
   replicaId: string;
   passed: PlacingStage;
+  /** It is not behind it yet: the detail says how far it is. */
+  underway?: true;
   /** What came of it, one line. */
   detail: string;
 }
 export const replicaProgressSignal = defineSignal<[ReplicaProgress]>('replicaProgress');
+/** From the activity that fetches weights to `placeReplica`: how far it is, one line, now and then. */
+export const weightsProgressSignal = defineSignal<[string]>('weightsProgress');
 
-export interface DrainNodeInput {
+/** `moveReplica`, workflow id `move-<replica that leaves, or else the one that arrives>`. */
+export interface MoveInput {
+  place: PlaceMove | null;
+  leaving: string | null;
+  reason: string;
+  /** Since the epoch: requests that still run then on the replica that leaves are ended; null for never. */
+  untilMs: number | null;
+}
+export interface MoveOutcome {
+  /** The replica that left; null where one was only added. */
+  retired: RetiredReplica | null;
+  placed: { replicaId: string; host: string } | null;
+  seconds: number;
+}
+
+export interface DrainNodeInput extends DrainOptions {
   host: string;
   requestedBy: string;
+  /** What a run hands on when it continues as new. */
+  state?: DrainState;
+}
+export interface DrainState {
+  /** Since the epoch. */
+  beganMs: number;
+  moved: MoveOutcome[];
+  failedRounds: number;
 }
 export interface DrainStatus {
   host: string;
@@ -58,6 +92,11 @@ export interface DrainStatus {
   planId: string | null;
   /** Replicas still to leave. */
   remaining: string[];
+  /** What is open on them, at the last look. */
+  open: OpenRequests[];
+  /** Since the epoch; null without one. */
+  deadlineMs: number | null;
+  onDeadline: DeadlinePolicy;
   waiting: Refusal[];
   receipt: DrainReceipt | null;
 }
@@ -78,10 +117,14 @@ export interface RebalanceInput {
 }
 export interface RebalanceResult {
   planId: string | null;
-  outcome: 'nothing-to-do' | 'dry-run' | 'moved' | 'waiting' | 'skipped';
+  outcome: 'nothing-to-do' | 'dry-run' | 'moved' | 'waiting' | 'skipped' | 'cancelled';
   reason: string;
   summary: PlanSummary | null;
+  /** Rollouts and drains for whose sake something was left alone. */
+  held: Refusal[];
 }
+/** `rebalanceCluster`: ends a run under way; its moves that are not done are undone. */
+export const cancelRebalanceUpdate = defineUpdate<void, [{ by: string }]>('cancel');
 
 export interface MonitorInput {
   /** From one look to the next. */
@@ -104,8 +147,36 @@ export const monitorStatusQuery = defineQuery<MonitorStatus>('status');
 /** Something happened that is worth a look now. */
 export const lookSignal = defineSignal('look');
 
+export interface ReplaceInput {
+  reason: string;
+  /** Accelerators on which engines did not start: what is missing goes elsewhere. */
+  avoid: { host: string; accelerators: number[] }[];
+}
+export interface ReplaceResult {
+  outcome: 'nothing-to-do' | 'replaced' | 'waiting';
+  reason: string;
+  replaced: number;
+}
+/** Something more is to be made good. `replaceReplicas`, workflow id `replace-cluster`. */
+export const replaceSignal = defineSignal<[ReplaceInput]>('replace');
+
+/** What a host's workflow hands on when it continues as new. */
+export interface HostPresenceState {
+  /** Of the last report. */
+  digest: string;
+  /** For how long the host was watched and silent since it was suspect, milliseconds; null while it is heard of. */
+  silentMs: number | null;
+  /** Was it silent together with others, so that nothing was concluded? */
+  together: boolean;
+}
 export interface HostPresenceInput {
   host: string;
+  /** From suspect to lost; 60 without it. */
+  lostAfterSeconds?: number;
+  state?: HostPresenceState;
 }
-/** A host worker has started: whatever was known of its host is to be looked at anew. `hostPresence`, workflow id `host-<name>`. */
-export const hostWorkerStartedSignal = defineSignal('workerStarted');
+/**
+ * A host worker has started: whatever was known of its host is to be looked at anew. With it comes after how many seconds of suspicion the host
+ * counts as lost from now on. `hostPresence`, workflow id `host-<name>`.
+ */
+export const hostWorkerStartedSignal = defineSignal<[number?]>('workerStarted');

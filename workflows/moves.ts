@@ -1,83 +1,77 @@
-/** Carries out the moves of an applied plan: make before break, at most so many at once, each a child workflow named after what it moves. */
-import { executeChild, ParentClosePolicy } from '@temporalio/workflow';
-import type { PlaceMove, PlanSummary } from '../core/domain/plan.ts';
-import { FULL_WEIGHT } from './canary.ts';
+/**
+ * Carries out the moves of an applied plan, each a child workflow named after what it moves. How many may go at once was decided when the plan
+ * was applied, for the whole cluster: here they all begin.
+ */
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import { CancellationScope, executeChild, isCancellation, ParentClosePolicy, sleep } from '@temporalio/workflow';
+import type { PlanSummary } from '../core/domain/plan.ts';
 import { reasonOf } from './compensation.ts';
-import { workflowIds } from './messages.ts';
-import { placeReplica } from './place-replica.ts';
+import { type MoveInput, type MoveOutcome, workflowIds } from './messages.ts';
+import { moveReplica } from './move-replica.ts';
 import { control } from './proxies.ts';
-import { type RetiredReplica, retire } from './retire-replica.ts';
-
-export interface MoveOutcome {
-  /** The replica that left; null where one was only added. */
-  retired: RetiredReplica | null;
-  placed: { replicaId: string; host: string } | null;
-  seconds: number;
-}
 
 export interface MovesResult {
   done: MoveOutcome[];
   /** What could not be moved, and why; nothing of it was lost. */
   failed: string[];
+  /** How many moves were called off because whoever asked for them was cancelled: what they had begun is undone. */
+  cancelled: number;
 }
 
 /**
+ * Cancelled, it ends when the moves under way are undone; those that are done stay done.
  * @param reserved ids of the replicas that the applier let through; other places of the plan are left out
  * @param retiring ids of the replicas to retire without a replacement
+ * @param untilMs since the epoch: requests that still run then on what leaves are ended; null for never
  */
 export async function executeMoves(
   plan: PlanSummary,
   { reserved, retiring }: { reserved: string[]; retiring: string[] },
-  atOnce: number,
   reason: string,
+  untilMs: number | null = null,
 ): Promise<MovesResult> {
-  const places = plan.places.filter((p) => reserved.includes(p.replicaId));
   const retires = plan.retires.filter((r) => retiring.includes(r.replicaId));
-  const result: MovesResult = { done: [], failed: [] };
-  const free = retires.filter((r) => !r.after).map((r) => r.replicaId);
-  const work = [...places.map((move) => () => replace(move, reason)), ...free.map((id) => () => leave(id, reason))];
-  await runJobs(work, atOnce, result);
+  const result: MovesResult = { done: [], failed: [], cancelled: 0 };
+  const all = (moves: Pick<MoveInput, 'place' | 'leaving'>[]) => Promise.all(moves.map((m) => tryMove({ ...m, reason, untilMs }, result)));
+  await all([
+    ...plan.places.filter((p) => reserved.includes(p.replicaId)).map((place) => ({ place, leaving: place.replaces ?? null })),
+    ...retires.filter((r) => !r.after).map((r) => ({ place: null, leaving: r.replicaId })),
+  ]);
 
   const serving = new Set(result.done.map((d) => d.placed?.replicaId));
-  const superfluous = retires.filter((r) => r.after?.every((id) => serving.has(id)));
-  for (const kept of retires.filter((r) => r.after && !superfluous.includes(r))) {
+  const after = retires.filter((r) => r.after);
+  const superfluous = after.filter((r) => r.after?.every((id) => serving.has(id)));
+  for (const kept of after.filter((r) => !superfluous.includes(r))) {
     result.failed.push(`${kept.replicaId} stays: not all that should take its place serve`);
+    await CancellationScope.nonCancellable(() => control.endMoves([kept.replicaId]));
   }
-  await runJobs(
-    superfluous.map((r) => () => leave(r.replicaId, reason)),
-    atOnce,
-    result,
-  );
+  await all(superfluous.map((r) => ({ place: null, leaving: r.replicaId })));
   return result;
 }
 
-async function runJobs(jobs: (() => Promise<MoveOutcome>)[], atOnce: number, result: MovesResult): Promise<void> {
-  const next = async () => {
-    for (let job = jobs.shift(); job; job = jobs.shift()) {
-      try {
-        result.done.push(await job());
-      } catch (error) {
-        result.failed.push(reasonOf(error));
-      }
+async function tryMove(input: MoveInput, result: MovesResult): Promise<void> {
+  try {
+    result.done.push(await move(input));
+  } catch (error) {
+    if (isCancellation(error)) result.cancelled += 1;
+    else result.failed.push(reasonOf(error));
+  }
+}
+
+/** Where the same is being moved already, by a run that was cut off, it ends first. */
+async function move(input: MoveInput): Promise<MoveOutcome> {
+  const { place, leaving } = input;
+  for (;;) {
+    try {
+      return await executeChild(moveReplica, {
+        workflowId: workflowIds.move(leaving ?? place?.replicaId ?? ''),
+        args: [input],
+        parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+        staticSummary: place ? `${leaving ?? 'one more'}: to ${place.host}` : `${leaving} leaves`,
+      });
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+      await sleep('1s');
     }
-  };
-  await Promise.all(Array.from({ length: Math.max(1, atOnce) }, next));
-}
-
-/** The new one serves before the old one leaves. */
-async function replace(move: PlaceMove, reason: string): Promise<MoveOutcome> {
-  const began = Date.now();
-  const placed = await executeChild(placeReplica, {
-    workflowId: workflowIds.place(move.replicaId),
-    args: [move.replicaId],
-    parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
-  });
-  await control.routeReplicas({ [move.replicaId]: FULL_WEIGHT }, move.reason);
-  const retired = move.replaces ? await retire(move.replaces, `${reason}: replaced by ${move.replicaId} on ${move.host}`) : null;
-  return { retired, placed: { replicaId: placed.replicaId, host: placed.host }, seconds: (Date.now() - began) / 1000 };
-}
-
-async function leave(replicaId: string, reason: string): Promise<MoveOutcome> {
-  const began = Date.now();
-  return { retired: await retire(replicaId, reason), placed: null, seconds: (Date.now() - began) / 1000 };
+  }
 }

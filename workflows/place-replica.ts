@@ -2,15 +2,13 @@
  * One reserved replica, from nothing to serving: fetch weights, start the engine, wait, calibrate. It ends with the replica warm and not yet
  * routed; whoever started it decides what traffic it gets. On failure or cancellation the engine is stopped and the accelerators are freed.
  */
-import { getExternalWorkflowHandle, setCurrentDetails, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
+import { getExternalWorkflowHandle, setCurrentDetails, setHandler, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
 import type { EngineSpec } from '../activities/index.ts';
+import { START_ATTEMPTS } from '../core/domain/replica.ts';
 import { Compensations, isFailureOfKind, reasonOf } from './compensation.ts';
-import { type PlacingStage, type ReplicaProgress, replicaProgressSignal } from './messages.ts';
-import { control, onHost, onHostBounded } from './proxies.ts';
+import { type PlacingStage, type ReplicaProgress, replicaProgressSignal, weightsProgressSignal } from './messages.ts';
+import { control, fetchingOnHost, onHost, onHostBounded } from './proxies.ts';
 import { searchAttributes } from './search-attributes.ts';
-
-/** An engine that exits while it loads is started so often before its replica is given up. */
-export const START_ATTEMPTS = 3;
 
 export async function placeReplica(replicaId: string): Promise<{ replicaId: string; host: string; endpoint: string }> {
   const undo = new Compensations();
@@ -26,8 +24,13 @@ export async function placeReplica(replicaId: string): Promise<{ replicaId: stri
     const passed = (stage: PlacingStage, detail: string) =>
       tellParent({ replicaId, passed: stage, detail: `${replicaId} on ${reserved.host}: ${detail}` });
 
-    const weights = await host.fetchWeights.executeWithOptions({ summary: `${reserved.source} to ${reserved.host}` }, [reserved]);
-
+    setHandler(weightsProgressSignal, (line) =>
+      tellParent({ replicaId, passed: 'fetch', underway: true, detail: `${replicaId} on ${reserved.host}: ${line}` }),
+    );
+    const weights = await fetchingOnHost(reserved.host).fetchWeights.executeWithOptions(
+      { summary: `${reserved.source} to ${reserved.host}` },
+      [reserved],
+    );
     await passed('fetch', weights);
 
     undo.register('stop the engine', () => onHostBounded(reserved.host).stopEngine(replicaId, reserved.generation + START_ATTEMPTS));

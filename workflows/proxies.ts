@@ -56,6 +56,20 @@ export function onHost(host: string): ActivityInterfaceFor<HostActivities> {
   });
 }
 
+/**
+ * Fetching weights takes as long as bytes advance, hours for a large model from a slow share. The activity goes on where the last attempt
+ * ended, and gives up by itself once nothing has advanced for a while.
+ */
+export function fetchingOnHost(host: string): Pick<ActivityInterfaceFor<HostActivities>, 'fetchWeights'> {
+  return proxyActivities<HostActivities>({
+    taskQueue: hostTaskQueue(host),
+    startToCloseTimeout: '30 days',
+    heartbeatTimeout: '10s',
+    retry: { ...RETRY, nonRetryableErrorTypes: ['engine-failed'] },
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  });
+}
+
 /** Clean-up on a host that may be gone for good: bounded, so that whoever waits goes on. What is left running there is ended when it returns. */
 export function onHostBounded(host: string): ActivityInterfaceFor<HostActivities> {
   return proxyActivities<HostActivities>({

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createMockWorld, delegating, type MockWorld, place } from '../test/support/mock-activities.ts';
+import { createMockWorld, delegating, engineFailed, type MockWorld, NOTHING_LEFT, place } from '../test/support/mock-activities.ts';
 import { createTestNamespace, type TestNamespace } from '../test/support/temporal.ts';
-import { CONTROL_TASK_QUEUE, hostTaskQueue, workflowIds } from './messages.ts';
+import { CONTROL_TASK_QUEUE, cancelRebalanceUpdate, hostTaskQueue, workflowIds } from './messages.ts';
 import type { rebalanceCluster, scheduledRebalance } from './rebalance-cluster.ts';
 
 let temporal: TestNamespace;
@@ -71,5 +71,45 @@ describe('rebalanceCluster', () => {
     expect(scheduled).toMatchObject({ outcome: 'skipped' });
     release();
     expect(await running.result()).toMatchObject({ outcome: 'moved' });
+  });
+
+  it('is skipped where rollouts and drains hold everything, and says which', async () => {
+    const world = worldWith(nothing);
+    world.holds = [{ kind: 'waiting', on: 'rollout', subject: 'chat', message: 'rollout r1 is changing chat' }];
+    expect(await (await rebalance(false)).result()).toMatchObject({
+      outcome: 'skipped',
+      reason: 'nothing to move; left alone: rollout r1 is changing chat',
+      held: world.holds,
+    });
+  });
+
+  it('cancelled, undoes the move under way and keeps the one that is done', async () => {
+    const world = worldWith({ ...moves, places: [place('new-1', 'h2', 'old-1'), place('new-2', 'h2', 'old-2')] });
+    world.replicas.set('old-2', { revision: 1, host: 'h1', state: 'ready', weight: 100, engine: true });
+    let release = () => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    world.activities.awaitRequestsFinished = async (id) => {
+      if (id === 'old-2') await held;
+      return NOTHING_LEFT;
+    };
+    const running = await rebalance(false);
+    await expect.poll(() => world.replicas.has('old-1'), { timeout: 15_000 }).toBe(false);
+    await expect.poll(() => world.replicas.get('old-2')?.state, { timeout: 15_000 }).toBe('draining');
+    await running.executeUpdate(cancelRebalanceUpdate, { args: [{ by: 'ann' }] });
+    expect(await running.result()).toMatchObject({ outcome: 'cancelled', reason: 'cancelled by ann: 1 of 2 moves done, 1 undone' });
+    release();
+    expect([...world.replicas.keys()].sort()).toEqual(['new-1', 'old-2']);
+    expect(world.replicas.get('old-2')).toMatchObject({ state: 'ready', weight: 100, engine: true });
+    expect(world.moving.size).toBe(0);
+  });
+
+  it('undoes a move whose new replica does not come up', async () => {
+    const world = worldWith(moves);
+    world.fail.awaitEngineReady = { error: engineFailed('no memory'), times: Number.POSITIVE_INFINITY };
+    const result = await (await rebalance(false)).result();
+    expect(result.reason).toContain('0 of 1 moves done; ');
+    expect([...world.replicas]).toEqual([['old-1', { revision: 1, host: 'h1', state: 'ready', weight: 100, engine: true }]]);
   });
 });

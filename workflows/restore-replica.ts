@@ -1,14 +1,19 @@
-/** A replica whose engine ended without being asked to: started again on its own accelerators as the next generation, and routed as before. */
+/**
+ * A replica whose engine ended without being asked to: started again on its own accelerators as the next generation, and routed as before.
+ * One that does not start there again has failed for good, and is made good elsewhere.
+ */
 import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
+import { START_ATTEMPTS } from '../core/domain/replica.ts';
 import { Compensations, reasonOf } from './compensation.ts';
-import { START_ATTEMPTS, startEngine } from './place-replica.ts';
+import { startEngine } from './place-replica.ts';
 import { control, onHost, onHostBounded } from './proxies.ts';
+import { askForReplacement } from './replace-replicas.ts';
 import { searchAttributes } from './search-attributes.ts';
 
 export async function restoreReplica(replicaId: string, generation: number): Promise<void> {
   const undo = new Compensations();
+  const spec = { ...(await control.engineSpec(replicaId)), generation };
   try {
-    const spec = { ...(await control.engineSpec(replicaId)), generation };
     upsertSearchAttributes([{ key: searchAttributes.host, value: spec.host }]);
     // The report that asked for this may be old: a worker that was away read it late, and the engine is back already.
     if (await onHost(spec.host).isEngineRunning(replicaId, generation - 1)) return;
@@ -19,6 +24,7 @@ export async function restoreReplica(replicaId: string, generation: number): Pro
   } catch (error) {
     setCurrentDetails(`Replica \`${replicaId}\` could not be restored: ${reasonOf(error)}`);
     await undo.unwind();
+    await askForReplacement(`${replicaId} could not be started again`, [{ host: spec.host, accelerators: spec.accelerators }]);
     throw error;
   }
 }

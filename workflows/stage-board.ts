@@ -1,24 +1,45 @@
-/** Where a rollout stands, written at every step to three places: its row, its search attributes, and its page in Temporal's UI. */
-import { setCurrentDetails, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
-import { ROLLOUT_STAGES, type RolloutPhase, type RolloutStage, type RolloutStatus, type StageRecord } from '../core/domain/rollout.ts';
+/**
+ * Where a rollout stands, written at every step to three places: its row, its search attributes, and its page in Temporal's UI. It also keeps
+ * the rollout's clock, which stands still while it is on hold, and holds every stage to its deadline.
+ */
+import {
+  ApplicationFailure,
+  CancellationScope,
+  condition,
+  setCurrentDetails,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { DeploymentSpec } from '../core/domain/deployment.ts';
+import {
+  isTerminalPhase,
+  ROLLOUT_STAGES,
+  type RolloutPhase,
+  type RolloutStage,
+  type RolloutStatus,
+  type StageRecord,
+  stageDeadlineSeconds,
+  stagesOf,
+  type TerminalPhase,
+} from '../core/domain/rollout.ts';
 import { reasonOf } from './compensation.ts';
 import { control } from './proxies.ts';
 import { searchAttributes } from './search-attributes.ts';
 
 export class StageBoard {
   readonly #rolloutId: string;
-  readonly #stages: StageRecord[] = ROLLOUT_STAGES.map((stage) => ({
-    stage,
-    state: 'waiting',
-    detail: '',
-    startedAtMs: null,
-    endedAtMs: null,
-  }));
-  #phase: RolloutPhase = 'running';
+  #stages: StageRecord[] = recordsOf(ROLLOUT_STAGES);
+  /** Once it is going back, or over: nothing else counts then. */
+  #ending: 'rolling-back' | TerminalPhase | null = null;
+  #awaitsApproval = false;
+  #heldSinceMs: number | null = null;
+  #heldMs = 0;
   #stage: RolloutStage = 'resolve';
   #reason = 'accepted';
   #planId: string | null = null;
-  #before: () => Promise<void> = async () => {};
+  #rollout: DeploymentSpec['rollout'] | null = null;
+  /** Milliseconds that each stage has taken, without time on hold. */
+  readonly #spentMs = new Map<RolloutStage, number>();
 
   constructor(rolloutId: string) {
     this.#rolloutId = rolloutId;
@@ -26,7 +47,7 @@ export class StageBoard {
 
   get status(): RolloutStatus {
     return {
-      phase: this.#phase,
+      phase: this.phase,
       stage: this.#stage,
       reason: this.#reason,
       stages: this.#stages.map((s) => ({ ...s })),
@@ -35,27 +56,69 @@ export class StageBoard {
   }
 
   get phase(): RolloutPhase {
-    return this.#phase;
+    if (this.#ending) return this.#ending;
+    if (this.isHeld) return 'paused';
+    return this.#awaitsApproval ? 'awaiting-approval' : 'running';
   }
 
   set planId(id: string) {
     this.#planId = id;
   }
 
-  /** Runs before every stage: the place to wait while a rollout is paused. */
-  beforeEachStage(gate: () => Promise<void>): void {
-    this.#before = gate;
+  /** Lays out the stages of its strategy; from here on their deadlines hold. */
+  follow(rollout: DeploymentSpec['rollout']): void {
+    this.#rollout = rollout;
+    this.#stages = recordsOf(stagesOf(rollout.strategy));
   }
 
-  /** Runs one stage and keeps its record. `describe` says in one line what came of it. */
+  /** Nothing can be gone back on any more: what is left takes as long as it takes. */
+  liftDeadlines(): void {
+    this.#rollout = null;
+  }
+
+  get isHeld(): boolean {
+    return this.#heldSinceMs !== null;
+  }
+
+  /** On hold no stage begins, and the clock stands still. */
+  hold(): void {
+    this.#heldSinceMs ??= Date.now();
+  }
+
+  letGo(): void {
+    if (this.#heldSinceMs !== null) this.#heldMs += Date.now() - this.#heldSinceMs;
+    this.#heldSinceMs = null;
+  }
+
+  untilGoing(): Promise<void> {
+    return condition(() => !this.isHeld);
+  }
+
+  /** A clock without the time on hold, ms. */
+  activeMs(): number {
+    return (this.#heldSinceMs ?? Date.now()) - this.#heldMs;
+  }
+
+  get awaitsApproval(): boolean {
+    return this.#awaitsApproval;
+  }
+
+  set awaitsApproval(awaits: boolean) {
+    this.#awaitsApproval = awaits;
+  }
+
+  /**
+   * Runs one stage and keeps its record; beyond its deadline the work is cancelled. `describe` says in one line what came of it.
+   * @throws ApplicationFailure `deadline`
+   */
   async run<T>(stage: RolloutStage, work: () => Promise<T>, describe: (result: T) => string = () => ''): Promise<T> {
-    await this.#before();
+    await this.untilGoing();
     const record = this.#record(stage);
     Object.assign(record, { state: 'running', startedAtMs: record.startedAtMs ?? Date.now(), endedAtMs: null });
     this.#stage = stage;
     await this.show(`${stage} is running`);
     try {
-      const result = await work();
+      const result = await this.#withinDeadline(stage, work);
       Object.assign(record, { state: 'done', detail: describe(result) || record.detail, endedAtMs: Date.now() });
       return result;
     } catch (error) {
@@ -65,7 +128,7 @@ export class StageBoard {
   }
 
   async skip(stage: RolloutStage, why: string): Promise<void> {
-    await this.#before();
+    await this.untilGoing();
     Object.assign(this.#record(stage), { state: 'skipped', detail: why, startedAtMs: Date.now(), endedAtMs: Date.now() });
     this.#stage = stage;
     await this.show(why);
@@ -78,24 +141,80 @@ export class StageBoard {
   }
 
   /** Records where it stands and why. */
-  async show(reason: string, phase: RolloutPhase = this.#phase): Promise<void> {
+  async show(reason: string): Promise<void> {
     this.#reason = reason;
-    this.#phase = phase;
     this.#publish();
     await control.recordRolloutStatus.executeWithOptions({ summary: `${this.#stage}: ${reason}` }, [this.#rolloutId, this.status]);
   }
 
-  async end(phase: 'succeeded' | 'failed' | 'rolled-back', reason: string): Promise<RolloutStatus> {
+  /** Nothing keeps it from going back, not even that this cannot be recorded. */
+  async rollBack(reason: string): Promise<void> {
+    this.#ending = 'rolling-back';
+    await this.show(reason).catch(() => {});
+  }
+
+  async end(phase: TerminalPhase, reason: string): Promise<RolloutStatus> {
     this.#reason = reason;
-    this.#phase = phase;
+    this.#ending = phase;
     this.#publish();
     upsertSearchAttributes([{ key: searchAttributes.outcome, value: phase }]);
     await control.endRollout.executeWithOptions({ summary: `${phase}: ${reason}` }, [this.#rolloutId, this.status]);
     return this.status;
   }
 
+  /** It was ended by somebody else already. */
+  endedElsewhere(status: RolloutStatus): RolloutStatus {
+    this.#reason = status.reason;
+    if (isTerminalPhase(status.phase)) {
+      this.#ending = status.phase;
+      upsertSearchAttributes([{ key: searchAttributes.outcome, value: status.phase }]);
+    }
+    this.#publish();
+    return status;
+  }
+
+  async #withinDeadline<T>(stage: RolloutStage, work: () => Promise<T>): Promise<T> {
+    const seconds = this.#rollout ? stageDeadlineSeconds(stage, this.#rollout) : undefined;
+    if (seconds === undefined) return work();
+    const spentMs = this.#spentMs.get(stage) ?? 0;
+    const beganMs = this.activeMs();
+    const doing = new CancellationScope();
+    const clock = new CancellationScope();
+    let passed = false;
+    clock
+      .run(() => this.#pass(beganMs + 1000 * seconds - spentMs))
+      .then(
+        () => {
+          passed = true;
+          doing.cancel();
+        },
+        () => {},
+      );
+    try {
+      return await doing.run(work);
+    } catch (error) {
+      if (!passed) throw error;
+      const { detail } = this.#record(stage);
+      throw ApplicationFailure.nonRetryable(`${stage} took longer than its ${seconds} s${detail ? `: ${detail}` : ''}`, 'deadline');
+    } finally {
+      clock.cancel();
+      this.#spentMs.set(stage, spentMs + this.activeMs() - beganMs);
+    }
+  }
+
+  /** Until the clock shows so many ms. */
+  async #pass(activeMs: number): Promise<void> {
+    for (;;) {
+      await this.untilGoing();
+      const leftMs = activeMs - this.activeMs();
+      if (leftMs <= 0) return;
+      await condition(() => this.isHeld, leftMs);
+    }
+  }
+
+  /** One of another strategy's stages counts for nothing. */
   #record(stage: RolloutStage): StageRecord {
-    return this.#stages[ROLLOUT_STAGES.indexOf(stage)]!;
+    return this.#stages.find((s) => s.stage === stage) ?? recordsOf([stage])[0]!;
   }
 
   #publish(): void {
@@ -106,8 +225,12 @@ export class StageBoard {
   #markdown(): string {
     const rows = this.#stages.map((s) => `| ${MARKS[s.state]} | ${s.stage} | ${s.detail.replaceAll('|', '/')} | ${took(s)} |`);
     const plan = this.#planId ? `\n\nPlan \`${this.#planId}\`.` : '';
-    return `**${this.#phase}** at *${this.#stage}*: ${this.#reason}\n\n| | stage | what | took |\n|---|---|---|---|\n${rows.join('\n')}${plan}\n\nRollout \`${this.#rolloutId}\`, workflow \`${workflowInfo().workflowId}\`.`;
+    return `**${this.phase}** at *${this.#stage}*: ${this.#reason}\n\n| | stage | what | took |\n|---|---|---|---|\n${rows.join('\n')}${plan}\n\nRollout \`${this.#rolloutId}\`, workflow \`${workflowInfo().workflowId}\`.`;
   }
+}
+
+function recordsOf(stages: readonly RolloutStage[]): StageRecord[] {
+  return stages.map((stage) => ({ stage, state: 'waiting', detail: '', startedAtMs: null, endedAtMs: null }));
 }
 
 const MARKS: Record<StageRecord['state'], string> = { waiting: '·', running: '▶', done: '✓', failed: '✗', skipped: '–' };

@@ -1,9 +1,12 @@
 /** The calibration run on a fresh replica: a few prompts and batches are timed, and the step-time model is fitted to them. */
 import { Context } from '@temporalio/activity';
 import { UellmError } from '../../core/domain/errors.ts';
+import type { ChatTemplate } from '../../core/domain/routing.ts';
 import { type CalibrationSample, fitStepTime, isSound } from '../../core/profiler/calibrate.ts';
 import type { EngineDriver, EngineSpec } from '../../engines/driver.ts';
-import { type StreamedCompletion, streamCompletion } from '../../engines/openai.ts';
+import type { StreamedCompletion } from '../../engines/openai.ts';
+import { readChatTemplate } from '../../engines/triton/chat-template.ts';
+import { localModelPath } from '../../engines/weights/source.ts';
 import type { CalibrationResult } from '../replicas.ts';
 import type { HostDeps } from './deps.ts';
 
@@ -15,27 +18,28 @@ const BATCHES = [
 ];
 const DECODE_TOKENS = 12;
 
-export function createCalibrationActivities({ drivers }: Pick<HostDeps, 'drivers'>) {
+export function createCalibrationActivities({ drivers, weights }: Pick<HostDeps, 'drivers' | 'weights'>) {
   return {
     /** Warms a ready engine up, times it, and fits. The replica must not be routed yet: other requests would be timed with it. */
     async calibrateEngine(spec: EngineSpec, endpoint: string): Promise<CalibrationResult> {
       const driver = drivers.find((d) => d.kind === spec.engine);
       if (!driver)
         throw new UellmError({ kind: 'engine-failed', replicaId: spec.replicaId, reason: `this host has no driver for ${spec.engine}` });
-      const samples = await takeSamples(spec, endpoint, Context.current().cancellationSignal);
+      const samples = await takeSamples(driver, spec, endpoint, Context.current().cancellationSignal);
       const fit = fitStepTime(spec.stepTime, samples);
       const sound = isSound(fit);
       const kvCacheTokens = await reportedKvCacheTokens(driver, endpoint);
-      return { stepTime: sound ? fit.coefficients : spec.stepTime, sound, errorPercent: fit.errorPercent, kvCacheTokens };
+      const chat = spec.engine === 'triton' ? await chatTemplate(spec, await weights?.pathOf(spec)) : null;
+      return { stepTime: sound ? fit.coefficients : spec.stepTime, sound, errorPercent: fit.errorPercent, kvCacheTokens, chat };
     },
   };
 }
 
-async function takeSamples(spec: EngineSpec, endpoint: string, signal: AbortSignal): Promise<CalibrationSample[]> {
+async function takeSamples(driver: EngineDriver, spec: EngineSpec, endpoint: string, signal: AbortSignal): Promise<CalibrationSample[]> {
   const context = Context.current();
   const limit = contextLimit(spec) - 2 * DECODE_TOKENS;
   const stream = (words: number, maxTokens: number) =>
-    streamCompletion(endpoint, { model: spec.model, prompt: randomWords(words), maxTokens, ignoreEos: true, signal });
+    driver.stream(endpoint, { model: spec.deployment, prompt: randomWords(words), maxTokens, ignoreEos: true, signal });
 
   await stream(8, 4);
   const samples: CalibrationSample[] = [];
@@ -78,4 +82,10 @@ function randomWords(count: number): string {
 async function reportedKvCacheTokens(driver: EngineDriver, endpoint: string): Promise<number | null> {
   const metrics = await driver.metrics(endpoint).catch(() => null);
   return metrics?.kvCacheTokens ?? null;
+}
+
+/** null where the weights are not on this host, or have no template. */
+async function chatTemplate(spec: EngineSpec, weightsPath: string | undefined): Promise<ChatTemplate | null> {
+  const folder = weightsPath ?? localModelPath(spec);
+  return folder === null ? null : readChatTemplate(folder);
 }

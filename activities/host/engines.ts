@@ -7,11 +7,14 @@ import type { HostDeps } from './deps.ts';
 /** How often a waiting activity looks, and says that it is alive. */
 const LOOK_EVERY_MS = 250;
 
-export function createEngineActivities({ engines }: Pick<HostDeps, 'engines'>) {
+export function createEngineActivities({ engines, weights }: Pick<HostDeps, 'engines' | 'weights'>) {
   return {
     /** Starts the engine, or finds it running. Returns its base URL at once: `awaitEngineReady` waits for it. */
     async startEngine(spec: EngineSpec): Promise<string> {
-      const { endpoint } = await engines.start(spec);
+      const weightsPath = await weights?.pathOf(spec);
+      const context = Context.current();
+      const wait = { signal: context.cancellationSignal, onWait: (detail: string) => context.heartbeat(detail) };
+      const { endpoint } = await engines.start(weightsPath === undefined ? spec : { ...spec, weightsPath }, wait);
       return endpoint;
     },
 
@@ -21,7 +24,7 @@ export function createEngineActivities({ engines }: Pick<HostDeps, 'engines'>) {
       for (;;) {
         const health = await engines.health(replicaId);
         if (health.state === 'ready') return;
-        if (health.state === 'exited') throw new UellmError({ kind: 'engine-failed', replicaId, reason: health.detail });
+        if (health.state !== 'loading') throw new UellmError({ kind: 'engine-failed', replicaId, reason: health.detail });
         context.heartbeat(health.detail);
         await context.sleep(LOOK_EVERY_MS);
       }
@@ -41,10 +44,14 @@ export function createEngineActivities({ engines }: Pick<HostDeps, 'engines'>) {
       );
     },
 
-    /** Ends the engine politely: it finishes what it streams, within its driver's grace. Stopping what is stopped does nothing. */
-    async stopEngine(replicaId: string, generation: number): Promise<{ requestsDropped: number }> {
+    /**
+     * Ends the engine politely: it finishes what it streams, within its driver's grace or the one given. Stopping what is stopped does
+     * nothing.
+     */
+    async stopEngine(replicaId: string, generation: number, graceSeconds?: number | null): Promise<{ requestsDropped: number }> {
       const context = Context.current();
-      return engines.stop(replicaId, generation, { signal: context.cancellationSignal, onWait: (detail) => context.heartbeat(detail) });
+      const wait = { signal: context.cancellationSignal, onWait: (detail: string) => context.heartbeat(detail) };
+      return engines.stop(replicaId, generation, { ...wait, ...(graceSeconds != null && { graceSeconds }) });
     },
   };
 }

@@ -7,6 +7,7 @@ import { createCalibrationActivities } from './calibrate.ts';
 import type { HostDeps } from './deps.ts';
 import { createEngineActivities } from './engines.ts';
 import { createPresenceActivities } from './presence.ts';
+import { createReloadActivities } from './reload.ts';
 import { createWeightActivities } from './weights.ts';
 
 export type { HostDeps } from './deps.ts';
@@ -16,7 +17,8 @@ export function createHostActivities(deps: HostDeps) {
     ...createEngineActivities(deps),
     ...createCalibrationActivities(deps),
     ...createPresenceActivities(deps),
-    ...createWeightActivities(),
+    ...createReloadActivities(deps),
+    ...createWeightActivities(deps),
   });
 }
 

@@ -62,8 +62,6 @@ function refuseOverruling({ name, engine }: DeploymentSpec, flags: Record<string
   const wanted = Object.entries(flags)
     .map(([flag, value]) => `${flag}: ${value}`)
     .join(', ');
-  if (engine.kind === 'triton')
-    throw conflict('deployment', name, 'a Triton engine takes its memory from its model repository: lower it there, and roll out');
   const own = Object.keys(flags).filter((flag) => flag in engine.args);
   if (own.length === 0) return;
   const declared = own.map((flag) => `${flag}: ${engine.args[flag]}`).join(', ');

@@ -1,5 +1,7 @@
 /** Resources about the cluster as a whole: rebalances, changes as they happen, and what this installation is. */
 import { z } from '@hono/zod-openapi';
+import { refusalSchema } from '../../core/domain/refusal.ts';
+import { timeSchema } from './common.ts';
 import { planSummarySchema } from './plans.ts';
 
 export const rebalanceInputSchema = z
@@ -17,15 +19,39 @@ export const rebalanceSchema = z
     result: z
       .object({
         planId: z.string().nullable(),
-        outcome: z.enum(['nothing-to-do', 'dry-run', 'moved', 'waiting', 'skipped']),
+        outcome: z.enum(['nothing-to-do', 'dry-run', 'moved', 'waiting', 'skipped', 'cancelled']),
         reason: z.string(),
         summary: planSummarySchema.nullable(),
+        held: z.array(refusalSchema).openapi({ description: 'Rollouts and drains for whose sake something was left alone.' }),
       })
       .nullable(),
     failure: z.string().nullable(),
   })
   .openapi('Rebalance');
 export type Rebalance = z.infer<typeof rebalanceSchema>;
+
+export const scheduleNameSchema = z.enum(['rebalance', 'monitor']);
+
+export const scheduleInputSchema = z
+  .strictObject({
+    everySeconds: z.number().int().min(10).max(604_800).optional().openapi({ description: 'From one run to the next.' }),
+    paused: z.boolean().optional(),
+    note: z.string().max(1000).optional().openapi({ description: 'Why it is paused, or was changed.' }),
+  })
+  .openapi('ScheduleInput');
+export type ScheduleInput = z.input<typeof scheduleInputSchema>;
+
+export const scheduleSchema = z
+  .object({
+    name: scheduleNameSchema,
+    everySeconds: z.number(),
+    paused: z.boolean(),
+    note: z.string(),
+    lastRunAt: timeSchema.nullable(),
+    nextRunAt: timeSchema.nullable(),
+  })
+  .openapi('Schedule');
+export type ScheduleResource = z.infer<typeof scheduleSchema>;
 
 export const infoSchema = z
   .object({

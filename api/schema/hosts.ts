@@ -1,5 +1,11 @@
 import { z } from '@hono/zod-openapi';
-import { drainPhaseSchema, drainReceiptSchema } from '../../core/domain/drain.ts';
+import {
+  deadlinePolicySchema,
+  drainOptionsSchema,
+  drainPhaseSchema,
+  drainReceiptSchema,
+  openRequestsSchema,
+} from '../../core/domain/drain.ts';
 import { hostLivenessSchema, hostServiceSchema, hostSpecSchema } from '../../core/domain/fleet.ts';
 import { hostProbeSchema } from '../../core/domain/host-probe.ts';
 import { refusalSchema } from '../../core/domain/refusal.ts';
@@ -32,6 +38,9 @@ export const hostResourceSchema = hostSpecSchema
   .openapi('Host');
 export type HostResource = z.output<typeof hostResourceSchema>;
 
+export const drainInputSchema = drainOptionsSchema.safeExtend({}).openapi('DrainInput');
+export type DrainInput = z.input<typeof drainInputSchema>;
+
 export const drainStartedSchema = z.object({ host: z.string(), workflowId: z.string() }).openapi('DrainStarted');
 export type DrainStarted = z.infer<typeof drainStartedSchema>;
 
@@ -44,6 +53,9 @@ export const drainSchema = z
     reason: z.string(),
     planId: z.string().nullable(),
     remaining: z.array(z.string()).openapi({ description: 'Replicas still to leave.' }),
+    open: z.array(openRequestsSchema).openapi({ description: 'What is open on those now.' }),
+    deadlineAt: timeSchema.nullable(),
+    onDeadline: deadlinePolicySchema,
     waiting: z.array(refusalSchema),
     receipt: drainReceiptSchema.nullable(),
   })

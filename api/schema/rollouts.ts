@@ -9,6 +9,7 @@ export const rolloutResourceSchema = z
     revision: z.number().int(),
     fromRevision: z.number().int().nullable().openapi({ description: 'The revision that served when it began.' }),
     workflowId: z.string(),
+    queuedBehind: z.string().nullable().openapi({ description: 'The rollout that it waits for; null once it runs.' }),
     status: rolloutStatusSchema,
     startedAt: timeSchema,
     endedAt: timeSchema.nullable(),

@@ -31,6 +31,8 @@ export interface EmbeddedPostgresOptions {
   logFile: string;
   /** false for tests: nothing survives a power cut, everything is quicker. */
   durable: boolean;
+  /** Where it listens; a free port without it. */
+  port?: number;
   /** Told what an operator should know, e.g. that the data lies elsewhere. */
   onNotice?: (message: string) => void;
 }
@@ -47,7 +49,7 @@ export async function prepareEmbeddedPostgres(options: EmbeddedPostgresOptions):
   }
   const password = ensurePassword(join(options.dataDir, 'postgres.password'));
   if (!existsSync(join(directory, 'PG_VERSION'))) initialise(native, directory, password, account, options.durable);
-  const port = await freePort();
+  const port = options.port ?? (await freePort());
   const url = `postgres://${USER}:${password}@127.0.0.1:${port}/${DATABASE}`;
   return {
     url,

@@ -26,7 +26,8 @@ export async function rollOut(
   options: WatchOptions,
 ): Promise<void> {
   const started = await client.startRollout(name, revision);
-  const hello = `rollout ${started.id} of revision ${started.revision} started`;
+  const { reason } = started.status;
+  const hello = `rollout ${started.id} of revision ${started.revision} started${reason === 'accepted' ? '' : `, and ${reason}`}`;
   if (!options.watch) {
     print(terminal, options, started, () => `${hello}; follow it: uellm rollout status ${name} --watch\n`);
     return;

@@ -1,9 +1,11 @@
-/** uellm drain HOST [--watch], uellm uncordon HOST */
-import type { Command } from 'commander';
+/** uellm drain HOST [--watch] [--deadline DURATION --on-deadline POLICY], uellm uncordon HOST */
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type ApiClient, ApiProblem } from '../../api/client.ts';
-import type { Drain } from '../../api/schema/index.ts';
+import type { Drain, DrainInput } from '../../api/schema/index.ts';
+import { type DeadlinePolicy, deadlinePolicySchema } from '../../core/domain/drain.ts';
 import { action, type CommandContext } from '../command.ts';
-import { drainReasons, receiptLines } from '../details.ts';
+import { drainReasons, openLines, receiptLines } from '../details.ts';
+import { parseDuration } from '../duration.ts';
 import { CommandFailed } from '../failure.ts';
 import { paint, toneOf } from '../output/colour.ts';
 import { count } from '../output/figures.ts';
@@ -18,6 +20,14 @@ export function addDrain(program: Command, terminal: Terminal): void {
     .description('move everything off a host without dropping a request')
     .argument('<host>', 'name of the host')
     .option('--watch', 'show how it goes until the host is drained; exit 1 if it is blocked')
+    .option('--deadline <duration>', 'by when it should be over: 90s, 10m, 2h', parseDuration)
+    .addOption(
+      new Option(
+        '--on-deadline <policy>',
+        'wait for what still runs, migrate it (end it there, try it elsewhere), or abort the drain',
+      ).choices(deadlinePolicySchema.options),
+    )
+    .option('--max-unavailable <replicas>', 'how many replicas of a deployment may be missing meanwhile (0)', parseCount)
     .action(action(terminal, drain));
   withOutput(program.command('uncordon'))
     .description('let a host take work again; a drain that is running is cancelled')
@@ -32,14 +42,33 @@ export function addDrain(program: Command, terminal: Terminal): void {
     );
 }
 
-async function drain({ client, terminal }: CommandContext, host: string, options: WatchOptions): Promise<void> {
+interface DrainFlags extends WatchOptions {
+  deadline?: number;
+  onDeadline?: DeadlinePolicy;
+  maxUnavailable?: number;
+}
+
+function inputOf({ deadline, onDeadline, maxUnavailable }: DrainFlags): DrainInput {
+  return {
+    ...(deadline !== undefined && { deadlineSeconds: deadline }),
+    ...(onDeadline !== undefined && { onDeadline }),
+    ...(maxUnavailable !== undefined && { maxUnavailable }),
+  };
+}
+
+function parseCount(text: string): number {
+  if (!/^\d{1,3}$/.test(text)) throw new InvalidArgumentError('It is a whole number of replicas.');
+  return Number(text);
+}
+
+async function drain({ client, terminal }: CommandContext, host: string, options: DrainFlags): Promise<void> {
   if (!options.watch) {
-    const started = await client.startDrain(host);
+    const started = await client.startDrain(host, inputOf(options));
     print(terminal, options, started, () => `drain of ${host} started; follow it: uellm drain ${host} --watch\n`);
     return;
   }
   const progress = createProgress(terminal, { resultOnly: options.output !== 'table' });
-  await startOrJoin(client, host, progress);
+  await startOrJoin(client, host, inputOf(options), progress);
   const ended = await followDrain(client, host, terminal, progress);
   if (!ended.receipt) {
     print(terminal, options, ended, () => ''); // people have seen it
@@ -50,9 +79,9 @@ async function drain({ client, terminal }: CommandContext, host: string, options
 }
 
 /** A drain that runs already is watched instead of started. */
-async function startOrJoin(client: ApiClient, host: string, progress: Progress): Promise<void> {
+async function startOrJoin(client: ApiClient, host: string, input: DrainInput, progress: Progress): Promise<void> {
   try {
-    await client.startDrain(host);
+    await client.startDrain(host, input);
   } catch (error) {
     if (!(error instanceof ApiProblem) || error.problem.status !== 409) throw error;
     const running = await client.drain(host).catch(() => undefined);
@@ -71,7 +100,7 @@ function followDrain(client: ApiClient, host: string, terminal: Terminal, progre
     const head = (colour: boolean) => `${paint(now.phase, toneOf(now.phase), colour)}: ${reason}${left}`;
     const block = [
       `${seconds} s  ${head(terminal.colour)}`,
-      ...now.remaining.map((id) => `          ${id}`),
+      ...openLines(now).map((line) => `          ${line}`),
       ...waiting.map((line) => `          ${line}`),
     ];
     progress.show(block, [head(false), ...waiting].join('; '));

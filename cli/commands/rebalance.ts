@@ -1,5 +1,5 @@
-/** uellm rebalance [--dry-run] [--watch] */
-import type { Command } from 'commander';
+/** uellm rebalance [--dry-run] [--watch] [--cancel] */
+import { type Command, Option } from 'commander';
 import type { PlanResource, Rebalance } from '../../api/schema/index.ts';
 import { action, type CommandContext } from '../command.ts';
 import { planLines } from '../details.ts';
@@ -15,10 +15,19 @@ export function addRebalance(program: Command, terminal: Terminal): void {
     .description('place replicas anew where that serves demand better or costs less')
     .option('--dry-run', 'show what would move, and move nothing')
     .option('--watch', 'wait until it is over')
+    .addOption(new Option('--cancel', 'end the one under way: what it has not moved yet stays where it was').conflicts(['dryRun', 'watch']))
     .action(action(terminal, rebalance));
 }
 
-async function rebalance({ client, terminal }: CommandContext, options: WatchOptions & { dryRun?: boolean }): Promise<void> {
+async function rebalance(
+  { client, terminal }: CommandContext,
+  options: WatchOptions & { dryRun?: boolean; cancel?: boolean },
+): Promise<void> {
+  if (options.cancel) {
+    const cancelled = await client.cancelRebalance();
+    print(terminal, options, cancelled, () => `${cancelled.workflowId} is ending; what it had begun is undone\n`);
+    return;
+  }
   const started = await client.startRebalance(options.dryRun === true);
   // A dry run is asked for its answer; moves take as long as they take.
   if (!options.watch && !options.dryRun) {

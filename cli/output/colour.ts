@@ -25,7 +25,7 @@ export function cutPainted(text: string, width: number): string {
 
 const GOOD = ['ready', 'alive', 'succeeded', 'done', 'applied', 'drained', 'ok', 'completed', 'created', 'kept'];
 const BAD = ['failed', 'lost', 'blocked', 'refused', 'rolled-back', 'unroutable', 'unreachable', 'deleted'];
-const QUIET = ['stopped', 'pending', 'skipped', 'waiting', 'dry-run', 'cancelled', 'unchanged', 'undone'];
+const QUIET = ['stopped', 'pending', 'skipped', 'waiting', 'dry-run', 'cancelled', 'unchanged', 'undone', 'superseded'];
 
 /** What a state means: all that is neither good, bad nor over is on its way. */
 export function toneOf(state: string): Tone {

@@ -6,7 +6,10 @@ import { nameSchema } from './names.ts';
 export const engineKindSchema = z.enum(['vllm', 'triton', 'simulated']);
 export type EngineKind = z.infer<typeof engineKindSchema>;
 
-const engineArgSchema = z.union([z.string(), z.number(), z.boolean()]);
+export const engineArgsSchema = z.record(
+  z.string().regex(/^[a-z0-9][a-z0-9-]*$/, 'flag names without dashes in front'),
+  z.union([z.string(), z.number(), z.boolean()]),
+);
 
 export const demandSchema = z.strictObject({
   requestsPerSecond: z.number().nonnegative().max(1e6),
@@ -16,13 +19,40 @@ export const demandSchema = z.strictObject({
 /** Requests a second and the mean lengths: a first guess, or what was observed or forecast. */
 export type Demand = z.infer<typeof demandSchema>;
 
-export const rolloutStrategySchema = z.enum(['canary', 'blue-green']);
+/**
+ * `canary`: the new revision stands beside the old one and takes a rising share. `blue-green`: beside it, and takes all at once; the old one
+ * leaves when that has proven good. `recreate`: the old one leaves first, for fleets without room for both.
+ */
+export const rolloutStrategySchema = z.enum(['canary', 'blue-green', 'recreate']);
+export type RolloutStrategy = z.infer<typeof rolloutStrategySchema>;
 
 const canaryStepSchema = z.strictObject({
   /** Share of the traffic that the new revision takes, per cent. */
   weight: z.number().int().min(1).max(99),
   pauseSeconds: z.number().nonnegative().max(86_400).default(60),
 });
+
+const stageSeconds = z
+  .number()
+  .positive()
+  .max(7 * 86_400)
+  .optional();
+
+/** How long a stage may take, in seconds; absent ones have a default. Time on hold does not count. Only what comes before the new revision is promoted can be gone back on. */
+export const stageDeadlinesSchema = z.strictObject({
+  resolve: stageSeconds,
+  profile: stageSeconds,
+  plan: stageSeconds,
+  reserve: stageSeconds,
+  fetch: stageSeconds,
+  start: stageSeconds,
+  calibrate: stageSeconds,
+  canary: stageSeconds,
+  approve: stageSeconds,
+  promote: stageSeconds,
+  retire: stageSeconds,
+});
+export type StageDeadlines = z.infer<typeof stageDeadlinesSchema>;
 
 export const deploymentSpecSchema = z
   .strictObject({
@@ -31,7 +61,7 @@ export const deploymentSpecSchema = z
     engine: z.strictObject({
       kind: engineKindSchema,
       /** Flags of the engine, e.g. `{ max-model-len: 8192 }`. */
-      args: z.record(z.string().regex(/^[a-z0-9][a-z0-9-]*$/, 'flag names without dashes in front'), engineArgSchema).default({}),
+      args: engineArgsSchema.default({}),
     }),
     replicas: z
       .strictObject({ min: z.number().int().min(0).max(1000).default(1), max: z.number().int().min(1).max(1000).default(8) })
@@ -54,12 +84,23 @@ export const deploymentSpecSchema = z
         strategy: rolloutStrategySchema.default('canary'),
         steps: z.array(canaryStepSchema).max(20).default([]),
         approval: z.enum(['auto', 'manual']).default('auto'),
+        /** `blue-green` only: how long the old revision is kept while the new one takes all traffic. */
+        soakSeconds: z.number().nonnegative().max(86_400).optional(),
+        stageDeadlineSeconds: stageDeadlinesSchema.optional(),
       })
       .default({ strategy: 'canary', steps: [], approval: 'auto' }),
   })
   .refine((d) => d.rollout.steps.every((s, i, all) => i === 0 || s.weight > (all[i - 1]?.weight ?? 0)), {
     path: ['rollout', 'steps'],
     message: 'steps whose weights rise',
+  })
+  .refine((d) => d.rollout.strategy === 'canary' || d.rollout.steps.length === 0, {
+    path: ['rollout', 'steps'],
+    message: 'no steps: only strategy canary has them',
+  })
+  .refine((d) => d.rollout.strategy === 'blue-green' || d.rollout.soakSeconds === undefined, {
+    path: ['rollout', 'soakSeconds'],
+    message: 'nothing: only strategy blue-green keeps the old revision for a while',
   });
 export type DeploymentSpec = z.infer<typeof deploymentSpecSchema>;
 

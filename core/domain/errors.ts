@@ -3,6 +3,7 @@
  * failures, `cli/` to an exit code, and nobody invents an error of their own.
  */
 import type { Refusal } from './refusal.ts';
+import { GIGA } from './units.ts';
 
 /** One thing wrong with an input: which field, what was given there, and what would have been allowed. */
 export interface FieldIssue {
@@ -25,6 +26,8 @@ export type UellmErrorDetail =
   /** Fencing: a command for a generation of a replica that its host has already left behind. */
   | { kind: 'stale-generation'; replicaId: string; given: number; current: number }
   | { kind: 'engine-failed'; replicaId: string; reason: string }
+  /** A host's cache of weights has not the room, even after all that nobody uses was removed. */
+  | { kind: 'disk-full'; directory: string; neededBytes: number; freeBytes: number }
   | { kind: 'unauthorized'; reason: string }
   | { kind: 'forbidden'; reason: string }
   /** Something we depend on is away; worth trying again. */
@@ -61,6 +64,8 @@ export function describeError(detail: UellmErrorDetail): string {
       return `replica ${detail.replicaId}: generation ${detail.given} is older than ${detail.current}, which its host already knows`;
     case 'engine-failed':
       return `engine of replica ${detail.replicaId} failed: ${detail.reason}`;
+    case 'disk-full':
+      return `${detail.directory}: ${gigabytes(detail.neededBytes)} are needed, ${gigabytes(detail.freeBytes)} are free`;
     case 'unauthorized':
     case 'forbidden':
       return detail.reason;
@@ -70,6 +75,8 @@ export function describeError(detail: UellmErrorDetail): string {
       return assertNever(detail);
   }
 }
+
+const gigabytes = (bytes: number) => `${(bytes / GIGA).toFixed(1)} GB`;
 
 export function describeIssue(issue: FieldIssue): string {
   return `${issue.field || 'the input'}: got ${issue.given}, allowed is ${issue.allowed}`;

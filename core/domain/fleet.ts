@@ -1,6 +1,7 @@
 /** Hosts and the accelerators in them: as declared (the Host object) and as they are (HostState). */
 import { z } from 'zod';
 import { acceleratorKindSchema } from './accelerators.ts';
+import { engineArgsSchema } from './deployment.ts';
 import { linkSpecSchema } from './links.ts';
 import { nameSchema } from './names.ts';
 
@@ -12,9 +13,13 @@ export const acceleratorGroupSchema = z.strictObject({
 });
 
 export const externalEndpointSchema = z.strictObject({
-  /** Base URL of an OpenAI-compatible server that someone else runs. */
+  /** Base URL of a server that someone else runs: OpenAI-compatible, or the HTTP port of a Triton with its metrics two ports above. */
   url: z.url({ protocol: /^https?$/ }),
+  /** Declared under this name, and served under it too. */
   model: nameSchema,
+  engine: z.enum(['vllm', 'triton']).default('vllm'),
+  /** The flags that it was started with, as far as they decide what it holds: gpu-memory-utilization, max-num-seqs, kv-cache-dtype. */
+  args: engineArgsSchema.default({}),
 });
 
 export const hostSpecSchema = z

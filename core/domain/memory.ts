@@ -27,7 +27,8 @@ export interface MemorySettings {
   maxSequences?: number;
 }
 
-const DEFAULT_MAX_SEQUENCES = 256;
+/** vLLM's default. */
+export const DEFAULT_MAX_SEQUENCES = 256;
 /** Tokens that prefill adds to windows before the step's end lets them go. vLLM's default budget of a step. */
 const PREFILL_TOKENS = 2048;
 const FP8_CACHES: readonly unknown[] = ['fp8', 'fp8_e4m3', 'fp8_e5m2', 'fp8_inc'];

@@ -12,8 +12,8 @@ export { dtypeSchema, KNOWN_CONFIGS, type ModelConfig, modelConfigSchema };
 
 export const modelSchema = z.strictObject({
   name: nameSchema,
-  /** `hf://owner/name`, `file:///path`. */
-  source: z.string().regex(/^(hf:\/\/[\w.-]+\/[\w.-]+|file:\/\/\/.+)$/, 'hf://OWNER/NAME or file:///PATH'),
+  /** `hf://owner/name`, `hf://owner/name@revision`, `file:///path`. */
+  source: z.string().regex(/^(hf:\/\/[\w.-]+\/[\w.-]+(@[\w./-]+)?|file:\/\/\/.+)$/, 'hf://OWNER/NAME[@REVISION] or file:///PATH'),
   config: modelConfigSchema.optional(),
   dtype: dtypeSchema.default('bf16'),
 });

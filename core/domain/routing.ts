@@ -11,6 +11,16 @@ import { tenantSchema } from './tenant.ts';
  */
 export const batchingSchema = z.enum(['continuous', 'static']);
 
+/** How a model wants a chat written as one prompt, for engines that take nothing but text. Source: Hugging Face tokenizer_config.json. */
+export const chatTemplateSchema = z.object({
+  /** In Jinja. */
+  template: z.string(),
+  /** Empty where the model has none. */
+  bosToken: z.string(),
+  eosToken: z.string(),
+});
+export type ChatTemplate = z.infer<typeof chatTemplateSchema>;
+
 export const routedReplicaSchema = z.object({
   replicaId: z.string(),
   generation: z.number().int(),
@@ -30,6 +40,8 @@ export const routedReplicaSchema = z.object({
   /** Of `kvCacheTokens` and of `maxInFlight`, the share that may be filled: monitoring limits and loosens it. All of it where absent. */
   kvShare: z.number().positive().optional(),
   maxInFlightShare: z.number().positive().optional(),
+  /** null or absent where the engine writes chats itself, or the model has no template. */
+  chat: chatTemplateSchema.nullable().optional(),
   /** Continuous where absent. */
   batching: batchingSchema.optional(),
   simulated: z.boolean(),

@@ -2,6 +2,7 @@
 import type { Move } from '../domain/plan.ts';
 import type { Refusal } from '../domain/refusal.ts';
 import { holdsAccelerators, type Replica } from '../domain/replica.ts';
+import { isDisruption, mayMove } from './budget.ts';
 import type { Capacity } from './capacity.ts';
 import { pricePerHour } from './cost.ts';
 import type { MilpSolver } from './fleet/milp.ts';
@@ -52,7 +53,7 @@ export function openDraft(given: PlanInput, solver: MilpSolver | null): Draft {
     moves: [],
     waiting: [],
     reasons: [],
-    movesLeft: input.purpose === 'rebalance' || input.purpose === 'replace' ? input.budget.maxMoving : Number.POSITIVE_INFINITY,
+    movesLeft: isDisruption(input.purpose) ? mayMove(input.replicas, input.budget.maxMoving) : Number.POSITIVE_INFINITY,
     placed: new Map(),
   };
 }
@@ -69,14 +70,17 @@ export interface PresentReplicas {
   newer: Replica[];
   /** On their way out already. */
   draining: Replica[];
+  /** Leaving by another plan: they serve until what replaces them does. */
+  moving: Replica[];
 }
 
 export function presentReplicas({ input }: Draft, { spec, revision }: DeploymentDemand): PresentReplicas {
   const lostHosts = new Set(input.hosts.filter((h) => h.liveness === 'lost').map((h) => h.name));
-  const present: PresentReplicas = { current: [], lost: [], older: [], newer: [], draining: [] };
+  const present: PresentReplicas = { current: [], lost: [], older: [], newer: [], draining: [], moving: [] };
   for (const replica of [...input.replicas].sort((a, b) => compareText(a.id, b.id))) {
     if (replica.deployment !== spec.name || !holdsAccelerators(replica.state)) continue;
     if (replica.state === 'draining') present.draining.push(replica);
+    else if (replica.move?.leaves) present.moving.push(replica);
     else if (replica.revision > revision) present.newer.push(replica);
     else if (lostHosts.has(replica.host)) present.lost.push(replica);
     else if (replica.revision < revision) present.older.push(replica);

@@ -1,24 +1,23 @@
 /** What holds a plan back before it begins: too much silence in the fleet, replicas that are not ours to move. */
+import { massSilence } from '../domain/mass-silence.ts';
 import type { Refusal } from '../domain/refusal.ts';
 import { holdsAccelerators } from '../domain/replica.ts';
 import type { PlanInput } from './types.ts';
 
-/** More hosts than this share gone at once: it is more likely that we are away than they. */
-const LOST_HOSTS_SHARE = 0.3;
-
 /** When many hosts vanish together, nothing is moved on that account. One host alone is always made good. */
-export function tooManyHostsLost({ purpose, hosts }: PlanInput): Refusal[] {
+export function tooManyHostsLost({ purpose, hosts, replicas }: PlanInput): Refusal[] {
   if (purpose !== 'rebalance' && purpose !== 'replace') return [];
-  const known = hosts.filter((h) => !h.external && h.liveness !== 'pending');
-  const silent = known.filter((h) => h.liveness !== 'alive');
-  if (silent.length <= Math.max(1, LOST_HOSTS_SHARE * known.length)) return [];
+  const holding = new Set(replicas.filter((r) => holdsAccelerators(r.state)).map((r) => r.host));
+  const together = massSilence(hosts, holding);
+  if (!together) return [];
+  const { silent, known, allowed } = together;
   return [
     {
       kind: 'waiting',
       on: 'hosts-lost',
       subject: 'cluster',
-      message: `${silent.length} of ${known.length} hosts are silent together (${silent.map((h) => h.name).join(', ')}): nothing moves before it is clear who is away`,
-      nearest: `goes on when at most ${Math.max(1, Math.floor(LOST_HOSTS_SHARE * known.length))} are silent`,
+      message: `${silent.length} of ${known} hosts are silent together (${silent.join(', ')}): nothing moves before it is clear who is away`,
+      nearest: `goes on when at most ${allowed} are silent`,
     },
   ];
 }

@@ -55,7 +55,7 @@ export function overBudget({ input }: Draft, deployment: string): Refusal {
     kind: 'waiting',
     on: 'disruption-budget',
     subject: deployment,
-    message: `more replicas of ${deployment} should move; ${input.budget.maxMoving} may move at once, and as many do`,
+    message: `more replicas of ${deployment} should move; ${input.budget.maxMoving} may move at once in the whole cluster, and as many do`,
     nearest: 'goes on with the next plan',
   };
 }

@@ -56,7 +56,7 @@ export interface DeploymentDemand {
 export interface MoveBudget {
   /** How many replicas of one deployment below what it needs may be away at once. */
   maxUnavailable: number;
-  /** How many replicas one plan of `rebalance` or `replace` may move. */
+  /** How many moves may be under way at once in the whole cluster, for drains, rebalances and replacements together. */
   maxMoving: number;
 }
 

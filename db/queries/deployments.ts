@@ -116,13 +116,31 @@ export async function insertRevision(tx: Executor, deployment: string, spec: Dep
   return number;
 }
 
-/** The rollout that holds a deployment right now. */
+/** The rollout that holds a deployment right now; where several do, the one that runs. */
 export async function runningRollout(db: Executor, deployment: string): Promise<string | null> {
-  const [row] = await db
-    .select({ id: rollouts.id })
+  return (await openRollouts(db, deployment))[0]?.id ?? null;
+}
+
+export interface OpenRollout {
+  id: string;
+  revision: number;
+  status: RolloutStatus;
+  /** The rollout that it waits for; null for the one that runs. */
+  queuedBehind: string | null;
+  spec: DeploymentSpec;
+}
+
+/** The rollout that runs, and the one that waits for it to end, if any. */
+export async function openRollouts(db: Executor, deployment: string): Promise<OpenRollout[]> {
+  return db
+    .select({
+      ...{ id: rollouts.id, revision: rollouts.revision, status: rollouts.status, queuedBehind: rollouts.queuedBehind },
+      spec: revisions.spec,
+    })
     .from(rollouts)
-    .where(and(eq(rollouts.deployment, deployment), isNull(rollouts.endedAt)));
-  return row?.id ?? null;
+    .innerJoin(revisions, and(eq(revisions.deployment, rollouts.deployment), eq(revisions.number, rollouts.revision)))
+    .where(and(eq(rollouts.deployment, deployment), isNull(rollouts.endedAt)))
+    .orderBy(sql`${rollouts.queuedBehind} nulls first`);
 }
 
 /** An id that no rollout has: `<deployment>-r<revision>`, with `-<n>` behind it where the revision was rolled out before. */
@@ -140,18 +158,30 @@ async function nextRolloutId(db: Executor, deployment: string, revision: number)
 }
 
 /** What a rollout is at before its workflow has begun. */
-export const ACCEPTED: RolloutStatus = { phase: 'running', stage: 'resolve', reason: 'accepted', stages: [], planId: null };
+const ACCEPTED: RolloutStatus = { phase: 'running', stage: 'resolve', reason: 'accepted', stages: [], planId: null };
 
-/** Records the rollout of a revision of a deployment whose row the caller holds. Its workflow is the caller's to start. @returns its id */
+/** The same of one that waits for another to end. */
+export function acceptedBehind(behind: string | null): RolloutStatus {
+  return behind === null ? ACCEPTED : { ...ACCEPTED, reason: `waits until rollout ${behind} has ended` };
+}
+
+/**
+ * Records the rollout of a revision of a deployment whose row the caller holds. Its workflow is the caller's to start.
+ * @param behind the rollout that has to end first
+ * @returns its id
+ */
 export async function insertRollout(
   tx: Executor,
   { name, currentRevision }: DeploymentRow,
   revision: number,
   workflowIdOf: (rolloutId: string) => string,
+  behind: string | null = null,
 ): Promise<string> {
   const id = await nextRolloutId(tx, name, revision);
-  const workflowId = workflowIdOf(id);
-  await tx.insert(rollouts).values({ id, deployment: name, revision, fromRevision: currentRevision, workflowId, status: ACCEPTED });
+  await tx.insert(rollouts).values({
+    ...{ id, deployment: name, revision, fromRevision: currentRevision, workflowId: workflowIdOf(id), queuedBehind: behind },
+    status: acceptedBehind(behind),
+  });
   await notifyChange(tx, 'rollouts');
   await notifyChange(tx, 'deployments');
   return id;

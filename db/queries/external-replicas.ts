@@ -1,5 +1,6 @@
 /** Replicas of external hosts: engines that someone else runs. They are routed from the moment they are declared, and never started or stopped. */
 import { and, asc, eq, inArray, isNull } from 'drizzle-orm';
+import type { EngineKind } from '../../core/domain/deployment.ts';
 import type { StepTimeCoefficients } from '../../core/domain/step-time.ts';
 import type { Executor } from '../client.ts';
 import { replicas } from '../schema/index.ts';
@@ -11,10 +12,12 @@ export interface ExternalReplica {
   model: string;
   host: string;
   endpoint: string;
+  engine: EngineKind;
   accelerators: number[];
   acceleratorKind: string;
   stepTime: StepTimeCoefficients;
   kvCacheTokens: number;
+  maxInFlight: number;
 }
 
 /** External replicas belong to no deployment that anyone could declare: names have no slash. */
@@ -26,15 +29,17 @@ export async function livingExternalReplicas(db: Executor, host: string): Promis
     .from(replicas)
     .where(and(eq(replicas.deployment, externalDeployment(host)), isNull(replicas.endedAt)))
     .orderBy(asc(replicas.id));
-  return rows.map(({ id, model, endpoint, accelerators, acceleratorKind, stepTime, kvCacheTokens }) => ({
+  return rows.map(({ id, model, endpoint, engine, accelerators, acceleratorKind, stepTime, kvCacheTokens, maxInFlight }) => ({
     id,
     model,
     host,
     endpoint: endpoint!,
+    engine,
     accelerators,
     acceleratorKind,
     stepTime: stepTime!,
     kvCacheTokens: kvCacheTokens!,
+    maxInFlight,
   }));
 }
 
@@ -63,7 +68,6 @@ function toRow(host: string, replica: ExternalReplica): typeof replicas.$inferIn
     deployment: externalDeployment(host),
     revision: 0,
     tensorParallel: replica.accelerators.length,
-    engine: 'vllm',
     state: 'ready',
     weight: 100,
     simulated: false,

@@ -5,7 +5,7 @@ import type { PlaceMove, Plan } from '../../core/domain/plan.ts';
 import { GIB } from '../../core/domain/units.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts';
 import { hosts } from '../schema/index.ts';
-import { recordLiveness } from './host-states.ts';
+import { recordHeardOf, recordSilence } from './host-states.ts';
 import { applyPlan, hostStates, savePlan } from './plans.ts';
 
 let database: TestDatabase;
@@ -40,11 +40,11 @@ const place = (replicaId: string, accelerators: number[]): PlaceMove => ({
 it('what a host finds in itself counts until it finds something else, and not on simulated hosts', async () => {
   await declare('real');
   await declare('sim', { simulated: true });
-  await recordLiveness(db(), 'real', 'alive', '');
+  await recordHeardOf(db(), 'real', []);
   expect(await absent()).toEqual({ real: [], sim: [] });
-  for (const name of ['real', 'sim']) await recordLiveness(db(), name, 'alive', '', probeOf(1));
-  await recordLiveness(db(), 'real', 'suspect', 'silent');
-  await recordLiveness(db(), 'real', 'alive', '');
+  for (const name of ['real', 'sim']) await recordHeardOf(db(), name, [], probeOf(1));
+  await recordSilence(db(), 'real', 'suspect', 'silent');
+  await recordHeardOf(db(), 'real', []);
   expect(await absent()).toEqual({ real: [1], sim: [] });
 
   const report = { summary: '', reasons: [], waiting: [], costUsdPerHourBefore: null, costUsdPerHourAfter: null };
@@ -53,6 +53,6 @@ it('what a host finds in itself counts until it finds something else, and not on
   const { reserved, trimmed } = await applyPlan(db(), 'p');
   expect([reserved, trimmed.map((t) => t.message)]).toEqual([['a'], ['host real does not find its accelerator 1']]);
 
-  await recordLiveness(db(), 'real', 'alive', '', probeOf(2));
+  await recordHeardOf(db(), 'real', [], probeOf(2));
   expect(await absent()).toEqual({ real: [], sim: [] });
 });

@@ -1,9 +1,14 @@
 /** Gateways' leases: which routing version each live gateway routes by, and what it has open on each replica. */
-import { asc, eq, gt, lt, sql } from 'drizzle-orm';
+import { asc, eq, gt, lt, or, sql } from 'drizzle-orm';
+import type { Leftover, OpenRequests } from '../../core/domain/drain.ts';
 import { SILENT_AFTER_MS } from '../../core/placement/forecast/recent.ts';
 import type { ReplicaGauges } from '../../core/profiler/monitor/evidence.ts';
 import type { Executor } from '../client.ts';
 import { gatewayLeases } from '../schema/index.ts';
+import { currentRoutingVersion } from './routing.ts';
+
+/** A gateway that has not renewed its lease for so long is no more: it holds no requests. */
+export const LEASE_LIFETIME_MS = 10_000;
 
 export interface Lease {
   gatewayId: string;
@@ -15,6 +20,8 @@ export interface Lease {
   inFlight: Record<string, number>;
   /** replica id → requests that ended on it since this gateway began to route to it. */
   finished: Record<string, number>;
+  /** replica id → how those ended that were open on it when this gateway stopped routing to it. */
+  leftover?: Record<string, Leftover>;
   /** replica id → why the gateway sends nothing there, for the routed replicas that do not answer it. */
   unhealthy: Record<string, string>;
   /** replica id → what monitoring reads of it (`monitoring-evidence.ts`): written, not read back with the rest. */
@@ -41,20 +48,42 @@ export async function renewLease(db: Executor, lease: Lease): Promise<void> {
     });
 }
 
+const columns = {
+  gatewayId: gatewayLeases.gatewayId,
+  address: gatewayLeases.address,
+  routingVersion: gatewayLeases.routingVersion,
+  inFlight: gatewayLeases.inFlight,
+  finished: gatewayLeases.finished,
+  unhealthy: gatewayLeases.unhealthy,
+};
+
 /** Leases renewed within the last `maxAgeMs`, by the database's clock, in the order of their gateways' ids. */
 export async function liveLeases(db: Executor, maxAgeMs: number): Promise<Lease[]> {
+  return db.select(columns).from(gatewayLeases).where(renewedWithin(maxAgeMs)).orderBy(asc(gatewayLeases.gatewayId));
+}
+
+/**
+ * What every gateway has had to do with a replica since this moment, the living and the dead: those that gave their lease back are not among
+ * them, they had nothing open any more.
+ * @param since a gateway that renewed its lease for the last time before this knows nothing of it
+ */
+export async function leasesSince(db: Executor, since: Date, maxAgeMs: number): Promise<(Lease & { isLive: boolean })[]> {
   return db
-    .select({
-      gatewayId: gatewayLeases.gatewayId,
-      address: gatewayLeases.address,
-      routingVersion: gatewayLeases.routingVersion,
-      inFlight: gatewayLeases.inFlight,
-      finished: gatewayLeases.finished,
-      unhealthy: gatewayLeases.unhealthy,
-    })
+    .select({ ...columns, leftover: gatewayLeases.leftover, isLive: sql<boolean>`${renewedWithin(maxAgeMs)}` })
     .from(gatewayLeases)
-    .where(renewedWithin(maxAgeMs))
+    .where(or(gt(gatewayLeases.renewedAt, sql`${since}::timestamptz - ${maxAgeMs} * interval '1 millisecond'`), renewedWithin(maxAgeMs)))
     .orderBy(asc(gatewayLeases.gatewayId));
+}
+
+export async function openRequestsOn(db: Executor, replicaIds: readonly string[]): Promise<OpenRequests[]> {
+  const leases = await liveLeases(db, LEASE_LIFETIME_MS);
+  const version = await currentRoutingVersion(db);
+  const gatewaysBehind = leases.filter((l) => l.routingVersion < version).map((l) => l.gatewayId);
+  return replicaIds.map((replicaId) => ({
+    replicaId,
+    open: leases.reduce((sum, l) => sum + (l.inFlight[replicaId] ?? 0), 0),
+    gatewaysBehind,
+  }));
 }
 
 export async function removeLease(db: Executor, gatewayId: string): Promise<void> {

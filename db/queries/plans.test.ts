@@ -1,11 +1,21 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { hostSpecSchema } from '../../core/domain/fleet.ts';
 import type { PlaceMove, Plan } from '../../core/domain/plan.ts';
+import { mayMove } from '../../core/placement/budget.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts';
 import { acceleratorClaims, hosts, plans, replicas } from '../schema/index.ts';
-import { recordLiveness, setHostService } from './host-states.ts';
-import { applyPlan, latestAppliedPlan, loadPlan, savePlan } from './plans.ts';
-import { endReplica, loadReplica, recordServing, rerouteReplica, routeReplica, setReplicaState, unrouteReplica } from './replicas.ts';
+import { recordHeardOf, setHostService } from './host-states.ts';
+import { abandonMoves, applyPlan, endMoves, latestAppliedPlan, loadPlan, proposedPlaces, savePlan } from './plans.ts';
+import {
+  endReplica,
+  livingReplicas,
+  loadReplica,
+  recordServing,
+  rerouteReplica,
+  routeReplica,
+  setReplicaState,
+  unrouteReplica,
+} from './replicas.ts';
 import { loadRoutingTable } from './routing.ts';
 
 let database: TestDatabase;
@@ -23,7 +33,7 @@ beforeEach(async () => {
   await db()
     .insert(hosts)
     .values({ name: 'h1', spec: hostSpecSchema.parse({ name: 'h1', accelerators: [{ kind: 'L4', count: 4 }], simulated: true }) });
-  await recordLiveness(db(), 'h1', 'alive', '');
+  await recordHeardOf(db(), 'h1', []);
 });
 
 const place = (replicaId: string, accelerators: number[]): PlaceMove => ({
@@ -55,6 +65,7 @@ const serving = {
   stepTime: { d0: 1, d1: 0, d2: 0, ra: 0, rc: 0, rb: 0, o: 1 },
   kvCacheTokens: 1000,
   maxInFlight: 8,
+  chat: { template: '{{ messages }}', bosToken: '', eosToken: '</s>' },
 };
 
 describe('applyPlan', () => {
@@ -92,6 +103,70 @@ describe('applyPlan', () => {
   });
 });
 
+describe('the disruption budget', () => {
+  const drain = (id: string, subject: string, ...moves: Plan['moves']): Plan => ({ ...planOf(id, ...moves), purpose: 'drain', subject });
+  const move = (replicaId: string, accelerator: number, replaces: string, deployment = replaces): PlaceMove => ({
+    ...{ ...place(replicaId, [accelerator]), deployment, replaces },
+  });
+
+  beforeEach(async () => {
+    const h2 = hostSpecSchema.parse({ name: 'h2', accelerators: [{ kind: 'L4', count: 4 }], simulated: true });
+    await db().insert(hosts).values({ name: 'h2', spec: h2, liveness: 'alive' });
+    for (const [index, id] of ['o1', 'o2', 'o3', 'o4'].entries()) {
+      const { kind: _, replicaId: __, ...row } = place(id, [index]);
+      await db()
+        .insert(replicas)
+        .values({ ...row, id, deployment: id, host: 'h2', state: 'ready', weight: 100 });
+    }
+  });
+
+  it('is one for all that are applied at once', async () => {
+    await savePlan(db(), drain('p1', 'a', move('n1', 0, 'o1'), move('n2', 1, 'o2')), 'proposed');
+    await savePlan(db(), drain('p2', 'b', move('n3', 2, 'o3'), move('n4', 3, 'o4')), 'proposed');
+    const applied = await Promise.all([applyPlan(db(), 'p1', 3), applyPlan(db(), 'p2', 3)]);
+    expect(applied.flatMap((a) => a.reserved)).toHaveLength(3);
+    expect(applied.flatMap((a) => a.trimmed)).toMatchObject([{ on: 'disruption-budget' }]);
+    expect(mayMove(await livingReplicas(db()), 3)).toBe(0);
+  });
+
+  it('is free again when moves have ended', async () => {
+    await savePlan(db(), drain('p1', 'a', move('n1', 0, 'o1')), 'proposed');
+    await applyPlan(db(), 'p1', 1);
+    await savePlan(db(), drain('p2', 'b', move('n2', 1, 'o2')), 'proposed');
+    expect((await applyPlan(db(), 'p2', 1)).reserved).toEqual([]);
+    await endMoves(db(), ['n1', 'o1']);
+    await savePlan(db(), drain('p3', 'b', move('n2', 1, 'o2')), 'proposed');
+    expect((await applyPlan(db(), 'p3', 1)).reserved).toEqual(['n2']);
+  });
+
+  it('lets two drains not both take what one of them suffices for', async () => {
+    const retire = (replicaId: string) => ({ kind: 'retire', replicaId, deployment: 'd', host: 'h2', reason: '' }) as const;
+    await savePlan(db(), drain('p1', 'a', retire('o1')), 'proposed');
+    await savePlan(db(), drain('p2', 'b', retire('o2')), 'proposed');
+    const applied = await Promise.all([applyPlan(db(), 'p1'), applyPlan(db(), 'p2')]);
+    expect(applied.flatMap((a) => a.retiring)).toHaveLength(1);
+    expect(applied.flatMap((a) => a.trimmed)).toMatchObject([{ message: 'another plan for d was applied meanwhile' }]);
+  });
+
+  it('lets no replacement land on a host that is being drained too', async () => {
+    await savePlan(db(), drain('p1', 'h2', move('n1', 0, 'o1')), 'proposed');
+    await setHostService(db(), 'h1', 'cordoned', 'a drain');
+    expect(await applyPlan(db(), 'p1')).toMatchObject({ reserved: [], trimmed: [{ on: 'drain' }] });
+    expect((await loadReplica(db(), 'o1')).move).toBeNull();
+  });
+
+  it('gets back what a drain had begun that is no more, and frees what that had only reserved', async () => {
+    await savePlan(db(), drain('p1', 'h2', move('n1', 0, 'o1')), 'proposed');
+    await applyPlan(db(), 'p1', 1);
+    await abandonMoves(db(), 'drain', 'another');
+    expect(mayMove(await livingReplicas(db()), 1)).toBe(0);
+    await abandonMoves(db(), 'drain', 'h2');
+    expect(mayMove(await livingReplicas(db()), 1)).toBe(1);
+    expect((await loadReplica(db(), 'n1')).state).toBe('failed');
+    expect(await loadReplica(db(), 'o1')).toMatchObject({ state: 'ready', move: null });
+  });
+});
+
 describe('a replica', () => {
   beforeEach(async () => {
     await savePlan(db(), planOf('p1', place('a', [0])), 'proposed');
@@ -105,8 +180,9 @@ describe('a replica', () => {
     expect(await routed()).toEqual([]);
     await routeReplica(db(), 'a', 100, 'promoted');
     expect(await routed()).toEqual([['a', 100]]);
+    expect((await loadRoutingTable(db())).replicas).toMatchObject([{ chat: serving.chat }]);
     const before = (await loadRoutingTable(db())).version;
-    expect(await unrouteReplica(db(), 'a', 'retired')).toBe(before + 1);
+    expect((await unrouteReplica(db(), 'a', 'retired')).routingVersion).toBe(before + 1);
     expect(await routed()).toEqual([]);
   });
 
@@ -117,5 +193,24 @@ describe('a replica', () => {
     await rerouteReplica(db(), 'a', 1, 'http://127.0.0.1:2');
     await endReplica(db(), 'a', 'failed', 'again');
     expect(await loadReplica(db(), 'a')).toMatchObject({ state: 'stopped', reason: 'done', endpoint: null });
+  });
+});
+
+describe('proposedPlaces', () => {
+  it('are those of plans for others that were made just now and are not applied yet', async () => {
+    await savePlan(db(), planOf('p1', place('a', [0, 1])), 'proposed');
+    await savePlan(db(), { ...planOf('p2', place('b', [2])), subject: 'other' }, 'dry-run');
+    expect(await proposedPlaces(db(), 'another')).toMatchObject([{ host: 'h1', accelerators: [0, 1] }]);
+    expect(await proposedPlaces(db(), 'd')).toEqual([]);
+    await applyPlan(db(), 'p1');
+    expect(await proposedPlaces(db(), 'another')).toEqual([]);
+  });
+
+  it('are forgotten where nobody applies them', async () => {
+    await savePlan(db(), planOf('p3', place('c', [0])), 'proposed');
+    await db()
+      .update(plans)
+      .set({ createdAt: new Date(Date.now() - 60_000) });
+    expect(await proposedPlaces(db(), 'another')).toEqual([]);
   });
 });

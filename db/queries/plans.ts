@@ -1,15 +1,16 @@
 /** Plans: saved once, applied once. The applier verifies a plan again against the present, in one transaction, and trims what no longer fits. */
-import { and, desc, eq, sql } from 'drizzle-orm';
+import { and, desc, eq, gt, inArray, isNull, ne, sql } from 'drizzle-orm';
 import { notFound } from '../../core/domain/errors.ts';
 import { expandAccelerators, type HostState } from '../../core/domain/fleet.ts';
 import { compareInventory } from '../../core/domain/inventory.ts';
-import type { PlaceMove, Plan, PlanPurpose } from '../../core/domain/plan.ts';
+import type { Move, PlaceMove, Plan, PlanPurpose } from '../../core/domain/plan.ts';
 import type { Refusal } from '../../core/domain/refusal.ts';
+import { DEFAULT_MAX_MOVING, holdToBudget, isDisruption, leavingOf, moveIdOf } from '../../core/placement/budget.ts';
 import { checkMoves } from '../../core/placement/check.ts';
 import type { Database, Executor, Transaction } from '../client.ts';
 import { acceleratorClaims, hosts, plans, replicas } from '../schema/index.ts';
 import { notifyChange } from './changes.ts';
-import { livingReplicas } from './replicas.ts';
+import { endReplica, livingReplicas } from './replicas.ts';
 
 /** Whoever plans or applies holds this advisory lock: demands that arrive together see each other's plans. */
 const PLAN_LOCK = 0x706c_616e; // 'plan'
@@ -23,7 +24,9 @@ export type PlanRow = typeof plans.$inferSelect;
 /** Saves a plan; saving the same id again changes nothing. */
 export async function savePlan(db: Executor, plan: Plan, state: 'proposed' | 'refused' | 'dry-run'): Promise<void> {
   const { id, purpose, subject, basedOn, moves, report } = plan;
-  await db.insert(plans).values({ id, purpose, subject, basedOn, moves, report, state }).onConflictDoNothing();
+  // By the clock, not by the transaction's beginning: what was applied while this one waited for the lock is known to it.
+  const createdAt = sql`clock_timestamp()`;
+  await db.insert(plans).values({ id, purpose, subject, basedOn, moves, report, state, createdAt }).onConflictDoNothing();
   await notifyChange(db, 'plans');
 }
 
@@ -44,6 +47,19 @@ export async function newestPlanOf(db: Executor, purpose: PlanPurpose, subject: 
   return row;
 }
 
+/** What is proposed is applied at once, or never: whoever was to do it is gone. */
+const PROPOSED_FOR_SECONDS = 30;
+
+/** Accelerators that plans for other subjects are about to reserve: two demands that are planned one after the other do not choose the same. */
+export async function proposedPlaces(db: Executor, exceptSubject: string): Promise<Pick<PlaceMove, 'host' | 'accelerators'>[]> {
+  const recent = sql`clock_timestamp() - make_interval(secs => ${PROPOSED_FOR_SECONDS})`;
+  const rows = await db
+    .select({ moves: plans.moves })
+    .from(plans)
+    .where(and(eq(plans.state, 'proposed'), ne(plans.subject, exceptSubject), gt(plans.createdAt, recent)));
+  return rows.flatMap(({ moves }) => moves.filter((m) => m.kind === 'place'));
+}
+
 /** The id of the newest plan that was applied, whole or in part. */
 export async function latestAppliedPlan(db: Executor): Promise<string | null> {
   const { rows } = await db.execute<{ id: string }>(
@@ -61,29 +77,79 @@ export interface AppliedPlan {
 
 /**
  * Reserves what a plan places: replica rows and accelerator claims, all that still fits, in one transaction. Applying a plan twice
- * gives the same answer. The claims' primary key is the last word: two replicas never hold one accelerator.
+ * gives the same answer. The claims' primary key is the last word: two replicas never hold one accelerator. What disrupts is held to the
+ * budget of the whole cluster, and marked as moving until `endMoves`.
  */
-export async function applyPlan(db: Database, planId: string): Promise<AppliedPlan> {
+export async function applyPlan(db: Database, planId: string, maxMoving = DEFAULT_MAX_MOVING): Promise<AppliedPlan> {
   return db.transaction(async (tx) => {
     await lockPlanning(tx);
     const plan = await loadPlan(tx, planId);
     if (plan.state !== 'proposed') return alreadyApplied(tx, plan);
     const present = { hosts: await hostStates(tx), replicas: await livingReplicas(tx) };
-    const { kept, trimmed } = checkMoves(plan.moves, present);
+    const fitting = checkMoves(plan.moves, present);
+    const { kept, trimmed } = isDisruption(plan.purpose)
+      ? holdToBudget(fitting.kept, present.replicas, { maxMoving, changed: await changedSince(tx, plan) })
+      : { kept: fitting.kept, trimmed: [] };
     const places = kept.filter((m) => m.kind === 'place');
     for (const move of places) await reserve(tx, planId, move);
+    if (isDisruption(plan.purpose)) for (const move of kept) await markMoving(tx, planId, move);
+    const refused = [...fitting.trimmed, ...trimmed];
     await tx
       .update(plans)
-      .set({ state: trimmed.length > 0 ? 'trimmed' : 'applied' })
+      .set({ state: refused.length > 0 ? 'trimmed' : 'applied', appliedAt: sql`clock_timestamp()` })
       .where(eq(plans.id, planId));
     await notifyChange(tx, 'plans');
     await notifyChange(tx, 'replicas');
     return {
       reserved: places.map((m) => m.replicaId),
       retiring: kept.filter((m) => m.kind === 'retire').map((m) => m.replicaId),
-      trimmed: trimmed.map((t) => t.refusal),
+      trimmed: refused.map((t) => t.refusal),
     };
   });
+}
+
+/** Deployments that plans applied since this one was made have moved. */
+async function changedSince(tx: Transaction, { createdAt }: PlanRow): Promise<Set<string>> {
+  const since = await tx.select({ moves: plans.moves }).from(plans).where(gt(plans.appliedAt, createdAt));
+  return new Set(since.flatMap(({ moves }) => moves.map((m) => m.deployment)));
+}
+
+async function markMoving(tx: Transaction, planId: string, move: Move): Promise<void> {
+  const mark = (id: string | undefined, leaves: boolean) =>
+    id === undefined
+      ? undefined
+      : tx
+          .update(replicas)
+          .set({ move: { id: moveIdOf(move), planId, leaves } })
+          .where(and(eq(replicas.id, id), isNull(replicas.endedAt)));
+  if (move.kind === 'place') await mark(move.replicaId, false);
+  await mark(leavingOf(move), true);
+}
+
+/** A move is over, whichever way it went: these replicas count against the budget no more. */
+export async function endMoves(db: Database, replicaIds: readonly string[]): Promise<void> {
+  await db
+    .update(replicas)
+    .set({ move: null })
+    .where(inArray(replicas.id, [...replicaIds]));
+  await db.transaction((tx) => notifyChange(tx, 'replicas'));
+}
+
+/**
+ * Gives up what earlier plans of this purpose and subject had begun, where whoever carried them out is no more: nothing of theirs is moving
+ * any longer, and what they had reserved and not begun to start is free again. To be called by the one that holds their lock, at its start.
+ */
+export async function abandonMoves(db: Database, purpose: PlanPurpose, subject: string): Promise<void> {
+  const theirs = sql`${replicas.move}->>'planId' in (select id from ${plans} where purpose = ${purpose} and subject = ${subject})`;
+  const moving = await db
+    .select({ id: replicas.id, state: replicas.state })
+    .from(replicas)
+    .where(and(theirs, isNull(replicas.endedAt)));
+  for (const { id, state } of moving) if (state === 'reserved') await endReplica(db, id, 'failed', 'whoever was to start it is gone');
+  await endMoves(
+    db,
+    moving.map((r) => r.id),
+  );
 }
 
 async function alreadyApplied(tx: Transaction, plan: typeof plans.$inferSelect): Promise<AppliedPlan> {

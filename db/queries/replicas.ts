@@ -1,12 +1,13 @@
 /** Replicas: their states, and what routing learns of each change in the transaction that makes it. */
-import { and, asc, eq, inArray, isNull, ne, sql } from 'drizzle-orm';
+import { and, asc, eq, inArray, isNotNull, isNull, ne, sql } from 'drizzle-orm';
 import { notFound } from '../../core/domain/errors.ts';
 import type { Replica, ReplicaState } from '../../core/domain/replica.ts';
+import type { ChatTemplate } from '../../core/domain/routing.ts';
 import type { StepTimeCoefficients } from '../../core/domain/step-time.ts';
 import type { Database, Executor, Transaction } from '../client.ts';
 import { acceleratorClaims, replicas } from '../schema/index.ts';
 import { notifyChange } from './changes.ts';
-import { bumpRoutingVersion } from './routing.ts';
+import { bumpRoutingVersion, currentRoutingVersion } from './routing.ts';
 
 export type ReplicaRow = typeof replicas.$inferSelect;
 
@@ -74,6 +75,8 @@ export interface PublishedReplica {
   stepTime: StepTimeCoefficients;
   kvCacheTokens: number;
   maxInFlight: number;
+  /** null where the engine needs none, or the model has none. */
+  chat: ChatTemplate | null;
 }
 
 /** What is known of a replica once it serves; it is not routed before it is `ready`. */
@@ -103,28 +106,52 @@ export async function rerouteReplica(db: Database, id: string, generation: numbe
   });
 }
 
-/** Takes a replica out of routing for good. Returns the routing version that says so. */
-export async function unrouteReplica(db: Database, id: string, reason: string): Promise<number> {
+/**
+ * Takes a replica out of routing; doing it again changes nothing, and gives the same answer unless the routing has changed meanwhile.
+ * @returns the routing version that says so, and since when it is unrouted
+ */
+export async function unrouteReplica(db: Database, id: string, reason: string): Promise<{ routingVersion: number; since: Date }> {
   return db.transaction(async (tx) => {
-    await tx
+    const [changed] = await tx
       .update(replicas)
-      .set({ state: 'draining', weight: 0, reason, updatedAt: new Date() })
-      .where(and(eq(replicas.id, id), isNull(replicas.endedAt)));
-    return announce(tx);
+      .set({ state: 'draining', weight: 0, weightBefore: replicas.weight, reason, updatedAt: sql`clock_timestamp()` })
+      .where(and(eq(replicas.id, id), isNull(replicas.endedAt), ne(replicas.state, 'draining')))
+      .returning({ since: replicas.updatedAt });
+    if (changed) return { routingVersion: await announce(tx), since: changed.since };
+    return { routingVersion: await currentRoutingVersion(tx), since: (await loadReplica(tx, id)).updatedAt };
+  });
+}
+
+/** Routes to a replica again as before it was unrouted: it stays after all. One that never served, or has ended, is left as it is. */
+export async function routeAsBefore(db: Database, id: string, reason: string): Promise<void> {
+  await db.transaction(async (tx) => {
+    const changed = await tx
+      .update(replicas)
+      .set({ state: 'ready', weight: replicas.weightBefore, weightBefore: null, reason, updatedAt: new Date() })
+      .where(
+        and(
+          ...[eq(replicas.id, id), eq(replicas.state, 'draining'), isNull(replicas.endedAt)],
+          ...[isNotNull(replicas.weightBefore), isNotNull(replicas.endpoint), isNotNull(replicas.stepTime)],
+        ),
+      )
+      .returning({ id: replicas.id });
+    if (changed.length > 0) await announce(tx);
   });
 }
 
 /** Ends a replica and frees its accelerators. Ending twice changes nothing. */
 export async function endReplica(db: Database, id: string, state: 'stopped' | 'failed', reason: string): Promise<void> {
-  await db.transaction(async (tx) => {
-    const ended = await tx
-      .update(replicas)
-      .set({ state, reason, weight: 0, endpoint: null, endedAt: new Date(), updatedAt: new Date() })
-      .where(and(eq(replicas.id, id), isNull(replicas.endedAt)))
-      .returning({ id: replicas.id });
-    await tx.delete(acceleratorClaims).where(eq(acceleratorClaims.replicaId, id));
-    if (ended.length > 0) await announce(tx);
-  });
+  await db.transaction((tx) => endReplicaIn(tx, id, state, reason));
+}
+
+export async function endReplicaIn(tx: Transaction, id: string, state: 'stopped' | 'failed', reason: string): Promise<void> {
+  const ended = await tx
+    .update(replicas)
+    .set({ state, reason, weight: 0, endpoint: null, endedAt: new Date(), updatedAt: new Date() })
+    .where(and(eq(replicas.id, id), isNull(replicas.endedAt)))
+    .returning({ id: replicas.id });
+  await tx.delete(acceleratorClaims).where(eq(acceleratorClaims.replicaId, id));
+  if (ended.length > 0) await announce(tx);
 }
 
 async function change(db: Database, id: string, set: Partial<typeof replicas.$inferInsert>): Promise<void> {

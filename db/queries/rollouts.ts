@@ -58,6 +58,40 @@ export async function endRollout(db: Database, id: string, status: RolloutStatus
   });
 }
 
+/** Whether a rollout's turn has come, or what it waits for. */
+export type Turn = { turn: 'begin' } | { turn: 'wait'; behind: string; behindWorkflowId: string } | { turn: 'over'; status: RolloutStatus };
+
+/**
+ * Begins a rollout once the one that it waits for has ended: from then on it is the one that runs. Asking again changes nothing.
+ * @throws not-found
+ */
+export async function takeTurn(db: Database, id: string): Promise<Turn> {
+  return db.transaction(async (tx) => {
+    const [own] = await tx.select().from(rollouts).where(eq(rollouts.id, id));
+    if (!own) throw notFound('rollout', id);
+    // Whoever starts a rollout holds the deployment too.
+    const [deployment] = await tx.select().from(deployments).where(eq(deployments.name, own.deployment)).for('update');
+    const [current] = await tx.select().from(rollouts).where(eq(rollouts.id, id));
+    const { endedAt, queuedBehind, status } = current ?? own;
+    if (endedAt) return { turn: 'over', status };
+    if (queuedBehind === null) return { turn: 'begin' };
+    const [before] = await tx.select().from(rollouts).where(eq(rollouts.id, queuedBehind));
+    if (before && !before.endedAt) return { turn: 'wait', behind: before.id, behindWorkflowId: before.workflowId };
+    await tx
+      .update(rollouts)
+      .set({ queuedBehind: null, fromRevision: deployment?.currentRevision ?? null })
+      .where(eq(rollouts.id, id));
+    await notifyChange(tx, 'rollouts');
+    return { turn: 'begin' };
+  });
+}
+
+/** Ends a rollout that nobody carries out any more, so that it holds its deployment no longer. One that has ended stays as it is. */
+export async function endOrphan(db: Database, id: string, reason: string): Promise<void> {
+  const [row] = await db.select({ status: rollouts.status }).from(rollouts).where(eq(rollouts.id, id));
+  if (row) await endRollout(db, id, { ...row.status, phase: 'failed', reason });
+}
+
 /** Deployments that a rollout holds right now, except the given rollout's own. */
 export async function deploymentsInRollout(db: Executor, exceptRolloutId = ''): Promise<Set<string>> {
   const rows = await db

@@ -54,6 +54,7 @@ function toRouted(row: typeof replicas.$inferSelect): RoutedReplica {
     kvCacheTokens: row.kvCacheTokens ?? 16_384,
     kvShare: row.kvShare,
     maxInFlightShare: row.maxInFlightShare,
+    chat: row.chat,
     simulated: row.simulated,
   };
 }

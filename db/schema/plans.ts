@@ -13,6 +13,7 @@ export const plans = pgTable(
     report: jsonb().$type<PlanReport>().notNull(),
     state: text().$type<'proposed' | 'applied' | 'trimmed' | 'refused' | 'dry-run'>().notNull(),
     createdAt: timestamp({ withTimezone: true }).notNull().defaultNow(),
+    appliedAt: timestamp({ withTimezone: true }),
   },
   (t) => [index('plans_created').on(t.createdAt)],
 );

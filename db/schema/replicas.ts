@@ -1,6 +1,7 @@
 import { boolean, doublePrecision, index, integer, jsonb, pgTable, primaryKey, text, timestamp } from 'drizzle-orm/pg-core';
 import type { EngineKind } from '../../core/domain/deployment.ts';
-import type { ReplicaState } from '../../core/domain/replica.ts';
+import type { ReplicaMove, ReplicaState } from '../../core/domain/replica.ts';
+import type { ChatTemplate } from '../../core/domain/routing.ts';
 import type { StepTimeCoefficients } from '../../core/domain/step-time.ts';
 
 /** Replicas, living and ended. */
@@ -23,6 +24,10 @@ export const replicas = pgTable(
     simulated: boolean().notNull(),
     reason: text().notNull().default(''),
     planId: text(),
+    /** The move that it is part of: what the disruption budget counts. */
+    move: jsonb().$type<ReplicaMove>(),
+    /** Its share of the traffic before it was unrouted, while its requests finish: to be routed so again should its move be called off. */
+    weightBefore: doublePrecision(),
     capacityRequestsPerSecond: doublePrecision(),
     /** Admission limit of one gateway. */
     maxInFlight: integer().notNull().default(256),
@@ -31,6 +36,8 @@ export const replicas = pgTable(
     kvShare: doublePrecision().notNull().default(1),
     maxInFlightShare: doublePrecision().notNull().default(1),
     stepTime: jsonb().$type<StepTimeCoefficients>(),
+    /** For engines that take a chat as text only; null for all others, and for models without one. */
+    chat: jsonb().$type<ChatTemplate>(),
     createdAt: timestamp({ withTimezone: true }).notNull().defaultNow(),
     updatedAt: timestamp({ withTimezone: true }).notNull().defaultNow(),
     endedAt: timestamp({ withTimezone: true }),

@@ -1,4 +1,5 @@
 import { bigint, integer, jsonb, pgTable, text, timestamp } from 'drizzle-orm/pg-core';
+import type { Leftover } from '../../core/domain/drain.ts';
 import type { ReplicaGauges } from '../../core/profiler/monitor/evidence.ts';
 
 /** One row: the version of the routing table. Whatever gateways should see raises it, in the transaction of the change. */
@@ -16,6 +17,8 @@ export const gatewayLeases = pgTable('gateway_leases', {
   inFlight: jsonb().$type<Record<string, number>>().notNull(),
   /** replica id → requests that ended on it since the gateway began to route to it. */
   finished: jsonb().$type<Record<string, number>>().notNull(),
+  /** replica id → what became of the requests that were open on it when the gateway stopped routing to it. */
+  leftover: jsonb().$type<Record<string, Leftover>>().notNull().default({}),
   /** replica id → why the gateway sends nothing there, for the routed replicas that do not answer it. */
   unhealthy: jsonb().$type<Record<string, string>>().notNull().default({}),
   /** replica id → its engine as the gateway last saw it. */

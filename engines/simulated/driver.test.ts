@@ -67,6 +67,7 @@ if (built) {
     spec: (generation) => engineSpec({ generation, args: { 'simulated-load-seconds': 0.5 } }),
     readyWithinMs: 10_000,
     streamTokens: 200,
+    openai: true,
   });
 } else {
   it('keeps the engine contract', (context) => context.skip(unbuilt));

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { UellmError } from '../../core/domain/errors.ts';
 import type { EngineDriver } from '../driver.ts';
 import { readVllmMetrics } from '../metrics.ts';
-import { probeReady } from '../openai.ts';
+import { probeReady, streamCompletion } from '../openai.ts';
 import { isSimulatedEngineBuilt, simulatedEngineEntry } from './entry.ts';
 
 /** As `engines/vllm/driver.ts` sets them for real engines: the gateway's order holds, and the host decides how long requests may finish. */
@@ -30,5 +30,6 @@ export function createSimulatedDriver({ directory }: { directory: string }): Eng
 
     probe: ({ endpoint, spec }) => probeReady(endpoint, spec.deployment),
     metrics: readVllmMetrics,
+    stream: streamCompletion,
   };
 }

@@ -25,6 +25,15 @@ describe('the command line of vLLM', () => {
     expect(args).not.toContain('--tensor-parallel-size');
   });
 
+  it('takes weights from where the host has them, else the revision that the source names', async () => {
+    const source = 'hf://acme/tiny@v1.0';
+    const here = (await launch({ source, weightsPath: '/cache/tiny/model' })).args;
+    expect(here.slice(here.indexOf('--model'), here.indexOf('--served-model-name'))).toEqual(['--model', '/cache/tiny/model']);
+    const there = (await launch({ source })).args;
+    const flags = there.slice(there.indexOf('--model'), there.indexOf('--served-model-name'));
+    expect(flags).toEqual(['--model', 'acme/tiny', '--revision', 'v1.0']);
+  });
+
   it("has the deployment's own flags, which replace our defaults", async () => {
     const { args } = await launch({
       args: { 'max-model-len': 2048, 'enforce-eager': true, 'enable-prefix-caching': false, dtype: 'float32' },

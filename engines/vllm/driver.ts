@@ -1,11 +1,11 @@
 /** vLLM: started as its own OpenAI-compatible server, by the command that this host is configured with. */
-import { fileURLToPath } from 'node:url';
-import { findAcceleratorKind } from '../../core/domain/accelerators.ts';
-import { UellmError } from '../../core/domain/errors.ts';
+import { engineCommand, visibleAccelerators } from '../command.ts';
 import type { EngineDriver, EngineSpec } from '../driver.ts';
 import { readVllmMetrics } from '../metrics.ts';
-import { probeReady } from '../openai.ts';
+import { streamCompletion } from '../openai.ts';
+import { localModelPath, parseHubSource } from '../weights/source.ts';
 import { vllmFlags } from './flags.ts';
+import { probeVllm } from './probe.ts';
 
 export interface VllmOptions {
   /**
@@ -30,7 +30,7 @@ const SHUTDOWN_TIMEOUT_SECONDS = 3600;
 
 /** @throws invalid-input where the command is empty or has an unknown placeholder */
 export function createVllmDriver(options: VllmOptions = {}): EngineDriver {
-  const command = checkCommand(options.command ?? DEFAULT_VLLM_COMMAND);
+  const command = engineCommand('vLLM command', options.command ?? DEFAULT_VLLM_COMMAND, ['address', 'port', 'accelerators', 'replica']);
   return {
     kind: 'vllm',
     stopGraceSeconds: options.stopGraceSeconds ?? 30,
@@ -39,22 +39,23 @@ export function createVllmDriver(options: VllmOptions = {}): EngineDriver {
       const flags = vllmFlags(spec.args);
       const accelerators = spec.accelerators.join(',');
       const values = { address: bind.address, port: String(bind.port), accelerators, replica: spec.replicaId };
-      const [program, ...args] = command.map((word) => word.replace(PLACEHOLDER, (_, name: PlaceholderName) => values[name]));
+      const [program, ...args] = command(values);
       return {
-        command: program!,
+        command: program,
         args: [...args, ...placementFlags(spec, bind), ...defaultFlags(spec), ...flags],
         env: { ...visibleAccelerators(spec), ...options.env },
       };
     },
 
-    probe: ({ endpoint, spec }) => probeReady(endpoint, spec.deployment),
+    probe: ({ endpoint, spec }) => probeVllm(endpoint, spec.deployment),
     metrics: readVllmMetrics,
+    stream: streamCompletion,
   };
 }
 
 function placementFlags(spec: EngineSpec, bind: { address: string; port: number }): string[] {
   return [
-    ...['--model', modelOf(spec.source)],
+    ...modelFlags(spec),
     ...['--served-model-name', ...new Set([spec.deployment, spec.model])],
     ...['--host', bind.address, '--port', String(bind.port)],
     ...(spec.tensorParallel > 1 ? ['--tensor-parallel-size', String(spec.tensorParallel)] : []),
@@ -78,28 +79,10 @@ function defaultFlags(spec: EngineSpec): string[] {
   ];
 }
 
-/** `hf://owner/name` as the hub's id, `file:///path` as a path. */
-function modelOf(source: string): string {
-  return source.startsWith('hf://') ? source.slice('hf://'.length) : fileURLToPath(source);
-}
-
-/** Numbered as the vendors' tools number them, not fastest first. AMD's runtime has a variable of its own; vLLM wants both to agree there. */
-function visibleAccelerators(spec: EngineSpec): Record<string, string> {
-  const indexes = spec.accelerators.join(',');
-  const amd = findAcceleratorKind(spec.acceleratorKind)?.vendor === 'AMD';
-  return { CUDA_DEVICE_ORDER: 'PCI_BUS_ID', CUDA_VISIBLE_DEVICES: indexes, ...(amd ? { HIP_VISIBLE_DEVICES: indexes } : {}) };
-}
-
-type PlaceholderName = 'address' | 'port' | 'accelerators' | 'replica';
-const PLACEHOLDER = /\{(address|port|accelerators|replica)\}/g;
-
-function checkCommand(command: readonly string[]): readonly string[] {
-  const unknown = command
-    .join(' ')
-    .replace(PLACEHOLDER, '')
-    .match(/\{[a-z]+\}/)?.[0];
-  if (command[0] && !unknown) return command;
-  const allowed = 'a command with the placeholders {address}, {port}, {accelerators}, {replica} or none';
-  const issue = { field: 'command', given: unknown ?? JSON.stringify(command), allowed };
-  throw new UellmError({ kind: 'invalid-input', what: 'vLLM command', issues: [issue] });
+/** A folder on this host, else what the hub calls it. */
+function modelFlags(spec: EngineSpec): string[] {
+  const path = localModelPath(spec);
+  if (path !== null) return ['--model', path];
+  const { repository, revision } = parseHubSource(spec.source);
+  return ['--model', repository, ...(revision === null || 'revision' in spec.args ? [] : ['--revision', revision])];
 }

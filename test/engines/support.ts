@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { shapeOf } from '../../core/domain/model-spec.ts';
+import type { MemoryCheck } from '../../engines/accelerator-memory.ts';
 import type { EngineDriver, EngineSpec } from '../../engines/driver.ts';
 import { createEngineHost, type EngineHost } from '../../engines/host.ts';
 import { readVllmMetrics } from '../../engines/metrics.ts';
-import { probeReady } from '../../engines/openai.ts';
+import { probeReady, streamCompletion } from '../../engines/openai.ts';
 
 const FAKE_ENGINE = fileURLToPath(new URL('./fake-engine.mjs', import.meta.url));
 const shape = shapeOf({ name: 'llama-3.1-8b', source: 'hf://meta-llama/Llama-3.1-8B-Instruct', dtype: 'bf16' });
@@ -48,6 +49,7 @@ export function fakeDriver(changes: Partial<EngineDriver> = {}): EngineDriver {
     }),
     probe: ({ endpoint, spec }) => probeReady(endpoint, spec.deployment),
     metrics: readVllmMetrics,
+    stream: streamCompletion,
     ...changes,
   };
 }
@@ -55,7 +57,7 @@ export function fakeDriver(changes: Partial<EngineDriver> = {}): EngineDriver {
 export interface TestHosts {
   directory: string;
   /** Another engine host on the same folder, as a restarted host worker makes one. */
-  open(drivers: EngineDriver[]): EngineHost;
+  open(drivers: EngineDriver[], memory?: MemoryCheck): EngineHost;
   /** Ends every engine and removes the folder. */
   end(): Promise<void>;
 }
@@ -65,8 +67,8 @@ export function testHosts(logLevel = 'silent'): TestHosts {
   const opened: EngineHost[] = [];
   return {
     directory,
-    open(drivers) {
-      const host = createEngineHost({ directory, drivers, logger: pino({ level: logLevel }) });
+    open(drivers, memory) {
+      const host = createEngineHost({ directory, drivers, logger: pino({ level: logLevel }), ...(memory && { memory }) });
       opened.push(host);
       return host;
     },
@@ -83,7 +85,7 @@ export async function untilReady(host: EngineHost, replicaId: string, timeoutMs 
   for (;;) {
     const health = await host.health(replicaId);
     if (health.state === 'ready') return;
-    if (health.state === 'exited' || Date.now() > deadline) throw new Error(`${replicaId} is ${health.state}: ${health.detail}`);
+    if (health.state !== 'loading' || Date.now() > deadline) throw new Error(`${replicaId} is ${health.state}: ${health.detail}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }

@@ -44,6 +44,12 @@ export function fakeActions(): FakeActions {
     cancelDrain: vi.fn(async () => false),
     startRebalance: vi.fn(async () => undefined),
     rebalance: vi.fn(async () => null),
+    cancelRebalance: vi.fn(async () => false),
+    schedules: vi.fn(async () => []),
+    changeSchedule: vi.fn(async (name, change) => ({
+      ...{ name, everySeconds: 300, paused: false, note: '', lastRunAt: null, nextRunAt: null },
+      ...change,
+    })),
   };
 }
 

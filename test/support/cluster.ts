@@ -56,7 +56,7 @@ export interface ClusterOptions {
 }
 
 const PATHS = { Host: 'hosts', Model: 'models', SloPolicy: 'slo-policies', Deployment: 'deployments' } as const;
-const ENDED = ['succeeded', 'failed', 'rolled-back'];
+const ENDED = ['succeeded', 'failed', 'rolled-back', 'superseded'];
 
 export async function startCluster({ hosts, objects, env = {} }: ClusterOptions): Promise<Cluster> {
   await promisify(execFile)(process.execPath, [fileURLToPath(new URL('../../scripts/build.mjs', import.meta.url))]);

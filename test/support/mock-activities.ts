@@ -3,13 +3,18 @@
  * calls in order, and fail or hold where a test says so.
  */
 
+import { Context } from '@temporalio/activity';
 import { toFailure } from '../../activities/failures.ts';
 import type { ControlActivities, HostActivities, LookReport } from '../../activities/index.ts';
 import { type DeploymentSpec, deploymentSpecSchema } from '../../core/domain/deployment.ts';
 import { UellmError } from '../../core/domain/errors.ts';
 import { KNOWN_CONFIGS, modelShape } from '../../core/domain/model-spec.ts';
 import type { PlaceMove, PlanSummary } from '../../core/domain/plan.ts';
+import type { Refusal } from '../../core/domain/refusal.ts';
+import type { ReplicaState } from '../../core/domain/replica.ts';
 import type { RolloutStatus } from '../../core/domain/rollout.ts';
+import type { CanaryVerdict } from '../../core/profiler/monitor/canary-analysis.ts';
+import type { Turn } from '../../db/queries/rollouts.ts';
 
 type Name = keyof ControlActivities | keyof HostActivities;
 
@@ -20,13 +25,24 @@ export interface MockWorld {
   rollout: { spec: DeploymentSpec; revision: number; ended: RolloutStatus | null };
   /** Throw this from the activity, so many times. */
   fail: Partial<Record<Name, { error: Error; times: number }>>;
+  /** These run twice whenever they are called; `all` does. */
+  twice: Set<Name> | 'all' | null;
   plans: PlanSummary[];
+  /** What a rollout is told of its turn, the next first; then to begin. */
+  turns: Turn[];
+  /** What canaries are found to be, the next look first; then good. */
+  verdicts: CanaryVerdict[];
+  /** Ids of the replicas that some move is taking away. */
+  moving: Set<string>;
+  /** What a rebalance leaves alone. */
+  holds: Refusal[];
   hostService: string;
   /** What looks at the cluster report, the next first; then nothing. */
   looks: LookReport[];
   activities: ControlActivities & HostActivities;
 }
 
+export const NOTHING_LEFT = { finished: 0, retried: 0, dropped: 0, open: 0, gatewaysLost: 0, unknown: 0 };
 const STEP = { d0: 1, d1: 0, d2: 0, ra: 0, rc: 0, rb: 0, o: 1 };
 const shape = modelShape('llama-3.1-8b', KNOWN_CONFIGS['llama-3.1-8b']!, 'bf16');
 
@@ -42,7 +58,12 @@ export function createMockWorld(rollout: Record<string, unknown> = {}): MockWorl
     replicas: new Map(),
     rollout: { spec, revision: 2, ended: null },
     fail: {},
+    twice: null,
     plans: [],
+    turns: [],
+    verdicts: [],
+    moving: new Set(),
+    holds: [],
     hostService: 'schedulable',
     looks: [],
     activities: undefined as never,
@@ -55,6 +76,10 @@ export function createMockWorld(rollout: Record<string, unknown> = {}): MockWorl
     const replica = world.replicas.get(id);
     if (replica) Object.assign(replica, change);
   };
+  let plannedRevision = world.rollout.revision;
+  /** What is missing of a revision that is wanted back. */
+  const placesOfOld = (revision: number) => (idsOf(revision, 'this', 'ready').length > 0 ? [] : [place('old-again', 'h1')]);
+  let planned: PlanSummary = { planId: '', places: [], retires: [], waiting: [], summary: '' };
   const activities: ControlActivities & HostActivities = {
     loadRollout: async (id) => ({
       id,
@@ -69,23 +94,44 @@ export function createMockWorld(rollout: Record<string, unknown> = {}): MockWorl
       world.rollout.ended ??= status;
     },
     resolveModel: async () => ({ shape, detail: '8.0 B parameters' }),
-    compareRevisions: async () => ({ canary: { requests: 0, failed: 0, attained: 0 }, stable: { requests: 0, failed: 0, attained: 0 } }),
+    takeTurn: async () => world.turns.shift() ?? { turn: 'begin' },
+    endOrphanedRollout: async () => {},
+    watchCanary: async ({ forMs, sort }) => {
+      const verdict = world.verdicts.shift() ?? { verdict: 'good', why: 'as before' };
+      const context = Context.current();
+      const untilMs = Date.now() + (sort === 'due' || verdict.verdict === 'bad' ? 0 : forMs);
+      while (Date.now() < untilMs) {
+        context.heartbeat();
+        await context.sleep(Math.min(200, untilMs - Date.now()));
+      }
+      return verdict;
+    },
     currentTimeMs: async () => 0,
     profileModel: async () => 'L4 x1',
     planPlacement: async (request) => {
       const plan = world.plans.shift() ?? {
         planId: request.planId,
-        places: [place('new-1', 'h2')],
+        places: request.revision === undefined ? [place('new-1', 'h2')] : placesOfOld(request.revision),
         retires: [],
         waiting: [],
         summary: 'places new-1 on h2',
       };
-      return { ...plan, planId: request.planId };
+      planned = { ...plan, planId: request.planId };
+      plannedRevision = request.revision ?? world.rollout.revision;
+      return planned;
     },
     applyPlan: async () => {
-      world.replicas.set('new-1', { revision: world.rollout.revision, host: 'h2', state: 'reserved', weight: 0, engine: false });
-      return { reserved: ['new-1'], retiring: [], trimmed: [] };
+      const { places, retires } = planned;
+      for (const { replicaId, host } of places)
+        world.replicas.set(replicaId, { revision: plannedRevision, host, state: 'reserved', weight: 0, engine: false });
+      for (const id of [...places.map((p) => p.replaces), ...retires.map((r) => r.replicaId)]) if (id) world.moving.add(id);
+      return { reserved: places.map((p) => p.replicaId), retiring: retires.map((r) => r.replicaId), trimmed: [] };
     },
+    endMoves: async (ids) => {
+      for (const id of ids) world.moving.delete(id);
+    },
+    abandonMoves: async () => {},
+    rebalanceHolds: async () => world.holds,
     engineSpec: async (replicaId) => ({
       ...{
         replicaId,
@@ -109,20 +155,29 @@ export function createMockWorld(rollout: Record<string, unknown> = {}): MockWorl
     livingReplicas: async (_, revision, which) => idsOf(revision, which),
     unrouteReplica: async (id) => {
       update(id, { state: 'draining', weight: 0 });
-      return { routingVersion: 1, finishedBefore: 0, host: world.replicas.get(id)?.host ?? 'h2', generation: 1 };
+      return { routingVersion: 1, sinceMs: 0, host: world.replicas.get(id)?.host ?? 'h2', generation: 1 };
     },
-    awaitRequestsFinished: async () => 3,
+    routeAsBefore: async (id) => update(id, { state: 'ready', weight: 100 }),
+    awaitRequestsFinished: async () => ({ ...NOTHING_LEFT, finished: 3 }),
     endReplica: async (id) => {
       world.replicas.delete(id);
     },
-    recordAlive: async () => true,
+    recordAlive: async () => 'alive',
     reconcileHost: async () => ({ restore: [], orphans: [] }),
-    recordSilence: async () => true,
+    recordSilence: async (_, liveness) => ({ liveness, together: null, replicas: 0, unrouted: [] }),
+    abandonReplica: async () => false,
     setHostService: async (_, service) => {
       world.hostService = service;
     },
     replicasOnHost: async (host) =>
-      [...world.replicas].filter(([, r]) => r.host === host).map(([id, r]) => ({ id, state: r.state, deployment: 'chat' })),
+      [...world.replicas]
+        .filter(([, r]) => r.host === host)
+        .map(([id, r]) => ({
+          ...{ id, state: r.state as ReplicaState, leaving: world.moving.has(id) },
+          replicaId: id,
+          open: 0,
+          gatewaysBehind: [],
+        })),
     recordDrained: async () => {
       world.hostService = 'drained';
     },
@@ -140,7 +195,10 @@ export function createMockWorld(rollout: Record<string, unknown> = {}): MockWorl
       update(id, { engine: false });
       return { requestsDropped: 0 };
     },
-    calibrateEngine: async () => ({ stepTime: STEP, sound: true, errorPercent: 1, kvCacheTokens: 1000 }),
+    reloadEngine: async ({ replicaId }) => {
+      throw new Error(`${replicaId}: nothing reloads an engine yet`);
+    },
+    calibrateEngine: async () => ({ stepTime: STEP, sound: true, errorPercent: 1, kvCacheTokens: 1000, chat: null }),
     reportPresence: async () => ({ engines: [], digest: '' }),
   };
   world.activities = recorded(world, activities);
@@ -176,6 +234,7 @@ function recorded<A extends object>(world: MockWorld, activities: A): A {
           failure.times -= 1;
           throw toFailure(failure.error);
         }
+        if (world.twice === 'all' || world.twice?.has(name as Name)) await run(...args);
         return run(...args);
       },
     ]),

@@ -22,6 +22,8 @@ export interface TestUpstream {
   answer: Answer;
   /** Body and status of `/metrics`; a status of 0 never answers. */
   metrics: { status: number; text: string };
+  /** Status of every other question. */
+  ready: number;
   close(): Promise<void>;
 }
 
@@ -58,6 +60,10 @@ export async function startUpstream(answer: Answer = streamed(['a', 'b', 'c']), 
       res.writeHead(upstream.metrics.status).end(upstream.metrics.text);
       return;
     }
+    if (req.method === 'GET') {
+      res.writeHead(upstream.ready).end();
+      return;
+    }
     const chunks: Buffer[] = [];
     req.on('data', (chunk: Buffer) => chunks.push(chunk));
     req.on('end', () => {
@@ -79,6 +85,7 @@ export async function startUpstream(answer: Answer = streamed(['a', 'b', 'c']), 
     received: [],
     answer,
     metrics: { status: 200, text: 'vllm:num_requests_running 0\nvllm:num_requests_waiting 0\nvllm:kv_cache_usage_perc 0\n' },
+    ready: 200,
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

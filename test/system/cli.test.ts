@@ -226,17 +226,32 @@ describe('draining', () => {
     reason: '1 to move',
     planId: 'p',
     remaining: ['r1'],
+    open: [],
+    deadlineMs: null,
+    onDeadline: 'wait',
     waiting: [],
     receipt: null,
   };
   const receipt = {
     host: 'h1',
     planId: 'p',
-    moved: [{ replicaId: 'r1', replacedBy: 'r2', toHost: 'h2', seconds: 3 }],
+    moved: [{ replicaId: 'r1', replacedBy: 'r2', toHost: 'h2', seconds: 3, requestsFinished: 7, requestsDropped: 0, engineStopped: true }],
     seconds: 4,
     requestsFinished: 7,
     requestsDropped: 0,
+    requestsRetried: 0,
+    requestsUnknown: 0,
+    gatewaysLost: 0,
   };
+
+  it('takes a deadline', async () => {
+    expect(await uellm('drain h1 --deadline 10m --on-deadline migrate')).toMatchObject({ exitCode: 0 });
+    expect(api.actions.startDrain).toHaveBeenLastCalledWith('h1', 'admin', {
+      deadlineSeconds: 600,
+      onDeadline: 'migrate',
+      maxUnavailable: 0,
+    });
+  });
 
   it('prints the receipt and nothing else on stdout where JSON is asked for', async () => {
     api.actions.drainStatus
@@ -284,6 +299,17 @@ describe('draining', () => {
   });
 });
 
+describe('schedules', () => {
+  it('are shown and changed', async () => {
+    const schedule = { name: 'rebalance' as const, everySeconds: 300, paused: false, note: '', lastRunAt: null, nextRunAt: null };
+    api.actions.schedules.mockResolvedValueOnce([schedule]);
+    expect((await uellm('schedule')).out).toMatch(/rebalance +300 s +running/);
+    expect((await uellm('schedule rebalance --every 10m --pause')).out).toMatch(/rebalance +600 s +paused/);
+    expect(api.actions.changeSchedule).toHaveBeenLastCalledWith('rebalance', { everySeconds: 600, paused: true });
+    expect(await uellm('schedule --pause')).toMatchObject({ exitCode: 1, err: expect.stringContaining('which schedule?') });
+  });
+});
+
 describe('rebalancing', () => {
   it('shows what a dry run would move', async () => {
     const retire = { kind: 'retire' as const, replicaId: 'r1', deployment: 'chat', host: 'h1', after: ['r2'], reason: 'idle' };
@@ -304,7 +330,10 @@ describe('rebalancing', () => {
     const summary = { planId: 'p', places: [], retires: [retire], waiting: [], summary: 's' };
     api.actions.rebalance
       .mockResolvedValueOnce({ state: 'running' })
-      .mockResolvedValueOnce({ state: 'completed', result: { planId: 'p', outcome: 'dry-run', reason: 'would save 2 USD/h', summary } });
+      .mockResolvedValueOnce({
+        state: 'completed',
+        result: { planId: 'p', outcome: 'dry-run', reason: 'would save 2 USD/h', summary, held: [] },
+      });
     expect(await uellm('rebalance --dry-run')).toMatchObject({
       exitCode: 0,
       out: `dry-run: would save 2 USD/h

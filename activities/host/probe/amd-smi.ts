@@ -1,6 +1,6 @@
 /** AMD's list of devices: `amd-smi static --asic --vram --json`. It ends with success even where it only tells of an error. */
 import { z } from 'zod';
-import { jsonIn, MIB, type Reading } from './reading.ts';
+import { jsonIn, type MemoryUse, MIB, type Reading } from './reading.ts';
 
 export const AMD_QUERY = ['static', '--asic', '--vram', '--json'] as const;
 
@@ -26,4 +26,20 @@ function bytesOf(size: unknown): number | null {
   const { value, unit } = (size ?? {}) as { value?: unknown; unit?: unknown };
   const factor = UNITS[String(unit)];
   return typeof value === 'number' && factor !== undefined ? value * factor : null;
+}
+
+export const AMD_MEMORY_QUERY = ['metric', '--mem-usage', '--json'] as const;
+
+const usageSchema = z.object({
+  gpu: z.number().int().nonnegative(),
+  mem_usage: z.object({ total_vram: z.unknown(), used_vram: z.unknown() }),
+});
+const usagesSchema = z.union([z.array(usageSchema), z.object({ gpu_data: z.array(usageSchema) }).transform((o) => o.gpu_data)]);
+
+export function parseAmdMemory(text: string): MemoryUse[] {
+  const { data = [] } = usagesSchema.safeParse(jsonIn(text));
+  return data.flatMap(({ gpu, mem_usage }) => {
+    const [totalBytes, usedBytes] = [bytesOf(mem_usage.total_vram), bytesOf(mem_usage.used_vram)];
+    return totalBytes === null || usedBytes === null ? [] : [{ index: gpu, totalBytes, usedBytes, holders: [] }];
+  });
 }

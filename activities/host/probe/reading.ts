@@ -18,6 +18,15 @@ export interface Reading {
   listed: boolean;
 }
 
+/** How much of a device's memory is in use. */
+export interface MemoryUse {
+  index: number;
+  totalBytes: number;
+  usedBytes: number;
+  /** By whom, e.g. `pid 4242 (python3)`; empty where the tool does not say. */
+  holders: string[];
+}
+
 /** Two devices and what is between them, the lower index first. */
 export interface LinkPair {
   kind: 'nvlink' | 'xgmi' | 'pcie';

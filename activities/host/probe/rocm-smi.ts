@@ -1,6 +1,6 @@
 /** The older of AMD's tools, and the one that tells of links. It ends with success whatever happens. */
 import { z } from 'zod';
-import { jsonIn, type LinkPair, type Reading } from './reading.ts';
+import { jsonIn, type LinkPair, type MemoryUse, type Reading } from './reading.ts';
 
 export const ROCM_QUERY = ['--showproductname', '--showmeminfo', 'vram', '--json'] as const;
 export const ROCM_TOPOLOGY_QUERY = ['--showtopo', '--json'] as const;
@@ -19,6 +19,16 @@ export function parseRocmSmi(text: string): Reading {
     return [{ index: Number(index), name: nameOf(card), memoryBytes: memory > 0 ? memory : null }];
   });
   return { devices, problems: [], listed: devices.length > 0 };
+}
+
+export function parseRocmMemory(text: string): MemoryUse[] {
+  const { data = {} } = outputSchema.safeParse(jsonIn(text));
+  return Object.entries(data).flatMap(([key, card]) => {
+    const [, index] = /^card(\d+)$/.exec(key) ?? [];
+    const [totalBytes, usedBytes] = [Number(card['VRAM Total Memory (B)']), Number(card['VRAM Total Used Memory (B)'])];
+    if (index === undefined || !(totalBytes > 0) || Number.isNaN(usedBytes)) return [];
+    return [{ index: Number(index), totalBytes, usedBytes, holders: [] }];
+  });
 }
 
 /** Each pair is told of once, whichever comes first. */

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { conflict, UellmError } from '../../../core/domain/errors.ts';
 import { createTestApi, type TestApi } from '../../../test/support/api.ts';
-import { rebalanceSchema } from '../../schema/cluster.ts';
+import { rebalanceSchema, scheduleSchema } from '../../schema/cluster.ts';
 
 let api: TestApi;
 beforeAll(async () => {
@@ -36,11 +36,48 @@ describe('rebalances', () => {
     expect((await api.call('GET', '/api/v1/rebalances/rebalance-cluster')).status).toBe(404);
     api.actions.rebalance.mockResolvedValueOnce({ state: 'running' });
     expect(rebalanceSchema.parse(await get())).toMatchObject({ state: 'running', result: null, failure: null });
-    const result = { planId: 'p', outcome: 'moved' as const, reason: 'cheaper', summary: null };
+    const result = { planId: 'p', outcome: 'moved' as const, reason: 'cheaper', summary: null, held: [] };
     api.actions.rebalance.mockResolvedValueOnce({ state: 'completed', result });
     expect(rebalanceSchema.parse(await get())).toMatchObject({ state: 'completed', result });
     api.actions.rebalance.mockResolvedValueOnce({ state: 'failed', failure: 'why' });
     expect(rebalanceSchema.parse(await get())).toMatchObject({ state: 'failed', failure: 'why' });
+  });
+});
+
+describe('schedules', () => {
+  const schedule = {
+    ...{ name: 'rebalance' as const, everySeconds: 300, paused: false, note: '' },
+    ...{ lastRunAt: null, nextRunAt: new Date(0) },
+  };
+
+  it('are read, changed and set', async () => {
+    api.actions.schedules.mockResolvedValue([schedule]);
+    const { body } = await api.call<{ items: unknown[] }>('GET', '/api/v1/schedules');
+    expect(body.items.map((s) => scheduleSchema.parse(s))).toEqual([{ ...schedule, nextRunAt: '1970-01-01T00:00:00.000Z' }]);
+    expect((await api.call('GET', '/api/v1/schedules/rebalance')).body).toMatchObject({ everySeconds: 300 });
+    expect((await api.call('GET', '/api/v1/schedules/monitor')).status).toBe(404);
+
+    expect((await api.call('PATCH', '/api/v1/schedules/rebalance', { paused: true })).status).toBe(200);
+    expect(api.actions.changeSchedule).toHaveBeenLastCalledWith('rebalance', { paused: true });
+    expect((await api.call('PUT', '/api/v1/schedules/rebalance', { everySeconds: 60 })).status).toBe(200);
+    expect(api.actions.changeSchedule).toHaveBeenLastCalledWith('rebalance', { everySeconds: 60, paused: false, note: '' });
+    expect((await api.call('GET', '/api/v1/audit?kind=schedules')).body).toMatchObject({
+      items: [{ action: 'change' }, { action: 'change' }],
+    });
+  });
+
+  it('are refused what they cannot be', async () => {
+    expect((await api.call('PATCH', '/api/v1/schedules/rebalance', { everySeconds: 1 })).status).toBe(422);
+    expect((await api.call('PATCH', '/api/v1/schedules/lunch', { paused: true })).status).toBe(404);
+  });
+});
+
+describe('a rebalance under way', () => {
+  it('is cancelled, and where none runs that is said', async () => {
+    expect((await api.call('POST', '/api/v1/rebalances/cancel')).status).toBe(409);
+    api.actions.cancelRebalance.mockResolvedValueOnce(true);
+    expect((await api.call('POST', '/api/v1/rebalances/cancel')).status).toBe(202);
+    expect(api.actions.cancelRebalance).toHaveBeenLastCalledWith('admin');
   });
 });
 

@@ -1,7 +1,7 @@
 /** /api/v1/rebalances */
 import { randomUUID } from 'node:crypto';
 import { createRoute, z } from '@hono/zod-openapi';
-import { notFound } from '../../../core/domain/errors.ts';
+import { conflict, notFound } from '../../../core/domain/errors.ts';
 import { recordAudit } from '../../../db/queries/audit.ts';
 import { workflowIds } from '../../../workflows/messages.ts';
 import type { ApiDependencies } from '../../context.ts';
@@ -52,6 +52,25 @@ export function rebalanceRoutes({ database: { db }, actions }: ApiDependencies) 
         if (!run) throw notFound('rebalance', workflowId);
         const rebalance: Rebalance = { workflowId, result: null, failure: null, ...run };
         return c.json(rebalance, 200);
+      },
+    )
+    .openapi(
+      createRoute({
+        method: 'post',
+        path: '/cancel',
+        tags,
+        summary: 'End the rebalance under way',
+        description: 'Moves that are not done are undone, those that are done stay.',
+        responses: { 202: jsonContent(rebalanceStartedSchema, 'Accepted: it ends when what it had begun is undone.'), ...problems(409) },
+      }),
+      async (c) => {
+        const actor = c.get('actor');
+        const workflowId = workflowIds.rebalance;
+        await db.transaction(async (tx) => {
+          await recordAudit(tx, { actor, action: 'cancel', kind: 'rebalances', name: workflowId });
+          if (!(await actions.cancelRebalance(actor))) throw conflict('rebalance', workflowId, 'none is running');
+        });
+        return c.json({ workflowId, dryRun: false }, 202, { location: `/api/v1/rebalances/${workflowId}` });
       },
     );
 }

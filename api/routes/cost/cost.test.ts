@@ -1,7 +1,7 @@
 import { eq } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { insertRevision } from '../../../db/queries/deployments.ts';
-import { recordLiveness } from '../../../db/queries/host-states.ts';
+import { recordHeardOf } from '../../../db/queries/host-states.ts';
 import { insertObservations } from '../../../db/queries/observations.ts';
 import { deployments } from '../../../db/schema/index.ts';
 import { createTestApi, type TestApi } from '../../../test/support/api.ts';
@@ -22,7 +22,7 @@ beforeAll(async () => {
     ['h2', 'T4', {}],
   ] as const) {
     await api.call('POST', '/api/v1/hosts', { name, accelerators: [{ kind, count: 2, ...price }], simulated: true });
-    await recordLiveness(api.db, name, 'alive', '');
+    await recordHeardOf(api.db, name, []);
   }
   const value = { usdPerRequest: 0.01, usdPerViolation: 0.1 };
   await api.call('POST', '/api/v1/slo-policies', { name: 'chat', targets: { tpotMs: 60, attainment: 0.9 }, value });

@@ -1,7 +1,7 @@
 import { and, eq } from 'drizzle-orm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { UellmError } from '../../../core/domain/errors.ts';
-import { endRollout, loadRollout } from '../../../db/queries/rollouts.ts';
+import { endRollout, loadRollout, takeTurn } from '../../../db/queries/rollouts.ts';
 import { revisions } from '../../../db/schema/index.ts';
 import { createTestApi, RUNNING, type TestApi } from '../../../test/support/api.ts';
 import { aReplica } from '../../../test/support/rows.ts';
@@ -102,6 +102,36 @@ describe('rolling out', () => {
     expect(answers.map((a) => a.status).sort()).toEqual([202, 409, 409]);
     expect(api.actions.startDeploy).toHaveBeenCalledTimes(1);
     expect(answers.find((a) => a.status === 409)?.body).toMatchObject({ detail: expect.stringContaining('one-r1') });
+  });
+
+  it('of something else supersedes the one that runs, and the one that waits', async () => {
+    await create('newer');
+    await rollOut('newer');
+    expect((await rollOut('newer')).body).toMatchObject({ detail: expect.stringMatching(/newer-r1 is running and rolls out just this/) });
+    const change = (max: number) => api.call('PUT', `${PATH}/newer`, deployment('newer', { replicas: { min: 1, max } }));
+    await change(3);
+    expect(await rollOut('newer')).toMatchObject({
+      status: 202,
+      body: { id: 'newer-r2', status: { reason: 'waits until rollout newer-r1 has ended' } },
+    });
+    expect((await rollOut('newer')).body).toMatchObject({ detail: expect.stringMatching(/newer-r2 waits for rollout newer-r1 to end/) });
+    await change(4);
+    expect((await rollOut('newer')).status).toBe(202);
+    expect((await api.call('GET', '/api/v1/rollouts/newer-r2')).body).toMatchObject({
+      status: { phase: 'superseded', reason: 'superseded by revision 3 before it began' },
+      endedAt: expect.any(String),
+    });
+    expect(api.actions.startDeploy.mock.calls.flat().filter((id) => id.startsWith('newer'))).toEqual(['newer-r1', 'newer-r2', 'newer-r3']);
+
+    const wait = { turn: 'wait', behind: 'newer-r1', behindWorkflowId: 'deploy-newer-r1' };
+    expect([await takeTurn(api.db, 'newer-r1'), await takeTurn(api.db, 'newer-r2'), await takeTurn(api.db, 'newer-r3')]).toMatchObject([
+      { turn: 'begin' },
+      { turn: 'over', status: { phase: 'superseded' } },
+      wait,
+    ]);
+    await succeed('newer-r1');
+    expect([await takeTurn(api.db, 'newer-r3'), await takeTurn(api.db, 'newer-r3')]).toEqual([{ turn: 'begin' }, { turn: 'begin' }]);
+    expect(await loadRollout(api.db, 'newer-r3')).toMatchObject({ fromRevision: 1 });
   });
 
   it('leaves nothing behind where the workflow does not start', async () => {

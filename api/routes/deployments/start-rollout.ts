@@ -1,17 +1,23 @@
-/** POST /api/v1/deployments/{name}/rollouts */
+/**
+ * POST /api/v1/deployments/{name}/rollouts. While a rollout runs, one of something else supersedes it: its row waits for the running one to end,
+ * and its workflow tells that one so. One that waits already has not begun, and is ended here.
+ */
+import { isDeepStrictEqual } from 'node:util';
 import { createRoute } from '@hono/zod-openapi';
 import { conflict, UellmError } from '../../../core/domain/errors.ts';
-import type { Executor } from '../../../db/client.ts';
+import type { Executor, Transaction } from '../../../db/client.ts';
 import { recordAudit } from '../../../db/queries/audit.ts';
 import {
-  ACCEPTED,
+  acceptedBehind,
   type DeploymentRow,
   insertRevision,
   insertRollout,
   lockDeployment,
+  type OpenRollout,
+  openRollouts,
   revisionNumbers,
-  runningRollout,
 } from '../../../db/queries/deployments.ts';
+import { endRollout } from '../../../db/queries/rollouts.ts';
 import { workflowIds } from '../../../workflows/messages.ts';
 import type { ApiDependencies } from '../../context.ts';
 import { rolloutInputSchema, rolloutStartedSchema } from '../../schema/rollouts.ts';
@@ -25,7 +31,9 @@ export function startRolloutRoutes({ database: { db }, actions }: ApiDependencie
       path: '/{name}/rollouts',
       tags: ['deployments', 'rollouts'],
       summary: 'Roll out a deployment',
-      description: 'As it is declared now, which makes a new revision; or an earlier revision again.',
+      description:
+        'As it is declared now, which makes a new revision; or an earlier revision again. A running rollout of something else is superseded: ' +
+        'unless it is promoted already it goes back to what served before, and this one begins when it has ended. Of the very same: 409.',
       request: { params: nameParam, ...jsonBody(rolloutInputSchema, false) },
       responses: {
         202: jsonContent(rolloutStartedSchema, 'Accepted: Location says where to watch it.'),
@@ -38,17 +46,36 @@ export function startRolloutRoutes({ database: { db }, actions }: ApiDependencie
       const actor = c.get('actor');
       const started = await db.transaction(async (tx) => {
         const row = await lockDeployment(tx, deployment);
-        const running = await runningRollout(tx, deployment);
-        if (running) throw conflict('deployment', deployment, `rollout ${running} is running`);
+        const [running, waiting] = await openRollouts(tx, deployment);
+        refuseTheSame(row, wanted, waiting ?? running);
         const revision = wanted === undefined ? await insertRevision(tx, deployment, row.spec) : await earlierRevision(tx, row, wanted);
-        const id = await insertRollout(tx, row, revision, workflowIds.deploy);
+        if (waiting) await supersedeWaiting(tx, waiting, revision);
+        const id = await insertRollout(tx, row, revision, workflowIds.deploy, running?.id ?? null);
         await recordAudit(tx, { actor, action: 'rollout', kind: 'deployments', name: deployment, after: { rollout: id, revision } });
         await actions.startDeploy(id);
-        return { id, workflowId: workflowIds.deploy(id), deployment, revision, status: ACCEPTED };
+        return { id, workflowId: workflowIds.deploy(id), deployment, revision, status: acceptedBehind(running?.id ?? null) };
       });
       return c.json(started, 202, { location: `/api/v1/rollouts/${started.id}` });
     },
   );
+}
+
+/** @throws conflict where the newest open rollout rolls out what is asked for */
+function refuseTheSame({ name, spec }: DeploymentRow, wanted: number | undefined, newest: OpenRollout | undefined): void {
+  if (!newest) return;
+  const isTheSame = wanted === undefined ? isDeepStrictEqual(newest.spec, spec) : newest.revision === wanted;
+  if (!isTheSame) return;
+  const doing = newest.queuedBehind === null ? 'is running' : `waits for rollout ${newest.queuedBehind} to end`;
+  throw conflict(
+    'deployment',
+    name,
+    `rollout ${newest.id} ${doing} and rolls out just this, revision ${newest.revision}: nothing to change`,
+  );
+}
+
+async function supersedeWaiting(tx: Transaction, { id, status }: OpenRollout, revision: number): Promise<void> {
+  const reason = `superseded by revision ${revision} before it began`;
+  await endRollout(tx, id, { ...status, phase: 'superseded', reason });
 }
 
 async function earlierRevision(tx: Executor, { name }: DeploymentRow, wanted: number): Promise<number> {

@@ -3,13 +3,15 @@ import { createRoute } from '@hono/zod-openapi';
 import type { DrainReceipt } from '../../../core/domain/drain.ts';
 import { conflict, notFound } from '../../../core/domain/errors.ts';
 import { recordAudit } from '../../../db/queries/audit.ts';
-import { changeHostService, type HostRow, lockHost, readHost } from '../../../db/queries/hosts.ts';
+import { changeHostService, type HostRow, livingReplicaIds, lockHost, readHost } from '../../../db/queries/hosts.ts';
+import { openRequestsOn } from '../../../db/queries/leases.ts';
 import { type DrainStatus, workflowIds } from '../../../workflows/messages.ts';
+import { NO_DRAIN } from '../../actions.ts';
 import type { ApiDependencies } from '../../context.ts';
-import { drainSchema, drainStartedSchema, hostResourceSchema } from '../../schema/hosts.ts';
+import { drainInputSchema, drainSchema, drainStartedSchema, hostResourceSchema } from '../../schema/hosts.ts';
 import type { Drain } from '../../schema/index.ts';
 import { nameParam } from '../declared.ts';
-import { jsonContent, newRoutes, problems } from '../route.ts';
+import { BODY_PROBLEMS, jsonBody, jsonContent, newRoutes, problems } from '../route.ts';
 import { presentHost } from './hosts.ts';
 
 const tags = ['hosts'];
@@ -24,19 +26,32 @@ export function drainRoutes({ database: { db }, actions }: ApiDependencies) {
         tags,
         summary: 'Drain a host',
         description: 'The host takes no new work from now on, also while no worker is up; the workflow then moves what is there.',
-        request: params,
-        responses: { 202: jsonContent(drainStartedSchema, 'Accepted: GET the same address to see how it goes.'), ...problems(404, 409) },
+        request: { ...params, ...jsonBody(drainInputSchema, false) },
+        responses: {
+          202: jsonContent(drainStartedSchema, 'Accepted: GET the same address to see how it goes.'),
+          ...problems(...BODY_PROBLEMS, 404, 409),
+        },
       }),
       async (c) => {
         const { name: host } = c.req.valid('param');
+        const options = c.req.valid('json');
         const actor = c.get('actor');
         await db.transaction(async (tx) => {
           const { service, external } = await lockHost(tx, host, 'update');
+          if (service === 'drained' && (await livingReplicaIds(tx, host)).length === 0)
+            throw conflict('host', host, 'is drained already; uncordon it to let it take work again');
           if (external)
             throw conflict('host', host, 'is external: its engines are not ours to drain; take its endpoints away or delete it');
           await changeHostService(tx, host, 'cordoned', `a drain was asked for by ${actor}`);
-          await recordAudit(tx, { actor, action: 'drain', kind: 'hosts', name: host, before: { service }, after: { service: 'cordoned' } });
-          await actions.startDrain(host, actor);
+          await recordAudit(tx, {
+            actor,
+            action: 'drain',
+            kind: 'hosts',
+            name: host,
+            before: { service },
+            after: { service: 'cordoned', ...options },
+          });
+          await actions.startDrain(host, actor, options);
         });
         const location = `/api/v1/hosts/${host}/drain`;
         return c.json({ host, workflowId: workflowIds.drain(host) }, 202, { location });
@@ -54,7 +69,12 @@ export function drainRoutes({ database: { db }, actions }: ApiDependencies) {
       async (c) => {
         const host = await readHost(db, c.req.valid('param').name);
         const known = await actions.drainStatus(host.name);
-        if (known) return c.json(presentDrain(known.running, known.status), 200);
+        if (known?.running) {
+          // Of this moment: the workflow itself looks less often the longer it waits.
+          const open = await openRequestsOn(db, known.status.remaining);
+          return c.json(presentDrain(true, { ...known.status, open }), 200);
+        }
+        if (known) return c.json(presentDrain(false, known.status), 200);
         return c.json(storedDrain(host), 200);
       },
     )
@@ -94,9 +114,10 @@ export function drainRoutes({ database: { db }, actions }: ApiDependencies) {
 function storedDrain({ name, reason, drain }: HostRow): Drain {
   if (!drain) throw notFound('drain of host', name);
   const receipt = drain as DrainReceipt;
-  return presentDrain(false, { host: name, phase: 'drained', reason, planId: receipt.planId, remaining: [], waiting: [], receipt });
+  return presentDrain(false, { ...NO_DRAIN, host: name, phase: 'drained', reason, planId: receipt.planId, receipt });
 }
 
-function presentDrain(running: boolean, status: DrainStatus): Drain {
-  return { ...status, workflowId: workflowIds.drain(status.host), running };
+function presentDrain(running: boolean, { deadlineMs, ...status }: DrainStatus): Drain {
+  const deadlineAt = deadlineMs === null ? null : new Date(deadlineMs).toISOString();
+  return { ...status, deadlineAt, workflowId: workflowIds.drain(status.host), running };
 }

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { acceleratorKind } from '../../../core/domain/accelerators.ts';
 import { type FieldIssue, UellmError } from '../../../core/domain/errors.ts';
 import { expandAccelerators, type HostSpec } from '../../../core/domain/fleet.ts';
-import { kvCacheTokens } from '../../../core/domain/memory.ts';
+import { DEFAULT_MAX_SEQUENCES, kvCacheTokens, memorySettings } from '../../../core/domain/memory.ts';
 import { type ModelShape, shapeOf } from '../../../core/domain/model-spec.ts';
 import { priorStepTime } from '../../../core/domain/step-time.ts';
 import type { Executor } from '../../../db/client.ts';
@@ -23,8 +23,8 @@ export async function syncExternalReplicas(tx: Executor, spec: HostSpec): Promis
 }
 
 /** What makes two declarations the same replica. */
-function keyOf({ endpoint, model, acceleratorKind, accelerators }: ExternalReplica): string {
-  return JSON.stringify([endpoint, model, acceleratorKind, accelerators]);
+function keyOf({ endpoint, model, engine, acceleratorKind, accelerators, kvCacheTokens, maxInFlight }: ExternalReplica): string {
+  return JSON.stringify([endpoint, model, engine, acceleratorKind, accelerators, kvCacheTokens, maxInFlight]);
 }
 
 async function declaredReplicas(tx: Executor, spec: HostSpec): Promise<ExternalReplica[]> {
@@ -32,14 +32,15 @@ async function declaredReplicas(tx: Executor, spec: HostSpec): Promise<ExternalR
   const urls = endpoints.map((e) => baseUrl(e.url));
   const shares = evenShares(spec, endpoints.length);
   const replicas: ExternalReplica[] = [];
-  for (const [index, { model }] of endpoints.entries()) {
+  for (const [index, { model, engine, args }] of endpoints.entries()) {
     const at = `external.endpoints[${index}]`;
     const endpoint = urls[index]!;
     const { accelerators, kind } = shares[index]!;
     if (urls.indexOf(endpoint) !== index)
       throw invalidHost(spec, { field: `${at}.url`, given: JSON.stringify(endpoint), allowed: 'each URL once' });
     const shape = await shapeOfModel(tx, spec, model, `${at}.model`);
-    const cache = kvCacheTokens(shape, acceleratorKind(kind), accelerators.length);
+    const memory = memorySettings(args);
+    const cache = kvCacheTokens(shape, acceleratorKind(kind), accelerators.length, memory);
     if (cache === 0) {
       const allowed = `a model whose weights fit into ${accelerators.length} ${kind}`;
       throw invalidHost(spec, { field: `${at}.model`, given: JSON.stringify(model), allowed });
@@ -49,10 +50,12 @@ async function declaredReplicas(tx: Executor, spec: HostSpec): Promise<ExternalR
       model,
       host: spec.name,
       endpoint,
+      engine,
       accelerators,
       acceleratorKind: kind,
       stepTime: priorStepTime(shape, acceleratorKind(kind), accelerators.length).coefficients,
       kvCacheTokens: cache,
+      maxInFlight: memory.maxSequences ?? DEFAULT_MAX_SEQUENCES,
     });
   }
   return replicas;

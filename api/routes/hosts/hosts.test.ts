@@ -6,6 +6,7 @@ import { loadRoutingTable } from '../../../db/queries/routing.ts';
 import { hosts } from '../../../db/schema/index.ts';
 import { createTestApi, type TestApi } from '../../../test/support/api.ts';
 import { aReplica } from '../../../test/support/rows.ts';
+import { NO_DRAIN } from '../../actions.ts';
 import { drainSchema, hostResourceSchema } from '../../schema/hosts.ts';
 
 let api: TestApi;
@@ -143,6 +144,25 @@ describe('external hosts', () => {
     expect(await routed('ext')).toEqual([]);
   });
 
+  it('of both kinds are routed as what they are, with what the flags of their engines let them hold', async () => {
+    const endpoint = (port: number, more: object) => ({ url: `http://10.0.0.2:${port}`, model: 'llama-3.1-8b', ...more });
+    const spec = (...endpoints: object[]) => ({ name: 'ext2', accelerators: [{ kind: 'H200-SXM', count: 2 }], external: { endpoints } });
+    const lean = { engine: 'triton', args: { 'gpu-memory-utilization': 0.5, 'max-num-seqs': 32 } };
+    expect((await create(spec(endpoint(8000, {}), endpoint(8010, lean)))).status).toBe(201);
+    const byPort = async (port: number) => (await routed('ext2')).find((r) => r.endpoint.endsWith(`:${port}`))!;
+    expect(await byPort(8000)).toMatchObject({ engine: 'vllm', maxInFlight: 256 });
+    expect(await byPort(8010)).toMatchObject({ engine: 'triton', maxInFlight: 32, chat: null });
+    expect((await byPort(8010)).kvCacheTokens).toBeLessThan(0.6 * (await byPort(8000)).kvCacheTokens);
+    // What has not changed stays the replica that it was.
+    const { replicaId } = await byPort(8000);
+    const other = { ...lean, args: { 'max-num-seqs': 64 } };
+    expect((await api.call('PUT', '/api/v1/hosts/ext2', spec(endpoint(8000, {}), endpoint(8010, other)))).status).toBe(200);
+    expect([(await byPort(8000)).replicaId, (await byPort(8010)).maxInFlight]).toEqual([replicaId, 64]);
+    const simulated = await api.call('PUT', '/api/v1/hosts/ext2', spec(endpoint(8000, { engine: 'simulated' }), endpoint(8010, lean)));
+    expect([simulated.status, simulated.body.issues]).toMatchObject([422, [{ field: 'external.endpoints[0].engine' }]]);
+    expect((await api.call('DELETE', '/api/v1/hosts/ext2')).status).toBe(204);
+  });
+
   it.each([
     ['an unknown model', [['http://a:1', 'nobody']], 'external.endpoints[0].model'],
     ['a model without a config', [['http://a:1', 'mystery']], 'external.endpoints[0].model'],
@@ -180,7 +200,7 @@ describe('external hosts', () => {
 });
 
 describe('draining', () => {
-  const status = { host: 'd', phase: 'replacing' as const, reason: 'moving', planId: 'p', remaining: ['r'], waiting: [], receipt: null };
+  const status = { ...NO_DRAIN, host: 'd', phase: 'replacing' as const, reason: 'moving', planId: 'p', remaining: ['r'], deadlineMs: 5000 };
   const service = async (name: string) =>
     (await api.call<{ status: { service: string } }>('GET', `/api/v1/hosts/${name}`)).body.status.service;
 
@@ -188,12 +208,37 @@ describe('draining', () => {
     await create(host('d'));
     const { status: code, headers, body } = await api.call('POST', '/api/v1/hosts/d/drain');
     expect([code, body, headers.get('location')]).toEqual([202, { host: 'd', workflowId: 'drain-d' }, '/api/v1/hosts/d/drain']);
-    expect(api.actions.startDrain).toHaveBeenLastCalledWith('d', 'admin');
+    expect(api.actions.startDrain).toHaveBeenLastCalledWith('d', 'admin', {});
     expect(await service('d')).toBe('cordoned');
 
     api.actions.drainStatus.mockResolvedValueOnce({ running: true, status });
     const drain = await api.call('GET', '/api/v1/hosts/d/drain');
-    expect(drainSchema.parse(drain.body)).toEqual({ ...status, running: true, workflowId: 'drain-d' });
+    const { deadlineMs: _, ...told } = status;
+    expect(drainSchema.parse(drain.body)).toEqual({
+      ...told,
+      open: [{ replicaId: 'r', open: 0, gatewaysBehind: [] }],
+      deadlineAt: '1970-01-01T00:00:05.000Z',
+      running: true,
+      workflowId: 'drain-d',
+    });
+  });
+
+  it('takes a deadline and what is to happen then', async () => {
+    await create(host('due'));
+    const options = { deadlineSeconds: 600, onDeadline: 'migrate', maxUnavailable: 1 } as const;
+    expect((await api.call('POST', '/api/v1/hosts/due/drain', options)).status).toBe(202);
+    expect(api.actions.startDrain).toHaveBeenLastCalledWith('due', 'admin', options);
+    const wrong = await api.call('POST', '/api/v1/hosts/due/drain', { onDeadline: 'kill' });
+    expect([wrong.status, wrong.body]).toMatchObject([422, { issues: [{ field: 'onDeadline' }] }]);
+  });
+
+  it('is refused where the host is drained already, and keeps the receipt', async () => {
+    await create(host('done'));
+    await set('done', { service: 'drained', reason: 'drained' });
+    const { status: code, body } = await api.call('POST', '/api/v1/hosts/done/drain');
+    expect([code, body]).toMatchObject([409, { detail: expect.stringContaining('drained already; uncordon it') }]);
+    expect(await service('done')).toBe('drained');
+    expect((await api.call('POST', '/api/v1/hosts/nobody/drain')).status).toBe(404);
   });
 
   it('changes nothing where the workflow does not start', async () => {
@@ -210,7 +255,10 @@ describe('draining', () => {
   it('is told from the stored receipt once Temporal has forgotten it, and is not found where there was none', async () => {
     await create(host('f'));
     expect((await api.call('GET', '/api/v1/hosts/f/drain')).status).toBe(404);
-    const receipt = { host: 'f', planId: 'p', moved: [], seconds: 3, requestsFinished: 2, requestsDropped: 0 };
+    const receipt = {
+      ...{ host: 'f', planId: 'p', moved: [], seconds: 3, requestsFinished: 2, requestsDropped: 0 },
+      ...{ requestsRetried: 0, requestsUnknown: 0, gatewaysLost: 0 },
+    };
     await set('f', { drain: receipt, service: 'drained', reason: 'drained' });
     const drain = await api.call('GET', '/api/v1/hosts/f/drain');
     expect(drain.body).toMatchObject({ phase: 'drained', running: false, receipt });

@@ -36,7 +36,7 @@ describe('models', () => {
     'refuse the source %s',
     async (source) => {
       expect((await api.call('POST', '/api/v1/models', { name: 'x', source })).body).toMatchObject({
-        issues: [{ field: 'source', allowed: 'hf://OWNER/NAME or file:///PATH' }],
+        issues: [{ field: 'source', allowed: 'hf://OWNER/NAME[@REVISION] or file:///PATH' }],
       });
     },
   );

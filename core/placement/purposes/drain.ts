@@ -13,7 +13,7 @@ import {
 } from '../draft.ts';
 import { leastGoal } from '../goals.ts';
 import { placeTowards } from '../place.ts';
-import { whyNotPlaced } from '../refuse.ts';
+import { overBudget, whyNotPlaced } from '../refuse.ts';
 import type { DeploymentDemand } from '../types.ts';
 import { countOf, perSecond } from '../wording.ts';
 
@@ -25,6 +25,10 @@ export function planDrain(draft: Draft, deployment: DeploymentDemand): void {
   const units = present.current.map((r) => unitOf(draft, deployment, r));
   const leaving = [...units.filter(here), ...present.lost.filter(here).map((r) => unitOf(draft, deployment, r))];
   if (leaving.length === 0) return;
+  if (draft.movesLeft === 0) {
+    draft.waiting.push(overBudget(draft, spec.name));
+    return;
+  }
   const staying = units.filter((u) => !here(u));
 
   // A drain makes nothing worse; making it better is for a rebalance.

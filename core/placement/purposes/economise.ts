@@ -43,10 +43,10 @@ export function economise(draft: Draft): void {
 
 /** Everything of it serves, on hosts that are open, and suffices. */
 function restingUnits(draft: Draft, deployment: DeploymentDemand): Resting[] {
-  const { current, lost, older, newer, draining } = presentReplicas(draft, deployment);
+  const { current, lost, older, newer, draining, moving } = presentReplicas(draft, deployment);
   const open = new Set(hostsThatFit(draft));
   const units = current.map((r) => unitOf(draft, deployment, r));
-  const others = lost.length + older.length + newer.length + draining.length;
+  const others = lost.length + older.length + newer.length + draining.length + moving.length;
   const rests = others === 0 && units.every((u) => u.serving && u.capacity.meetsSlo && open.has(u.host));
   return rests && reaches(units, leastGoal(deployment)) ? [{ deployment, units }] : [];
 }

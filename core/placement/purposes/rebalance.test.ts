@@ -108,8 +108,7 @@ describe('rebalance keeps what it should', () => {
 
   it('does nothing when many hosts fall silent together', () => {
     const fleet = running([...eight, 'c: 1 L40S', 'd: 1 L40S'], 5);
-    fleet.host('a').liveness = 'lost';
-    fleet.host('c').liveness = 'suspect';
+    for (const name of ['a', 'c', 'd']) fleet.host(name).liveness = 'suspect';
     expect(ask(fleet, 30)).toMatchObject({ moves: [], report: { waiting: [{ on: 'hosts-lost', subject: 'cluster' }] } });
   });
 });

@@ -45,7 +45,9 @@ function DrainItem({ drain }: { drain: KnownDrain }) {
       </p>
       {drain.reason && !receipt && <p class="reason">{drain.reason}</p>}
       <Refusals of={drain.waiting} />
-      {drain.remaining.length > 0 && <p class="quiet">Still there: {drain.remaining.join(', ')}</p>}
+      {drain.remaining.length > 0 && (
+        <p class="quiet">Still there: {drain.remaining.map((id) => `${id} (${openOn(drain, id)} requests open)`).join(', ')}</p>
+      )}
       {receipt && (
         <dl class="facts">
           <div>
@@ -85,4 +87,8 @@ function DrainItem({ drain }: { drain: KnownDrain }) {
       )}
     </article>
   );
+}
+
+function openOn({ open }: KnownDrain, replicaId: string): number {
+  return open.find((o) => o.replicaId === replicaId)?.open ?? 0;
 }

@@ -2,7 +2,9 @@
 import type { Drain, HostResource } from '../../../api/schema/index.ts';
 import type { Tone } from './tones.ts';
 
-export type KnownDrain = Pick<Drain, 'host' | 'phase' | 'reason' | 'remaining' | 'waiting' | 'receipt'> & { workflowId: string | null };
+export type KnownDrain = Pick<Drain, 'host' | 'phase' | 'reason' | 'remaining' | 'open' | 'waiting' | 'receipt'> & {
+  workflowId: string | null;
+};
 
 /** Running ones first, then by host. */
 export function knownDrains(underway: readonly Drain[], hosts: readonly HostResource[]): KnownDrain[] {
@@ -10,7 +12,7 @@ export function knownDrains(underway: readonly Drain[], hosts: readonly HostReso
   const earlier = hosts.flatMap(({ name, status: { lastDrain } }): KnownDrain[] =>
     lastDrain === null || current.has(name)
       ? []
-      : [{ host: name, phase: 'drained', reason: '', remaining: [], waiting: [], receipt: lastDrain, workflowId: null }],
+      : [{ host: name, phase: 'drained', reason: '', remaining: [], open: [], waiting: [], receipt: lastDrain, workflowId: null }],
   );
   const running = [...underway].sort((a, b) => Number(b.running) - Number(a.running));
   return [...running, ...earlier];

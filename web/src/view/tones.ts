@@ -22,6 +22,7 @@ const ROLLOUT: Record<RolloutResource['status']['phase'], Tone> = {
   succeeded: 'good',
   failed: 'bad',
   'rolled-back': 'bad',
+  superseded: 'quiet',
 };
 
 const PLAN: Record<PlanResource['state'], Tone> = {

@@ -1,0 +1,33 @@
+import { describe, expect, it } from 'vitest';
+import { growthOf } from './growth.ts';
+import type { Round } from './measure.ts';
+import { renderGrowth } from './report.ts';
+import { parseCpuSeconds, parsePssBytes } from './usage.ts';
+
+const round = (hosts: number, seconds: number): Round => ({
+  hosts,
+  deployments: hosts / 2,
+  hostsAliveSeconds: 1,
+  allServingSeconds: seconds,
+  rolloutSeconds: [seconds],
+  outcomes: {},
+  plans: {},
+  stageSeconds: {},
+  usage: { 'control-1': { cpuSeconds: seconds, memoryBytes: 1000 }, 'host-worker': { cpuSeconds: 99, memoryBytes: 99 } },
+  idleCores: {},
+  loadBefore: 0,
+});
+
+describe('the bench of the control plane', () => {
+  it('compares the largest fleet with the smallest, by medians, the control plane alone', () => {
+    const growth = growthOf([round(20, 1), round(20, 5), round(20, 2), round(60, 100), round(200, 20)]);
+    expect(growth.map((g) => g.overLinear)).toEqual([1, 1, 0.1]);
+    expect(renderGrowth(growthOf([round(20, 1), round(200, 11)]))).toContain('1.10 of linear: WORSE THAN LINEAR');
+    expect(growthOf([round(20, 1)])).toEqual([]);
+  });
+
+  it('reads processor time past a name with blanks, and memory', () => {
+    expect(parseCpuSeconds('7 (a) b) S 1 7 7 0 -1 0 0 0 0 0 150 50 25 75 20 0')).toBe(3);
+    expect(parsePssBytes('Rss:    200 kB\nPss:     40 kB\nPss_Anon: 1 kB\n')).toBe(40_960);
+  });
+});

@@ -1,0 +1,129 @@
+/** A real deployment on real Triton, through the public face: deploy, stream, drain under load; and a Triton that someone else runs. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type CompletionRequest, streamCompletion } from '../../engines/openai.ts';
+import { type Cluster, startCluster } from '../support/cluster.ts';
+import { drained } from '../support/drained.ts';
+import { startLoad } from '../support/load.ts';
+import { testHosts, untilReady } from './support.ts';
+import { findTriton, MODEL_FILE, type RealTriton, tritonDriver, tritonSpec } from './triton.ts';
+
+const triton = findTriton();
+const CONFIG = {
+  architectures: ['LlamaForCausalLM'],
+  ...{
+    num_hidden_layers: 2,
+    hidden_size: 128,
+    intermediate_size: 256,
+    num_attention_heads: 2,
+    vocab_size: 1024,
+    max_position_embeddings: 4096,
+  },
+};
+const TOKENIZER = {
+  chat_template:
+    '{{ bos_token }}{% for m in messages %}[{{ m.role }}] {{ m.content }} {% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}',
+  ...{ bos_token: '<s>', eos_token: '</s>' },
+};
+
+if ('skipped' in triton) it('a deployment on real Triton', (context) => context.skip(triton.skipped));
+else deployment(triton);
+
+function deployment(installed: RealTriton) {
+  const modelDir = mkdtempSync(join(tmpdir(), 'uellm-model-'));
+  writeFileSync(join(modelDir, 'config.json'), JSON.stringify(CONFIG));
+  writeFileSync(join(modelDir, 'tokenizer_config.json'), JSON.stringify(TOKENIZER));
+  const elsewhere = testHosts();
+  let cluster: Cluster;
+
+  beforeAll(async () => {
+    cluster = await startCluster({
+      hosts: ['h1', 'h2'],
+      env: { UELLM_TRITON_COMMAND: installed.command.join(' ') },
+      objects: [
+        ...['h1', 'h2'].map((name) => ({ kind: 'Host' as const, name, accelerators: [{ kind: 'T4', count: 1 }] })),
+        ...['chat', 'foreign'].map((name) => ({ kind: 'Model' as const, name, source: pathToFileURL(modelDir).href, config: CONFIG })),
+        {
+          ...{ kind: 'Deployment', name: 'chat-t', model: 'chat', replicas: { min: 1, max: 1 } },
+          engine: { kind: 'triton', args: { backend: 'python', 'model-file': MODEL_FILE, 'max-num-seqs': 16 } },
+          demand: { requestsPerSecond: 1, inputTokens: 50, outputTokens: 50 },
+        },
+      ],
+    });
+  });
+  afterAll(async () => {
+    await cluster?.close();
+    await elsewhere.end();
+    rmSync(modelDir, { recursive: true });
+  });
+
+  interface ReplicaView {
+    id: string;
+    host: string;
+    state: string;
+    simulated: boolean;
+    engine: string;
+  }
+  const ready = async () => (await cluster.api<{ items: ReplicaView[] }>('GET', '/replicas')).items.filter((r) => r.state === 'ready');
+  const stream = (request: CompletionRequest) => streamCompletion(cluster.gatewayUrl, request);
+
+  describe('a deployment on real Triton', () => {
+    it('is deployed, with its step time calibrated through generate_stream', async () => {
+      const rollout = await cluster.deploy('chat-t', 120_000);
+      expect(rollout.status).toMatchObject({ phase: 'succeeded' });
+      expect(await ready()).toMatchObject([{ engine: 'triton', simulated: false }]);
+      expect(JSON.stringify(rollout.status.stages)).toContain('step time fitted');
+    });
+
+    it("streams chats, written by the model's own template, and text through the gateway", async () => {
+      const messages = [{ role: 'user' as const, content: 'hello' }];
+      await expect
+        .poll(() => stream({ model: 'chat', messages, maxTokens: 16, ignoreEos: true }).catch(String), { timeout: 10_000 })
+        .toMatchObject({ outputTokens: 16, finishReason: 'length' });
+      const chat = await stream({ model: 'chat-t', messages, maxTokens: 8, ignoreEos: true });
+      // The engine itself begins every text with the model's first token: it is not sent.
+      const written = await stream({ model: 'chat-t', prompt: '[user] hello [assistant]', maxTokens: 8, ignoreEos: true });
+      expect(chat).toMatchObject({ text: written.text, inputTokens: written.inputTokens, outputTokens: 8 });
+    });
+
+    it('is drained under streaming load with nothing dropped', async () => {
+      const [before] = await ready();
+      const load = startLoad(cluster.gatewayUrl, 'chat', { clients: 3, tokens: 100, pauseMs: 100 });
+      await cluster.api('POST', `/hosts/${before!.host}/drain`);
+      const receipt = await drained(cluster, before!.host, 120_000);
+      await load.stop();
+      expect(load.failures()).toEqual([]);
+      expect(load.finished()).toBeGreaterThan(4);
+      expect(receipt).toMatchObject({ requestsDropped: 0, moved: [{ replicaId: before!.id }] });
+      expect((await ready())[0]!.host).not.toBe(before!.host);
+      console.log(`${load.finished()} streams ended with [DONE] over the drain of ${before!.host} in ${receipt.seconds.toFixed(1)} s`);
+    });
+  });
+
+  it('a Triton that someone else runs is routed to and measured, and outlives its host object', { timeout: 120_000 }, async () => {
+    const theirs = elsewhere.open([tritonDriver(installed, elsewhere.directory)]);
+    const { endpoint } = await theirs.start(tritonSpec({}, { deployment: 'foreign' }));
+    await untilReady(theirs, 'demo-1', 60_000);
+    const external = { endpoints: [{ url: endpoint, model: 'foreign', engine: 'triton', args: { 'max-num-seqs': 8 } }] };
+    await cluster.api('POST', '/hosts', { name: 'theirs', accelerators: [{ kind: 'T4', count: 1 }], external });
+    const request = { model: 'foreign', prompt: 'hello', maxTokens: 5, ignoreEos: true };
+    await expect.poll(() => stream(request).catch(String), { timeout: 20_000 }).toMatchObject({ outputTokens: 5, finishReason: 'length' });
+    await expect(cluster.api('POST', '/hosts/theirs/drain')).rejects.toThrow(/409.*is external/);
+    await cluster.api('DELETE', '/hosts/theirs');
+    await expect
+      .poll(
+        () =>
+          stream(request).then(
+            () => 'answers',
+            () => 'refused',
+          ),
+        { timeout: 20_000 },
+      )
+      .toBe('refused');
+    expect(await theirs.health('demo-1')).toEqual({ state: 'ready' });
+    expect(await theirs.list()).toMatchObject([{ generation: 1, state: 'running' }]);
+  });
+}

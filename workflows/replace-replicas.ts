@@ -1,0 +1,121 @@
+/**
+ * Makes good what was lost: replicas of lost hosts, and those that failed for good. Keyed `replace-cluster`: the planner looks at the whole
+ * fleet, so that one run is the lock. Each round plans anew and moves as much as the disruption budget allows, the new replica before the
+ * lost one leaves the routing table; a host that returns in the middle keeps what has not moved yet.
+ */
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import {
+  condition,
+  continueAsNew,
+  getExternalWorkflowHandle,
+  log,
+  ParentClosePolicy,
+  setCurrentDetails,
+  setHandler,
+  startChild,
+  upsertSearchAttributes,
+  uuid4,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { reasonOf } from './compensation.ts';
+import { type ReplaceInput, type ReplaceResult, replaceSignal, workflowIds } from './messages.ts';
+import { executeMoves } from './moves.ts';
+import { control, planning } from './proxies.ts';
+import { searchAttributes } from './search-attributes.ts';
+
+/** Rounds in a row that move nothing. Whoever still misses something asks again. */
+const IDLE_ROUNDS = 12;
+const LOOK_AGAIN = '5s';
+const HISTORY_LIMIT = 1000;
+
+export async function replaceReplicas({ reason, avoid }: ReplaceInput): Promise<ReplaceResult> {
+  const result: ReplaceResult = { outcome: 'nothing-to-do', reason, replaced: 0 };
+  const places = [...avoid];
+  let why = reason;
+  let asked = 1;
+  setHandler(replaceSignal, (more) => {
+    asked += 1;
+    why = more.reason;
+    places.push(...more.avoid);
+  });
+  await control.abandonMoves('replace', 'cluster'); // of a run that was cut off
+  for (let idle = 0, seen = 0; idle < IDLE_ROUNDS; ) {
+    if (workflowInfo().historyLength > HISTORY_LIMIT) await continueAsNew<typeof replaceReplicas>({ reason: why, avoid: places });
+    seen = asked;
+    const round = await moveSome({ reason: why, avoid: places });
+    places.push(...round.failed);
+    result.replaced += round.moved;
+    if (round.waiting.length === 0 && round.planned === 0) {
+      if (asked > seen) continue;
+      return end({ ...result, outcome: result.replaced > 0 ? 'replaced' : 'nothing-to-do', reason: why });
+    }
+    idle = round.moved > 0 ? 0 : idle + 1;
+    setCurrentDetails(`**${result.replaced}** replaced. ${[round.summary, ...round.waiting].join('\n- ')}`);
+    if (round.moved + round.failed.length > 0) continue;
+    Object.assign(result, { outcome: 'waiting', reason: round.waiting.join('; ') });
+    await condition(() => asked > seen, LOOK_AGAIN);
+  }
+  return end(result);
+}
+
+interface Round {
+  planned: number;
+  moved: number;
+  /** Where what was to be placed did not start. */
+  failed: ReplaceInput['avoid'];
+  /** What it waits for, and what failed, one line each. */
+  waiting: string[];
+  summary: string;
+}
+
+async function moveSome({ reason, avoid }: ReplaceInput): Promise<Round> {
+  const planId = uuid4();
+  const plan = await planning.planPlacement.executeWithOptions({ summary: reason }, [
+    { planId, purpose: 'replace', subject: 'cluster', ...(avoid.length > 0 && { avoid }) },
+  ]);
+  const planned = plan.places.length + plan.retires.length;
+  const waiting = plan.waiting.map((w) => [w.message, w.nearest].filter(Boolean).join('; '));
+  if (planned === 0) return { planned, moved: 0, failed: [], waiting, summary: plan.summary };
+  const applied = await planning.applyPlan(planId);
+  const { done, failed } = await executeMoves(plan, applied, 'made good');
+  const serving = new Set(done.map((d) => d.placed?.replicaId));
+  return {
+    planned,
+    moved: done.length,
+    failed: plan.places
+      .filter((p) => applied.reserved.includes(p.replicaId) && !serving.has(p.replicaId))
+      .map(({ host, accelerators }) => ({ host, accelerators })),
+    waiting: [...waiting, ...applied.trimmed.map((t) => t.message), ...failed],
+    summary: plan.summary,
+  };
+}
+
+function end(result: ReplaceResult): ReplaceResult {
+  upsertSearchAttributes([{ key: searchAttributes.outcome, value: result.outcome }]);
+  setCurrentDetails(`**${result.outcome}**: ${result.replaced} replaced; ${result.reason}`);
+  return result;
+}
+
+/** Starts a replacement, or tells the one that runs that there is more to do. Whoever asks goes on, whatever comes of it. */
+export async function askForReplacement(reason: string, avoid: ReplaceInput['avoid'] = []): Promise<void> {
+  const start = () =>
+    startChild(replaceReplicas, {
+      workflowId: workflowIds.replace,
+      args: [{ reason, avoid }],
+      parentClosePolicy: ParentClosePolicy.ABANDON,
+    });
+  for (;;) {
+    try {
+      await start();
+      return;
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) return log.error('no replacement', { reason, error: reasonOf(error) });
+    }
+    try {
+      await getExternalWorkflowHandle(workflowIds.replace).signal(replaceSignal, { reason, avoid });
+      return;
+    } catch {
+      // It ended between the two.
+    }
+  }
+}
