@@ -56,7 +56,11 @@ export function createHostRecordActivities({ db }: ControlDeps) {
       for (const exit of outOfMemory(replicas, engines)) await recordOutOfMemoryExit(db, { host, ...exit });
       const running = engines.filter((e) => e.state === 'running');
       // No later attempt to start them that is still on its way may find its generation open.
-      const closed = (await abandonedReplicas(db, host)).map((r) => ({ replicaId: r.id, generation: r.generation + START_ATTEMPTS }));
+      const closed = (await abandonedReplicas(db, host)).map((r) => ({
+        replicaId: r.id,
+        // One that was being reloaded may run as a later generation than was recorded.
+        generation: Math.max(r.generation + START_ATTEMPTS, ...running.filter((e) => e.replicaId === r.id).map((e) => e.generation)),
+      }));
       const isRunning = (id: string, generation: number) => running.some((e) => e.replicaId === id && e.generation >= generation);
       return {
         restore: replicas

@@ -8,14 +8,16 @@ import { withFailures } from './failures.ts';
 import { createHostRecordActivities } from './hosts.ts';
 import { createMonitoringActivities } from './monitoring/index.ts';
 import { createPlanningActivities } from './planning.ts';
+import { createReloadRecordActivities } from './reloads.ts';
 import { createReplicaActivities } from './replicas.ts';
 import { createRolloutActivities } from './rollouts.ts';
 
 export type { RolloutRecord, Turn } from '../db/queries/rollouts.ts';
 export type { EngineSpec } from '../engines/driver.ts';
 export type { ControlDeps } from './deps.ts';
-export { createHostActivities, type HostActivities, type HostDeps } from './host/index.ts';
+export { createHostActivities, type HostActivities, type HostDeps, type ReloadedEngine } from './host/index.ts';
 export type { LookReport, WorkflowToStart } from './monitoring/index.ts';
+export type { ReloadTarget, RevisionEngine } from './reloads.ts';
 export type { RequestsLeft, UnroutedReplica } from './replicas.ts';
 
 export function createControlActivities(deps: ControlDeps) {
@@ -24,6 +26,7 @@ export function createControlActivities(deps: ControlDeps) {
     ...createCanaryActivities(deps),
     ...createPlanningActivities(deps),
     ...createReplicaActivities(deps),
+    ...createReloadRecordActivities(deps),
     ...createHostRecordActivities(deps),
     ...createMonitoringActivities(deps),
   });

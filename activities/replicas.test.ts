@@ -4,9 +4,11 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { hostSpecSchema } from '../core/domain/fleet.ts';
 import { plan } from '../core/placement/planner.ts';
 import { renewLease } from '../db/queries/leases.ts';
+import { loadRoutingTable } from '../db/queries/routing.ts';
 import { acceleratorClaims, gatewayLeases, hosts, replicas } from '../db/schema/index.ts';
+import type { EngineSpec } from '../engines/driver.ts';
 import { createTestDatabase, type TestDatabase } from '../test/support/database.ts';
-import { type ControlActivities, createControlActivities } from './index.ts';
+import { type ControlActivities, createControlActivities, type RevisionEngine } from './index.ts';
 
 let database: TestDatabase;
 let activities: ControlActivities;
@@ -105,6 +107,70 @@ describe('retiring', () => {
       { state: 'stopped', weight: 100 },
       { state: 'ready', weight: 40 },
     ]);
+  });
+});
+
+describe('reloading', () => {
+  const spec = { replicaId: 'r1', model: 'm', stepTime: { ...step, d0: 9 }, kvCacheTokens: 2000, maxSequences: 8 };
+  const engine = (generation: number, revision: number, over: object = {}): RevisionEngine => ({
+    revision,
+    spec: { ...spec, generation, ...over } as EngineSpec,
+  });
+  const serves = { endpoint: 'http://127.0.0.1:2', chat: null };
+  const routed = async () => {
+    const { version, replicas } = await loadRoutingTable(db());
+    return {
+      version,
+      replicas: replicas.map(({ revision, generation, weight, endpoint }) => ({ revision, generation, weight, endpoint })),
+    };
+  };
+
+  it('changes revision and generation of a routed replica at once, with its share of the traffic', async () => {
+    await db()
+      .insert(replicas)
+      .values(replica('r1', { weight: 40 }));
+    const { version } = await routed();
+    expect(await activities.recordReloaded(engine(6, 2), serves, 'revision 2 takes over')).toBe(true);
+    const after = { version: version + 1, replicas: [{ revision: 2, generation: 6, weight: 40, endpoint: serves.endpoint }] };
+    expect(await routed()).toEqual(after);
+    expect(await activities.recordReloaded(engine(6, 2), serves, 'once more')).toBe(true);
+    expect((await routed()).replicas).toEqual(after.replicas);
+    const [row] = await db().select().from(replicas);
+    // The same model on the same accelerators: what was measured holds.
+    expect(row).toMatchObject({ stepTime: step, kvCacheTokens: 2000, maxInFlight: 8 });
+    await activities.recordReloaded(engine(7, 3, { model: 'other' }), serves, 'another model');
+    expect((await db().select().from(replicas))[0]).toMatchObject({ model: 'other', stepTime: spec.stepTime });
+  });
+
+  it('goes back in revision only as a later generation, and is not routed before its engine is started where that has ended', async () => {
+    await db()
+      .insert(replicas)
+      .values(replica('r1', { generation: 6, revision: 2 }));
+    expect(await activities.recordReloaded(engine(5, 1), serves, 'late')).toBe(false);
+    expect(await activities.recordReloaded(engine(11, 1), null, 'back')).toBe(true);
+    expect((await routed()).replicas).toEqual([]);
+    await activities.beginGeneration('r1', 13, 'started anew');
+    await activities.rerouteReplica('r1', 13, serves.endpoint);
+    expect((await routed()).replicas).toMatchObject([{ revision: 1, generation: 13, weight: 100 }]);
+  });
+
+  it.each([{ state: 'draining' as const }, { state: 'stopped' as const, endedAt: new Date() }])(
+    'leaves one alone that is %o',
+    async (over) => {
+      await db().insert(replicas).values(replica('r1', over));
+      expect(await activities.recordReloaded(engine(6, 2), serves, 'late')).toBe(false);
+      expect((await db().select().from(replicas))[0]).toMatchObject({ revision: 1, generation: 1 });
+    },
+  );
+
+  it('owns its engine from before it is recorded, and ends it where its replica was given up meanwhile', async () => {
+    await db().insert(replicas).values(replica('r1'));
+    const running = { replicaId: 'r1', generation: 6, endpoint: '', state: 'running' as const, detail: '' };
+    await activities.recordAlive('h1', []);
+    expect(await activities.reconcileHost('h1', [running])).toEqual({ restore: [], orphans: [] });
+    await activities.recordSilence('h1', 'lost', 'silent');
+    await activities.abandonReplica('r1', 'made good');
+    expect((await activities.reconcileHost('h1', [running])).orphans).toEqual([{ replicaId: 'r1', generation: 6 }]);
   });
 });
 

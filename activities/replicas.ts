@@ -1,16 +1,11 @@
 /** A replica's way through its states, as the workflows ask for it. Each may run twice: the second run changes nothing. */
 import { Context } from '@temporalio/activity';
-import { acceleratorKind } from '../core/domain/accelerators.ts';
 import type { Leftover } from '../core/domain/drain.ts';
-import { kvCacheTokens, memorySettings } from '../core/domain/memory.ts';
-import { shapeOf } from '../core/domain/model-spec.ts';
 import type { ChatTemplate } from '../core/domain/routing.ts';
 import type { StepTimeCoefficients } from '../core/domain/step-time.ts';
-import { priorStepTime } from '../core/domain/step-time.ts';
 import { LEASE_LIFETIME_MS, type Lease, leasesSince } from '../db/queries/leases.ts';
 import { recordOutOfMemoryExit } from '../db/queries/monitoring-exits.ts';
-import { loadModel } from '../db/queries/planning-reads.ts';
-import { stepTimeProfiles, upsertStepTimeProfile } from '../db/queries/profiler.ts';
+import { upsertStepTimeProfile } from '../db/queries/profiler.ts';
 import {
   beginGeneration,
   endReplica,
@@ -24,13 +19,10 @@ import {
   setReplicaState,
   unrouteReplica,
 } from '../db/queries/replicas.ts';
-import { revisionSpec } from '../db/queries/revisions.ts';
 import type { EngineSpec } from '../engines/driver.ts';
 import { outOfMemoryLine } from '../engines/out-of-memory.ts';
 import type { ControlDeps } from './deps.ts';
-import { readModelConfig } from './model-config.ts';
-
-const DEFAULT_MAX_SEQUENCES = 256;
+import { engineSpecOf } from './engine-spec.ts';
 
 export interface CalibrationResult {
   /** The fit, or what was known before where the run was too noisy to tell. */
@@ -46,39 +38,7 @@ export function createReplicaActivities({ db, now }: ControlDeps) {
   return {
     /** All that the host needs to start this replica's engine. */
     async engineSpec(replicaId: string): Promise<EngineSpec> {
-      const replica = await loadReplica(db, replicaId);
-      const deployment = await revisionSpec(db, replica.deployment, replica.revision);
-      const declared = await loadModel(db, replica.model);
-      const config = declared.config ?? (await readModelConfig(declared.source));
-      const model = config ? { ...declared, config } : declared;
-      const shape = shapeOf(model);
-      const kind = acceleratorKind(replica.acceleratorKind);
-      const { args } = deployment.engine;
-      const known = (await stepTimeProfiles(db)).find(
-        (p) => p.model === model.name && p.accelerator === kind.id && p.tensorParallel === replica.tensorParallel,
-      );
-      return {
-        replicaId,
-        generation: replica.generation,
-        host: replica.host,
-        engine: replica.engine,
-        deployment: replica.deployment,
-        model: replica.model,
-        source: model.source,
-        dtype: model.dtype,
-        shape,
-        accelerators: replica.accelerators,
-        acceleratorKind: replica.acceleratorKind,
-        tensorParallel: replica.tensorParallel,
-        args,
-        // A simulated engine imitates the accelerator, not what was last measured of the imitation.
-        stepTime: (replica.engine === 'simulated'
-          ? priorStepTime(shape, kind, replica.tensorParallel)
-          : (known ?? priorStepTime(shape, kind, replica.tensorParallel))
-        ).coefficients,
-        kvCacheTokens: Math.max(16, kvCacheTokens(shape, kind, replica.tensorParallel, memorySettings(args))),
-        maxSequences: Number(args['max-num-seqs'] ?? DEFAULT_MAX_SEQUENCES),
-      };
+      return engineSpecOf(db, await loadReplica(db, replicaId));
     },
 
     async setReplicaState(replicaId: string, state: 'starting' | 'warming', reason: string): Promise<void> {
@@ -126,6 +86,12 @@ export function createReplicaActivities({ db, now }: ControlDeps) {
     /** Sends traffic to replicas of a deployment: `weights` is replica id → share. */
     async routeReplicas(weights: Record<string, number>, reason: string): Promise<void> {
       for (const [replicaId, weight] of Object.entries(weights)) await routeReplica(db, replicaId, weight, reason);
+    },
+
+    /** Do gateways send it requests, as far as the database says? */
+    async isRouted(replicaId: string): Promise<boolean> {
+      const { state, weight } = await loadReplica(db, replicaId);
+      return state === 'ready' && weight > 0;
     },
 
     /** Ids of the serving replicas of a deployment, of this revision or of all others. */

@@ -5,19 +5,21 @@ import { createRebalanceSchedule } from '../api/temporal-schedules.ts';
 import { CONTROL_TASK_QUEUE, type MonitorInput, workflowIds } from '../workflows/messages.ts';
 import { searchAttributes } from '../workflows/search-attributes.ts';
 
+const { IndexedValueType } = proto.temporal.api.enums.v1;
+
 /** Adds the search attributes that are missing, and waits until the server takes them. */
 export async function ensureSearchAttributes(connection: Connection, namespace: string): Promise<void> {
-  const names = Object.values(searchAttributes).map((key) => key.name);
   const missing = async () => {
     const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
-    return names.filter((name) => !(name in (customAttributes ?? {})));
+    return Object.values(searchAttributes).filter((key) => !(key.name in (customAttributes ?? {})));
   };
   const toAdd = await missing();
   if (toAdd.length === 0) return;
-  const type = proto.temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD;
+  const typeOf = (type: string) =>
+    type === 'KEYWORD_LIST' ? IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD_LIST : IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD;
   await connection.operatorService.addSearchAttributes({
     namespace,
-    searchAttributes: Object.fromEntries(toAdd.map((name) => [name, type])),
+    searchAttributes: Object.fromEntries(toAdd.map((key) => [key.name, typeOf(key.type)])),
   });
   for (let left = toAdd; left.length > 0; left = await missing()) await new Promise((resolve) => setTimeout(resolve, 100));
 }

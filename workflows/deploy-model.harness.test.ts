@@ -3,26 +3,24 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UellmError } from '../core/domain/errors.ts';
 import type { RolloutStatus } from '../core/domain/rollout.ts';
 import { failEachInTurn, runEachTwice } from '../test/support/harness.ts';
-import { createMockWorld, delegating, type MockWorld } from '../test/support/mock-activities.ts';
-import { createTestNamespace, type TestNamespace } from '../test/support/temporal.ts';
+import { createLanes, type Lanes } from '../test/support/lanes.ts';
+import { createMockWorld, type MockWorld } from '../test/support/mock-activities.ts';
 import type { deployModel } from './deploy-model.ts';
-import { CONTROL_TASK_QUEUE, hostTaskQueue, workflowIds } from './messages.ts';
+import { CONTROL_TASK_QUEUE, workflowIds } from './messages.ts';
 
-let temporal: TestNamespace;
-let current: MockWorld;
+let lanes: Lanes;
 let runs = 0;
 
 beforeAll(async () => {
-  temporal = await createTestNamespace();
-  const activities = delegating(() => current);
-  await Promise.all([CONTROL_TASK_QUEUE, hostTaskQueue('h1'), hostTaskQueue('h2')].map((queue) => temporal.startWorker(queue, activities)));
+  lanes = await createLanes(4, ['h1', 'h2']);
 });
-afterAll(() => temporal.close());
+afterAll(() => lanes.close());
 
 const STRATEGIES = {
   canary: { steps: [{ weight: 20, pauseSeconds: 0 }] },
   'blue-green': { strategy: 'blue-green', soakSeconds: 0 },
   recreate: { strategy: 'recreate' },
+  reload: { strategy: 'reload', soakSeconds: 0 },
 };
 
 /** Until its traffic is switched, `blue-green` goes the way of `canary`. */
@@ -39,15 +37,16 @@ const worldOf = (rollout: Record<string, unknown>) => () => {
 };
 
 async function run(world: MockWorld): Promise<RolloutStatus> {
-  current = world;
-  const rolloutId = `chat-r2-${++runs}`;
-  const handle = await temporal.client.workflow.start<typeof deployModel>('deployModel', {
-    taskQueue: CONTROL_TASK_QUEUE,
-    workflowId: workflowIds.deploy(rolloutId),
-    args: [{ rolloutId }],
+  return lanes.use(world, async (client) => {
+    const rolloutId = `chat-r2-${++runs}`;
+    const handle = await client.workflow.start<typeof deployModel>('deployModel', {
+      taskQueue: CONTROL_TASK_QUEUE,
+      workflowId: workflowIds.deploy(rolloutId),
+      args: [{ rolloutId }],
+    });
+    const stuck = setTimeout(() => handle.terminate(`stuck after ${world.calls.at(-1)?.name}`), 40_000);
+    return handle.result().finally(() => clearTimeout(stuck));
   });
-  const stuck = setTimeout(() => handle.terminate(`stuck after ${current.calls.at(-1)?.name}`), 20_000);
-  return handle.result().finally(() => clearTimeout(stuck));
 }
 
 /** Engines that were started and of which nobody is left to stop them. */
@@ -86,7 +85,7 @@ describe.each(Object.entries(STRATEGIES))('%s', (strategy, rollout) => {
       },
       { error: new UellmError({ kind: 'forbidden', reason: 'made to fail' }), except: strategy === 'blue-green' ? AS_CANARY : [] },
     );
-    expect(failed).toEqual(expect.arrayContaining(['routeReplicas', 'unrouteReplica']));
+    expect(failed).toEqual(expect.arrayContaining(['routeReplicas', strategy === 'reload' ? 'recordReloaded' : 'unrouteReplica']));
     expect(phases).toContain('rolled-back');
   }, 240_000);
 
@@ -96,7 +95,7 @@ describe.each(Object.entries(STRATEGIES))('%s', (strategy, rollout) => {
       phase,
       stages: stages.map(({ stage, state, detail }) => ({ stage, state, detail })),
     }));
-    expect(once).toMatchObject({ phase: 'succeeded', replicas: [['new-1', serving(2)]] });
+    expect(once).toMatchObject({ phase: 'succeeded', replicas: [[strategy === 'reload' ? 'old-1' : 'new-1', serving(2)]] });
     expect(twice).toEqual(once);
   });
 });

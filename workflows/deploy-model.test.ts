@@ -1,3 +1,4 @@
+import { Context } from '@temporalio/activity';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UellmError } from '../core/domain/errors.ts';
 import { createMockWorld, delegating, engineFailed, type MockWorld, place } from '../test/support/mock-activities.ts';
@@ -259,5 +260,124 @@ describe('deployModel', () => {
     await handle.executeUpdate(abortUpdate, { args: [{ by: 'ann', reason: '' }] });
     expect((await handle.result()).phase).toBe('rolled-back');
     expect([...world.replicas]).toEqual([['old-1', { revision: 1, host: 'h1', state: 'ready', weight: 100, engine: true }]]);
+  });
+});
+
+describe('reloading', () => {
+  const replica = (revision: number) => ({ revision, host: 'h1', state: 'ready', weight: 100, engine: true });
+  const three = (rollout: Record<string, unknown> = {}) => {
+    const world = createMockWorld({ strategy: 'reload', soakSeconds: 0, ...rollout });
+    for (const id of ['a', 'b', 'c']) world.replicas.set(id, replica(1));
+    return world;
+  };
+  const revisions = (world: MockWorld) => [...world.replicas.values()].map((r) => r.revision);
+  const countOf = (world: MockWorld, name: string) => world.calls.filter((c) => c.name === name).length;
+
+  it('lets one engine go over first, and the others when it has proven good; nothing is placed, routed anew or retired', async () => {
+    const world = three({ soakSeconds: 1 });
+    world.verdicts.push({ verdict: 'unsure', why: '3 requests' });
+    const status = await (await start(world)).result();
+    expect(status).toMatchObject({ phase: 'succeeded' });
+    expect(status.stages.map((s) => [s.stage, s.state])).toEqual([
+      ...[
+        ['resolve', 'done'],
+        ['profile', 'done'],
+        ['plan', 'done'],
+        ['reserve', 'skipped'],
+        ['approve', 'skipped'],
+        ['fetch', 'done'],
+      ],
+      ...[
+        ['canary', 'done'],
+        ['start', 'done'],
+        ['calibrate', 'skipped'],
+        ['promote', 'done'],
+        ['retire', 'done'],
+        ['record', 'done'],
+      ],
+    ]);
+    expect([...world.replicas.values()]).toEqual([replica(2), replica(2), replica(2)]);
+    const names = world.calls.map((c) => c.name);
+    expect(names.filter((n) => ['planPlacement', 'unrouteReplica', 'startEngine', 'stopEngine'].includes(n))).toEqual([]);
+    const reloads = names.flatMap((n, i) => (n === 'reloadEngine' ? [i] : []));
+    expect(reloads[0]).toBeLessThan(names.indexOf('watchCanary'));
+    expect(reloads[1]).toBeGreaterThan(names.lastIndexOf('watchCanary'));
+  });
+
+  it('asks before it touches an engine', async () => {
+    const world = three({ approval: 'manual' });
+    const handle = await start(world);
+    await expect.poll(async () => (await handle.query(rolloutStatusQuery)).phase, { timeout: 10_000 }).toBe('awaiting-approval');
+    expect([countOf(world, 'fetchWeights'), countOf(world, 'reloadEngine')]).toEqual([0, 0]);
+    await handle.executeUpdate(approveUpdate, { args: [{ by: 'ann' }] });
+    expect((await handle.result()).phase).toBe('succeeded');
+  });
+
+  it('leaves the engine alone where the new revision cannot be loaded: the old one still serves', async () => {
+    const world = three();
+    world.fail.reloadEngine = final(engineFailed('no room for its KV cache'));
+    const status = await (await start(world)).result();
+    expect(status).toMatchObject({ phase: 'rolled-back', stage: 'canary', reason: expect.stringContaining('no room for its KV cache') });
+    expect([countOf(world, 'reloadEngine'), countOf(world, 'recordReloaded')]).toEqual([1, 0]);
+  });
+
+  it('loads the old revision again, as a later generation, where the first engine turns out bad', async () => {
+    const world = three({ soakSeconds: 600 });
+    world.verdicts.push({ verdict: 'bad', why: '9 of 10 requests failed' });
+    const status = await (await start(world)).result();
+    expect(status).toMatchObject({ phase: 'rolled-back', reason: 'the first engine: 9 of 10 requests failed' });
+    expect(revisions(world)).toEqual([1, 1, 1]);
+    expect(world.calls.filter((c) => c.name === 'recordReloaded').map((c) => (c.args[0] as { revision: number }).revision)).toEqual([2, 1]);
+  });
+
+  it('starts an engine anew that ended in the middle, with the revision that it served', async () => {
+    const world = three();
+    world.fail.reloadEngine = final(new UellmError({ kind: 'conflict', what: 'replica', name: 'a', reason: 'its engine has ended' }));
+    world.replicas.get('a')!.engine = false;
+    const status = await (await start(world)).result();
+    expect(status).toMatchObject({ phase: 'rolled-back', reason: expect.stringContaining('its engine has ended') });
+    expect([...world.replicas.values()]).toEqual([replica(1), replica(1), replica(1)]);
+    expect(countOf(world, 'startEngine')).toBe(1);
+  });
+
+  it('goes back from any point, engines under way included', async () => {
+    const world = three();
+    const { reloadEngine } = world.activities;
+    let held = 0;
+    let aborted = false;
+    let released = false;
+    world.activities.reloadEngine = async (spec) => {
+      if (revisions(world).includes(2) && !aborted) {
+        held += 1;
+        while (!released) {
+          Context.current().heartbeat();
+          await new Promise((resolve) => setTimeout(resolve, 50));
+        }
+      }
+      return reloadEngine(spec);
+    };
+    const handle = await start(world);
+    await expect.poll(() => held, { timeout: 10_000 }).toBe(2);
+    aborted = true;
+    await handle.executeUpdate(abortUpdate, { args: [{ by: 'ann', reason: '' }] });
+    released = true;
+    expect((await handle.result()).phase).toBe('rolled-back');
+    expect([...world.replicas.values()]).toEqual([replica(1), replica(1), replica(1)]);
+  });
+
+  it('says what it waits for, and what it refuses, before anything is touched', async () => {
+    const world = three();
+    const about = { subject: 'chat', on: 'replicas' } as const;
+    world.reloadRefusals.push({ ...about, kind: 'waiting', message: 'b is starting' });
+    world.reloadRefusals.push({ ...about, kind: 'refused', message: 'no reload: 3 replicas are there', nearest: 'recreate' });
+    const status = await (await start(world)).result();
+    expect(status).toMatchObject({ phase: 'rolled-back', stage: 'plan', reason: 'no reload: 3 replicas are there; use instead: recreate' });
+    expect([countOf(world, 'checkReload'), countOf(world, 'fetchWeights')]).toEqual([2, 0]);
+  });
+
+  it('places the first revision as any other strategy does', async () => {
+    const world = createMockWorld({ strategy: 'reload' });
+    expect((await (await start(world)).result()).phase).toBe('succeeded');
+    expect([...world.replicas.keys()]).toEqual(['new-1']);
   });
 });

@@ -5,6 +5,7 @@
  * traffic back, and what was placed is drained and stopped.
  *
  * `canary` and `blue-green` place the new revision beside the old one. `recreate` lets the old one leave first; unwinding places it again.
+ * `reload` places nothing: the engines that serve go over to it, and back where it unwinds. Where none serves yet, it places as usual.
  */
 import {
   allHandlersFinished,
@@ -24,6 +25,7 @@ import { shiftTraffic, switchTraffic } from './rollout-canary.ts';
 import { type RolloutControls, takeControls } from './rollout-controls.ts';
 import { checkRoom, linesOf, placeAll, planAndReserve, restoreRevision, retireOthers } from './rollout-placing.ts';
 import { callNext, untilTurn } from './rollout-queue.ts';
+import { reloadAll, reloadTargets } from './rollout-reload.ts';
 import { searchAttributes } from './search-attributes.ts';
 import { StageBoard } from './stage-board.ts';
 
@@ -33,9 +35,12 @@ export async function deployModel({ rolloutId }: DeployModelInput): Promise<Roll
   const work = new CancellationScope();
   const controls = takeControls(board, work);
   const progress: ReplicaProgress[] = [];
-  setHandler(replicaProgressSignal, (p) => {
+  setHandler(replicaProgressSignal, async (p) => {
     progress.push(p);
-    board.note(p.passed, linesOf(progress, p.passed));
+    const line = linesOf(progress, p.passed);
+    // The end of a stage is recorded anyway.
+    if (p.underway) await board.tell(p.passed, line);
+    else board.note(p.passed, line);
   });
 
   const status = await work
@@ -75,21 +80,12 @@ async function rollOut(
     () => planning.profileModel(shape),
     (detail) => detail,
   );
-  const isBesideTheOld = spec.rollout.strategy !== 'recreate';
-  if (!isBesideTheOld) {
-    await checkRoom(board, rollout);
-    await awaitApproval(board, rollout, controls);
-    undo.register(`bring revision ${rollout.fromRevision} back`, () => restoreRevision(rollout));
-    await retireStage(board, rollout);
-  }
-  const placed = await planAndReserve(board, undo, rollout);
-  await placeAll(board, undo, placed, progress);
-
-  if (isBesideTheOld) {
-    undo.register('give the old revision its traffic back', () => restoreTraffic(rollout));
-    if (spec.rollout.strategy === 'canary') await shiftTraffic(board, rollout, placed);
-    await awaitApproval(board, rollout, controls);
-  }
+  const { strategy } = spec.rollout;
+  const placed =
+    strategy === 'recreate'
+      ? await recreate(board, undo, rollout, controls, progress)
+      : ((strategy === 'reload' ? await reload(board, undo, rollout, controls) : null) ??
+        (await placeBeside(board, undo, rollout, controls, progress)));
   await board.run(
     'promote',
     () => switchTraffic(board, rollout, placed),
@@ -100,7 +96,7 @@ async function rollOut(
   undo.commit();
 
   return CancellationScope.nonCancellable(async () => {
-    if (isBesideTheOld) await retireStage(board, rollout);
+    if (strategy !== 'recreate') await retireStage(board, rollout);
     await board.run(
       'record',
       async () => {},
@@ -108,6 +104,52 @@ async function rollOut(
     );
     return board.end('succeeded', `revision ${revision} serves`);
   });
+}
+
+/** @returns ids of the replicas of the new revision, as all of these do */
+async function placeBeside(
+  board: StageBoard,
+  undo: Compensations,
+  rollout: RolloutRecord,
+  controls: RolloutControls,
+  progress: readonly ReplicaProgress[],
+): Promise<string[]> {
+  const placed = await planAndReserve(board, undo, rollout);
+  await placeAll(board, undo, placed, progress);
+  undo.register('give the old revision its traffic back', () => restoreTraffic(rollout));
+  if (rollout.spec.rollout.strategy !== 'blue-green') await shiftTraffic(board, rollout, placed);
+  await awaitApproval(board, rollout, controls);
+  return placed;
+}
+
+async function recreate(
+  board: StageBoard,
+  undo: Compensations,
+  rollout: RolloutRecord,
+  controls: RolloutControls,
+  progress: readonly ReplicaProgress[],
+): Promise<string[]> {
+  await checkRoom(board, rollout);
+  await awaitApproval(board, rollout, controls);
+  undo.register(`bring revision ${rollout.fromRevision} back`, () => restoreRevision(rollout));
+  await retireStage(board, rollout);
+  const placed = await planAndReserve(board, undo, rollout);
+  await placeAll(board, undo, placed, progress);
+  return placed;
+}
+
+/** @returns null where no engine of an earlier revision is there: then there is nothing to reload */
+async function reload(board: StageBoard, undo: Compensations, rollout: RolloutRecord, controls: RolloutControls): Promise<string[] | null> {
+  const targets = await board.run(
+    'plan',
+    () => reloadTargets(board, rollout),
+    (t) =>
+      t.length > 0 ? `the same replicas, on the same accelerators: ${t.map((one) => one.replicaId).join(', ')}` : 'nothing serves yet',
+  );
+  if (targets.length === 0) return null;
+  await board.skip('reserve', 'the same replicas, on the same accelerators');
+  await awaitApproval(board, rollout, controls);
+  return reloadAll(board, undo, rollout, targets);
 }
 
 /** Goes back to where it was, unless it was promoted. */

@@ -144,7 +144,8 @@ export async function drainNode(input: DrainNodeInput): Promise<DrainStatus> {
       if (state.failedRounds >= FAILED_ROUNDS) throw new Stopped('failed', lastFailure);
 
       const unsettled = here.filter((r) => r.state === 'reserved' || r.state === 'starting' || r.state === 'warming');
-      status.waiting = [];
+      // What it waited for stands until the next plan says otherwise.
+      if (unsettled.length > 0 || here.every((r) => r.leaving)) status.waiting = [];
       if (unsettled.length > 0) {
         show(status.phase, `waits for ${unsettled.map((r) => `${r.id} (${r.state})`).join(', ')} to settle`);
       } else if (here.some((r) => !r.leaving)) {

@@ -23,6 +23,7 @@ export const workflowIds = {
   monitorSchedule: 'monitor',
   move: (replicaId: string) => `move-${replicaId}`,
   place: (replicaId: string) => `place-${replicaId}`,
+  reload: (replicaId: string) => `reload-${replicaId}`,
   replace: 'replace-cluster',
   restore: (replicaId: string, generation: number) => `restore-${replicaId}-g${generation}`,
   retire: (replicaId: string) => `retire-${replicaId}`,
@@ -57,6 +58,16 @@ export interface ReplicaProgress {
 export const replicaProgressSignal = defineSignal<[ReplicaProgress]>('replicaProgress');
 /** From the activity that fetches weights to `placeReplica`: how far it is, one line, now and then. */
 export const weightsProgressSignal = defineSignal<[string]>('weightsProgress');
+
+/** `reloadReplica`, workflow id `reload-<replica>`. */
+export interface ReloadInput {
+  replicaId: string;
+  /** To serve. */
+  revision: number;
+  reason: string;
+  /** It served this before and is to serve it again: should it not load, its engine is started anew with it. */
+  isReturn?: true;
+}
 
 /** `moveReplica`, workflow id `move-<replica that leaves, or else the one that arrives>`. */
 export interface MoveInput {

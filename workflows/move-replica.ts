@@ -28,7 +28,11 @@ export async function moveReplica({ place, leaving, reason, untilMs }: MoveInput
         parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
       });
       // One that does not come up undoes itself.
-      undo.register('retire the new replica', () => retire(place.replicaId, `the move from ${leaving ?? 'nothing'} was called off`));
+      undo.register('retire the new replica', async () => {
+        // An old one that is past going back leaves the work to the new one.
+        if (leaving === null || (await control.isRouted(leaving)))
+          await retire(place.replicaId, `the move from ${leaving ?? 'nothing'} was called off`);
+      });
       await control.routeReplicas({ [replicaId]: FULL_WEIGHT }, place.reason);
       placed = { replicaId, host };
       setCurrentDetails(`From ${what}: the new one serves; ${leaving ? 'the old one is leaving' : 'nothing leaves for it'}.`);

@@ -4,7 +4,7 @@
  */
 import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
 import { START_ATTEMPTS } from '../core/domain/replica.ts';
-import { Compensations, reasonOf } from './compensation.ts';
+import { Compensations, isFailureOfKind, reasonOf } from './compensation.ts';
 import { startEngine } from './place-replica.ts';
 import { control, onHost, onHostBounded } from './proxies.ts';
 import { askForReplacement } from './replace-replicas.ts';
@@ -22,6 +22,9 @@ export async function restoreReplica(replicaId: string, generation: number): Pro
     const started = await startEngine(spec, (engine, endpoint) => control.rerouteReplica(replicaId, engine.generation, endpoint));
     setCurrentDetails(`Replica \`${replicaId}\` serves again on **${spec.host}** as generation ${started.spec.generation}.`);
   } catch (error) {
+    // Its host knows a later generation: whoever began that looks after it.
+    if (isFailureOfKind(error, 'stale-generation'))
+      return setCurrentDetails(`Replica \`${replicaId}\` is in other hands: ${reasonOf(error)}`);
     setCurrentDetails(`Replica \`${replicaId}\` could not be restored: ${reasonOf(error)}`);
     await undo.unwind();
     await askForReplacement(`${replicaId} could not be started again`, [{ host: spec.host, accelerators: spec.accelerators }]);

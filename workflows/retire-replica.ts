@@ -31,7 +31,7 @@ export interface RetireOptions {
 /** Once the engine is gone, the gateways know of each request how it ended. */
 const SETTLED_WITHIN_MS = 15_000;
 
-/** Cancelled before its engine is told to stop, it is routed as before. */
+/** Cancelled, or failed, before its engine is told to stop, it is routed as before. */
 export async function retireReplica(replicaId: string, reason: string, { untilMs = null }: RetireOptions = {}): Promise<RetiredReplica> {
   if (await control.abandonReplica(replicaId, reason)) {
     setCurrentDetails(`Replica \`${replicaId}\` is given up with its host, which is lost, or had ended before.`);
@@ -47,8 +47,8 @@ export async function retireReplica(replicaId: string, reason: string, { untilMs
     );
     left = await controlWaiting.awaitRequestsFinished(replicaId, unrouted, untilMs);
   } catch (error) {
-    if (isCancellation(error))
-      await CancellationScope.nonCancellable(() => control.routeAsBefore(replicaId, 'it stays: its leaving was called off'));
+    const why = isCancellation(error) ? 'its leaving was called off' : reasonOf(error);
+    await CancellationScope.nonCancellable(() => control.routeAsBefore(replicaId, `it stays: ${why}`));
     throw error;
   }
   return CancellationScope.nonCancellable(() => leave(replicaId, reason, unrouted, left));

@@ -13,7 +13,7 @@ const FIRST_FIGURES_MS = 30_000;
 /** Longest that one activity watches. */
 const LONGEST_WATCH_MS = 3_600_000;
 /** What served before is compared by at least so much of its time. */
-const LEAST_BEFORE_MS = 5 * 60_000;
+export const LEAST_BEFORE_MS = 5 * 60_000;
 
 type Watched = Omit<Parameters<typeof controlWaiting.watchCanary>[0], 'sort' | 'lookingSinceMs' | 'forMs'>;
 type Verdict = Awaited<ReturnType<typeof controlWaiting.watchCanary>>;
@@ -67,7 +67,7 @@ export async function switchTraffic(board: StageBoard, rollout: RolloutRecord, p
  * @returns one line with the figures
  * @throws ApplicationFailure `refused`, with the figures, where the new revision is bad
  */
-async function holdAndJudge(
+export async function holdAndJudge(
   board: StageBoard,
   what: string,
   window: Watched,

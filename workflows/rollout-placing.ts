@@ -8,6 +8,7 @@ import {
   ParentClosePolicy,
   sleep,
   startChild,
+  upsertSearchAttributes,
   uuid4,
 } from '@temporalio/workflow';
 import type { RolloutRecord } from '../activities/index.ts';
@@ -18,6 +19,7 @@ import { type PlacingStage, type ReplicaProgress, workflowIds } from './messages
 import { placeReplica } from './place-replica.ts';
 import { control, planning } from './proxies.ts';
 import { retire, retireAll } from './retire-replica.ts';
+import { searchAttributes } from './search-attributes.ts';
 import type { StageBoard } from './stage-board.ts';
 
 const LOOK_AGAIN = '5s';
@@ -50,6 +52,7 @@ export async function planAndReserve(board: StageBoard, undo: Compensations, rol
       () => planning.applyPlan(plan.planId),
       (a) => `${a.reserved.length} replicas hold their accelerators`,
     );
+    upsertSearchAttributes([{ key: searchAttributes.hosts, value: [...new Set(plan.places.map((p) => p.host))] }]);
     if (applied.reserved.length === plan.places.length) return applied.reserved;
     await retireAll(applied.reserved, 'its plan no longer fitted');
     await board.show('the fleet changed while planning: plans anew');

@@ -5,6 +5,8 @@ export const searchAttributes = {
   model: defineSearchAttributeKey('UellmModel', SearchAttributeType.KEYWORD),
   deployment: defineSearchAttributeKey('UellmDeployment', SearchAttributeType.KEYWORD),
   host: defineSearchAttributeKey('UellmHost', SearchAttributeType.KEYWORD),
+  /** Where the replicas of a rollout are placed. */
+  hosts: defineSearchAttributeKey('UellmHosts', SearchAttributeType.KEYWORD_LIST),
   stage: defineSearchAttributeKey('UellmStage', SearchAttributeType.KEYWORD),
   outcome: defineSearchAttributeKey('UellmOutcome', SearchAttributeType.KEYWORD),
 } as const;

@@ -41,6 +41,8 @@ export class StageBoard {
   /** Milliseconds that each stage has taken, without time on hold. */
   readonly #spentMs = new Map<RolloutStage, number>();
 
+  #written: Promise<void> = Promise.resolve();
+
   constructor(rolloutId: string) {
     this.#rolloutId = rolloutId;
   }
@@ -144,7 +146,25 @@ export class StageBoard {
   async show(reason: string): Promise<void> {
     this.#reason = reason;
     this.#publish();
-    await control.recordRolloutStatus.executeWithOptions({ summary: `${this.#stage}: ${reason}` }, [this.#rolloutId, this.status]);
+    await this.#write();
+  }
+
+  /** A line on the running stage that everybody sees now: how far what takes hours is. */
+  async tell(stage: RolloutStage, detail: string): Promise<void> {
+    this.note(stage, detail);
+    await this.#write();
+  }
+
+  /** One after the other: an older state of things never comes over a newer one. */
+  async #write(): Promise<void> {
+    const before = this.#written;
+    const write = async () => {
+      await before;
+      await control.recordRolloutStatus.executeWithOptions({ summary: `${this.#stage}: ${this.#reason}` }, [this.#rolloutId, this.status]);
+    };
+    const written = write();
+    this.#written = written.catch(() => {});
+    await written;
   }
 
   /** Nothing keeps it from going back, not even that this cannot be recorded. */

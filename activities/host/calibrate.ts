@@ -29,7 +29,7 @@ export function createCalibrationActivities({ drivers, weights }: Pick<HostDeps,
       const fit = fitStepTime(spec.stepTime, samples);
       const sound = isSound(fit);
       const kvCacheTokens = await reportedKvCacheTokens(driver, endpoint);
-      const chat = spec.engine === 'triton' ? await chatTemplate(spec, await weights?.pathOf(spec)) : null;
+      const chat = await chatTemplate(spec, await weights?.pathOf(spec));
       return { stepTime: sound ? fit.coefficients : spec.stepTime, sound, errorPercent: fit.errorPercent, kvCacheTokens, chat };
     },
   };
@@ -84,8 +84,9 @@ async function reportedKvCacheTokens(driver: EngineDriver, endpoint: string): Pr
   return metrics?.kvCacheTokens ?? null;
 }
 
-/** null where the weights are not on this host, or have no template. */
-async function chatTemplate(spec: EngineSpec, weightsPath: string | undefined): Promise<ChatTemplate | null> {
+/** null where the engine needs none, the weights are not on this host, or have no template. */
+export async function chatTemplate(spec: EngineSpec, weightsPath: string | undefined): Promise<ChatTemplate | null> {
+  if (spec.engine !== 'triton') return null;
   const folder = weightsPath ?? localModelPath(spec);
   return folder === null ? null : readChatTemplate(folder);
 }

@@ -11,6 +11,7 @@ import { createReloadActivities } from './reload.ts';
 import { createWeightActivities } from './weights.ts';
 
 export type { HostDeps } from './deps.ts';
+export type { ReloadedEngine } from './reload.ts';
 
 export function createHostActivities(deps: HostDeps) {
   return withFailures({

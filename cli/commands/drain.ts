@@ -78,15 +78,15 @@ async function drain({ client, terminal }: CommandContext, host: string, options
   print(terminal, options, receipt, () => `${receiptLines(receipt).join('\n')}\n`);
 }
 
-/** A drain that runs already is watched instead of started. */
+/** A drain that runs already is watched instead of started; of one that has emptied the host meanwhile the receipt is shown. */
 async function startOrJoin(client: ApiClient, host: string, input: DrainInput, progress: Progress): Promise<void> {
   try {
     await client.startDrain(host, input);
   } catch (error) {
     if (!(error instanceof ApiProblem) || error.problem.status !== 409) throw error;
-    const running = await client.drain(host).catch(() => undefined);
-    if (!running?.running) throw error;
-    progress.note(`${error.problem.detail}: watching it`);
+    const newest = await client.drain(host).catch(() => undefined);
+    if (!newest?.running && newest?.phase !== 'drained') throw error;
+    progress.note(newest.running ? `${error.problem.detail}: watching it` : error.problem.detail);
   }
 }
 

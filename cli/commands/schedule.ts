@@ -1,6 +1,7 @@
 /** uellm schedule [NAME] [--every DURATION] [--pause | --resume] [--note TEXT] */
 import { Argument, type Command, Option } from 'commander';
 import type { ScheduleInput, ScheduleResource } from '../../api/schema/index.ts';
+import { UellmError } from '../../core/domain/errors.ts';
 import { action, type CommandContext } from '../command.ts';
 import { parseDuration } from '../duration.ts';
 import { CommandFailed } from '../failure.ts';
@@ -46,7 +47,10 @@ async function schedule({ client, terminal }: CommandContext, name: string | und
     if (name !== undefined && wanted.length === 0) throw new CommandFailed(`there is no schedule '${name}'`);
     return print(terminal, options, wanted, () => show(wanted));
   }
-  if (name === undefined) throw new CommandFailed('which schedule? uellm schedule rebalance, or monitor');
+  if (name === undefined) {
+    const issues = [{ field: 'name', given: 'nothing', allowed: 'rebalance or monitor, where one is to be changed' }];
+    throw new UellmError({ kind: 'invalid-input', what: 'the command', issues });
+  }
   const changed = await client.changeSchedule(name, change);
   print(terminal, options, changed, () => show([changed]));
 }

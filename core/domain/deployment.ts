@@ -21,10 +21,14 @@ export type Demand = z.infer<typeof demandSchema>;
 
 /**
  * `canary`: the new revision stands beside the old one and takes a rising share. `blue-green`: beside it, and takes all at once; the old one
- * leaves when that has proven good. `recreate`: the old one leaves first, for fleets without room for both.
+ * leaves when that has proven good. `recreate`: the old one leaves first, for fleets without room for both. `reload`: its engines load the new
+ * one beside it, on their own accelerators, and go over to it.
  */
-export const rolloutStrategySchema = z.enum(['canary', 'blue-green', 'recreate']);
+export const rolloutStrategySchema = z.enum(['canary', 'blue-green', 'recreate', 'reload']);
 export type RolloutStrategy = z.infer<typeof rolloutStrategySchema>;
+
+/** Can an engine load another revision beside the one that it serves? */
+export const isReloadable = (kind: EngineKind): boolean => kind === 'triton';
 
 const canaryStepSchema = z.strictObject({
   /** Share of the traffic that the new revision takes, per cent. */
@@ -84,7 +88,7 @@ export const deploymentSpecSchema = z
         strategy: rolloutStrategySchema.default('canary'),
         steps: z.array(canaryStepSchema).max(20).default([]),
         approval: z.enum(['auto', 'manual']).default('auto'),
-        /** `blue-green` only: how long the old revision is kept while the new one takes all traffic. */
+        /** `blue-green`: how long the old revision is kept while the new one takes all traffic. `reload`: how long the first engine is watched. */
         soakSeconds: z.number().nonnegative().max(86_400).optional(),
         stageDeadlineSeconds: stageDeadlinesSchema.optional(),
       })
@@ -98,9 +102,13 @@ export const deploymentSpecSchema = z
     path: ['rollout', 'steps'],
     message: 'no steps: only strategy canary has them',
   })
-  .refine((d) => d.rollout.strategy === 'blue-green' || d.rollout.soakSeconds === undefined, {
+  .refine((d) => d.rollout.strategy === 'blue-green' || d.rollout.strategy === 'reload' || d.rollout.soakSeconds === undefined, {
     path: ['rollout', 'soakSeconds'],
-    message: 'nothing: only strategy blue-green keeps the old revision for a while',
+    message: 'nothing: only strategies blue-green and reload watch the new revision for a while',
+  })
+  .refine((d) => d.rollout.strategy !== 'reload' || isReloadable(d.engine.kind), {
+    path: ['rollout', 'strategy'],
+    message: 'canary, blue-green or recreate: only engines of kind triton load a revision beside another',
   });
 export type DeploymentSpec = z.infer<typeof deploymentSpecSchema>;
 

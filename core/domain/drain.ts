@@ -42,13 +42,18 @@ export type OpenRequests = z.infer<typeof openRequestsSchema>;
 export const deadlinePolicySchema = z.enum(['wait', 'migrate', 'abort']);
 export type DeadlinePolicy = z.infer<typeof deadlinePolicySchema>;
 
-export const drainOptionsSchema = z.strictObject({
-  /** From the beginning of the drain. */
-  deadlineSeconds: z.number().int().min(1).max(604_800).optional(),
-  onDeadline: deadlinePolicySchema.default('wait'),
-  /** How many replicas of a deployment below its need may be away meanwhile; its `replicas.min` holds all the same. */
-  maxUnavailable: z.number().int().min(0).max(1000).default(0),
-});
+export const drainOptionsSchema = z
+  .strictObject({
+    /** From the beginning of the drain. */
+    deadlineSeconds: z.number().int().min(1).max(604_800).optional(),
+    onDeadline: deadlinePolicySchema.default('wait'),
+    /** How many replicas of a deployment below its need may be away meanwhile; its `replicas.min` holds all the same. */
+    maxUnavailable: z.number().int().min(0).max(1000).default(0),
+  })
+  .refine((o) => o.deadlineSeconds !== undefined || o.onDeadline === 'wait', {
+    path: ['onDeadline'],
+    message: 'wait, or a deadlineSeconds beside it',
+  });
 export type DrainOptions = z.input<typeof drainOptionsSchema>;
 
 export const drainReceiptSchema = z.object({

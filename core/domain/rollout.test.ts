@@ -4,13 +4,15 @@ import { ROLLOUT_STAGES, stageDeadlineSeconds, stagesOf } from './rollout.ts';
 
 const parse = (rollout: Record<string, unknown>) =>
   deploymentSpecSchema.safeParse({ name: 'chat', model: 'm', engine: { kind: 'simulated' }, rollout });
-const rolloutOf = (rollout: Record<string, unknown>) => parse(rollout).data!.rollout;
+const rolloutOf = (rollout: Record<string, unknown>) =>
+  deploymentSpecSchema.parse({ name: 'chat', model: 'm', engine: { kind: 'triton' }, rollout }).rollout;
 
 describe('a rollout’s spec', () => {
   it.each([
     [{ strategy: 'blue-green', steps: [{ weight: 5 }] }, 'rollout.steps', /only strategy canary/],
     [{ strategy: 'recreate', steps: [{ weight: 5 }] }, 'rollout.steps', /only strategy canary/],
-    [{ strategy: 'canary', soakSeconds: 5 }, 'rollout.soakSeconds', /only strategy blue-green/],
+    [{ strategy: 'canary', soakSeconds: 5 }, 'rollout.soakSeconds', /only strategies blue-green and reload/],
+    [{ strategy: 'reload' }, 'rollout.strategy', /only engines of kind triton/],
     [{ stageDeadlineSeconds: { fetch: 0 } }, 'rollout.stageDeadlineSeconds.fetch', /0/],
     [{ stageDeadlineSeconds: { record: 5 } }, 'rollout.stageDeadlineSeconds', /record/],
   ])('%j is refused at %s', (rollout, path, message) => {
@@ -26,6 +28,7 @@ describe('a stage’s deadline', () => {
     ['canary', { steps: [{ weight: 5, pauseSeconds: 100 }], stageDeadlineSeconds: { canary: 300 } }, 300],
     ['promote', { strategy: 'blue-green', soakSeconds: 10 }, 620],
     ['promote', {}, 600],
+    ['canary', { strategy: 'reload', soakSeconds: 10 }, 1820],
     ['approve', {}, undefined],
     ['approve', { stageDeadlineSeconds: { approve: 60 } }, 60],
     ['record', {}, undefined],

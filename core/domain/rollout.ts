@@ -20,7 +20,7 @@ export const ROLLOUT_STAGES = [
 export const rolloutStageSchema = z.enum(ROLLOUT_STAGES);
 export type RolloutStage = z.infer<typeof rolloutStageSchema>;
 
-/** Its stages in the order that a strategy goes through them. `recreate` asks before it takes away what serves, and has nothing to compare with. */
+/** Its stages in the order that a strategy goes through them. `recreate` and `reload` ask before they touch what serves; `recreate` has nothing to compare with. */
 export function stagesOf(strategy: RolloutStrategy): readonly RolloutStage[] {
   switch (strategy) {
     case 'canary':
@@ -29,6 +29,11 @@ export function stagesOf(strategy: RolloutStrategy): readonly RolloutStage[] {
       return ROLLOUT_STAGES.filter((stage) => stage !== 'canary');
     case 'recreate':
       return ['resolve', 'profile', 'plan', 'approve', 'retire', 'reserve', 'fetch', 'start', 'calibrate', 'promote', 'record'];
+    case 'reload':
+      return [
+        ...(['resolve', 'profile', 'plan', 'reserve', 'approve', 'fetch', 'canary', 'start', 'calibrate'] as const),
+        ...(['promote', 'retire', 'record'] as const),
+      ];
     default:
       return assertNever(strategy);
   }
@@ -53,15 +58,16 @@ export const DEFAULT_SOAK_SECONDS = 60;
 export function stageDeadlineSeconds(stage: RolloutStage, rollout: DeploymentSpec['rollout']): number | undefined {
   if (stage === 'record') return undefined;
   const own = rollout.stageDeadlineSeconds?.[stage];
-  const least = STAGE_DEADLINE_SECONDS[stage];
+  // The first engine is reloaded and judged in one.
+  const least = STAGE_DEADLINE_SECONDS[stage === 'canary' && rollout.strategy === 'reload' ? 'start' : stage];
   if (own !== undefined || least === undefined) return own;
   const { strategy, steps, soakSeconds = DEFAULT_SOAK_SECONDS } = rollout;
   // Each may be extended once by its own length, where there is too little to judge by.
   const waitSeconds =
-    stage === 'canary'
-      ? steps.reduce((sum, s) => sum + s.pauseSeconds, 0)
-      : stage === 'promote' && strategy === 'blue-green'
-        ? soakSeconds
+    (stage === 'promote' && strategy === 'blue-green') || (stage === 'canary' && strategy === 'reload')
+      ? soakSeconds
+      : stage === 'canary'
+        ? steps.reduce((sum, s) => sum + s.pauseSeconds, 0)
         : 0;
   return least + 2 * waitSeconds;
 }

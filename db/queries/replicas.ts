@@ -84,6 +84,48 @@ export async function recordServing(db: Database, id: string, published: Publish
   await change(db, id, { ...published, state: 'warming', reason: 'calibrated, waiting for traffic' });
 }
 
+export interface ReloadedReplica extends Omit<PublishedReplica, 'endpoint' | 'chat'> {
+  revision: number;
+  model: string;
+  /** null where it has yet to be started. */
+  engine: Pick<PublishedReplica, 'endpoint' | 'chat'> | null;
+}
+
+/**
+ * Another revision in the same replica, as a later generation: gateways that routed to it go on doing so, unless its engine has yet to start.
+ * Recording it again changes nothing.
+ * @returns false where the replica is leaving or has ended, or is of a later generation
+ */
+export async function recordReloaded(db: Database, id: string, reloaded: ReloadedReplica, reason: string): Promise<boolean> {
+  const { engine, stepTime, ...served } = reloaded;
+  return db.transaction(async (tx) => {
+    const [row] = await tx
+      .select()
+      .from(replicas)
+      .where(
+        and(
+          ...[eq(replicas.id, id), isNull(replicas.endedAt), ne(replicas.state, 'draining')],
+          sql`${replicas.generation} <= ${reloaded.generation}`,
+        ),
+      )
+      .for('update');
+    if (!row) return false;
+    await tx
+      .update(replicas)
+      .set({
+        ...served,
+        // What was measured of the model on these accelerators still holds.
+        ...(row.model !== served.model && { stepTime }),
+        // It was silent, or being started again, until it was found to serve.
+        ...(engine ? { ...engine, state: 'ready' as const } : { endpoint: null, state: 'starting' as const }),
+        ...{ reason, updatedAt: new Date() },
+      })
+      .where(eq(replicas.id, id));
+    await announce(tx);
+    return true;
+  });
+}
+
 /** Routes to a replica, with a share of its deployment's traffic. */
 export async function routeReplica(db: Database, id: string, weight: number, reason: string): Promise<void> {
   await db.transaction(async (tx) => {

@@ -78,8 +78,13 @@ export function createTritonDriver(options: TritonOptions): EngineDriver {
     async reload(state, spec, signal) {
       const { endpoint } = state;
       const repository = repositoryOf(spec);
-      const known = await modelVersions(endpoint, spec.deployment);
+      // It may not answer before a load that was asked for earlier, and given up, is over.
+      const timeout = AbortSignal.timeout(loadTimeoutMs);
+      const known = await modelVersions(endpoint, spec.deployment, signal ? AbortSignal.any([signal, timeout]) : timeout);
       if (!known.some(({ version, state }) => version === spec.generation && state === 'READY')) {
+        // One that was just started is about to be asked for its own version, by the first look at it: the later load would win.
+        if (!known.some((v) => v.state === 'READY'))
+          throw new UellmError({ kind: 'unavailable', what: spec.replicaId, reason: 'it serves nothing yet that could be reloaded' });
         await addVersion(repository, spec);
         const failure = await loadWithin(loadTimeoutMs, endpoint, spec, signal);
         if (failure !== null) {

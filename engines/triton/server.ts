@@ -18,9 +18,13 @@ export async function probeLive(endpoint: string): Promise<void> {
 }
 
 /** The versions of a model that were ever loaded, oldest first; none where nobody has asked to load it. @throws unavailable */
-export async function modelVersions(endpoint: string, model: string): Promise<ModelVersion[]> {
+export async function modelVersions(
+  endpoint: string,
+  model: string,
+  signal = AbortSignal.timeout(QUESTION_TIMEOUT_MS),
+): Promise<ModelVersion[]> {
   const url = `${endpoint}/v2/repository/index`;
-  const { statusCode, text } = await post(url, {}, AbortSignal.timeout(QUESTION_TIMEOUT_MS));
+  const { statusCode, text } = await post(url, {}, signal);
   if (statusCode !== 200) throw new UellmError({ kind: 'unavailable', what: url, reason: `answers ${statusCode} ${text.slice(0, 200)}` });
   const entries = JSON.parse(text) as { name: string; version?: string; state?: ModelVersion['state']; reason?: string }[];
   return entries

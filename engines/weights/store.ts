@@ -102,7 +102,8 @@ export function createWeightStore(options: WeightStoreOptions) {
   /** The folder that a replica's engine loads; undefined where the engine finds its weights itself. */
   async function pathOf({ replicaId, source }: Weights): Promise<string | undefined> {
     const use = await readUse(cache, replicaId);
-    const folder = use?.source === source ? cache.modelFolder(use.entry) : undefined;
+    const entry = use && (use.source === source ? use.entry : await latestEntry(source));
+    const folder = entry && cache.modelFolder(entry);
     return folder && existsSync(folder) ? folder : undefined;
   }
 
@@ -149,6 +150,12 @@ export function createWeightStore(options: WeightStoreOptions) {
       const name = `the hub does not answer; ${source.repository} at commit ${latest.version}`;
       return { name, version: latest.version, totalBytes: totalOf(latest.files), fill: () => Promise.reject(error) };
     }
+  }
+
+  /** Of a replica that was given other weights since: while it changes its revision it may have to go back. */
+  async function latestEntry(source: string): Promise<string | undefined> {
+    const latest = await latestOf(source);
+    return latest && entryName(parseSource(source), latest.version);
   }
 
   async function latestOf(source: string): Promise<Manifest | undefined> {

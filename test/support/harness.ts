@@ -7,7 +7,8 @@ import type { MockWorld } from './mock-activities.ts';
 export type ActivityName = MockWorld['calls'][number]['name'];
 
 /**
- * Runs the workflow once for each activity that it calls, with the first call of that one failing for good, each in a world of its own.
+ * Runs the workflow once for each activity that it calls, with the first call of that one failing for good, each in a world of its own, and
+ * all at once: `run` sees to it that only as many go as can (`lanes.ts`).
  * @param world a fresh one
  * @param run from start to end; what it resolves to goes to `check`
  * @param check throws where the end is not right; told which activity had failed
@@ -25,7 +26,7 @@ export async function failEachInTurn<R>(
   await run(rehearsal);
   const names = [...new Set(rehearsal.calls.map((c) => c.name))].filter((name) => !except.includes(name));
   const wrong: string[] = [];
-  for (const name of names) {
+  const fail = async (name: ActivityName) => {
     const broken = world();
     broken.fail[name] = { error, times: 1 };
     try {
@@ -34,7 +35,8 @@ export async function failEachInTurn<R>(
     } catch (failure) {
       wrong.push(`${name}: ${failure instanceof Error ? failure.message : String(failure)}`);
     }
-  }
+  };
+  await Promise.all(names.map(fail));
   if (wrong.length > 0) throw new Error(`ended wrongly when these failed:\n${wrong.join('\n')}`);
   return names;
 }

@@ -32,6 +32,8 @@ export interface MockWorld {
   turns: Turn[];
   /** What canaries are found to be, the next look first; then good. */
   verdicts: CanaryVerdict[];
+  /** Why its engines cannot be reloaded, the next look first; then they can. */
+  reloadRefusals: Refusal[];
   /** Ids of the replicas that some move is taking away. */
   moving: Set<string>;
   /** What a rebalance leaves alone. */
@@ -52,7 +54,8 @@ export function engineFailed(reason: string): UellmError {
 
 /** @param rollout what the deployment says of its rollout, e.g. `{ approval: 'manual' }` */
 export function createMockWorld(rollout: Record<string, unknown> = {}): MockWorld {
-  const spec = deploymentSpecSchema.parse({ name: 'chat', model: 'llama-3.1-8b', engine: { kind: 'simulated' }, rollout });
+  const kind = rollout.strategy === 'reload' ? 'triton' : 'simulated';
+  const spec = deploymentSpecSchema.parse({ name: 'chat', model: 'llama-3.1-8b', engine: { kind }, rollout });
   const world: MockWorld = {
     calls: [],
     replicas: new Map(),
@@ -62,6 +65,7 @@ export function createMockWorld(rollout: Record<string, unknown> = {}): MockWorl
     plans: [],
     turns: [],
     verdicts: [],
+    reloadRefusals: [],
     moving: new Set(),
     holds: [],
     hostService: 'schedulable',
@@ -76,6 +80,7 @@ export function createMockWorld(rollout: Record<string, unknown> = {}): MockWorl
     const replica = world.replicas.get(id);
     if (replica) Object.assign(replica, change);
   };
+  const weightsBefore = new Map<string, number>();
   let plannedRevision = world.rollout.revision;
   /** What is missing of a revision that is wanted back. */
   const placesOfOld = (revision: number) => (idsOf(revision, 'this', 'ready').length > 0 ? [] : [place('old-again', 'h1')]);
@@ -144,6 +149,27 @@ export function createMockWorld(rollout: Record<string, unknown> = {}): MockWorl
       ...{ source: 'hf://a/b', dtype: 'bf16', shape, accelerators: [0], acceleratorKind: 'L4', tensorParallel: 1, args: {} },
       ...{ stepTime: STEP, kvCacheTokens: 1000, maxSequences: 8 },
     }),
+    checkReload: async () => ({
+      targets: [...world.replicas].flatMap(([replicaId, { revision, host }]) =>
+        revision === world.rollout.revision
+          ? []
+          : [{ replicaId, host, revision, weights: { engine: 'triton' as const, replicaId, source: 'hf://a/b' } }],
+      ),
+      refusal: world.reloadRefusals.shift() ?? null,
+    }),
+    reloadSpecs: async (replicaId, revision) => {
+      const spec = await activities.engineSpec(replicaId);
+      return {
+        to: { revision, spec: { ...spec, generation: 6 } },
+        from: { revision: world.replicas.get(replicaId)!.revision, spec: { ...spec, generation: 11 } },
+      };
+    },
+    recordReloaded: async ({ spec, revision }, engine) => {
+      const replica = world.replicas.get(spec.replicaId);
+      if (!replica || replica.state === 'draining') return false;
+      Object.assign(replica, { revision, state: engine ? 'ready' : 'starting' });
+      return true;
+    },
     setReplicaState: async (id, state) => update(id, { state }),
     beginGeneration: async (id) => update(id, { state: 'starting' }),
     recordServing: async (engine) => update(engine.replicaId, { state: 'warming' }),
@@ -151,13 +177,16 @@ export function createMockWorld(rollout: Record<string, unknown> = {}): MockWorl
     routeReplicas: async (weights) => {
       for (const [id, weight] of Object.entries(weights)) update(id, { state: 'ready', weight });
     },
+    isRouted: async (id) => world.replicas.get(id)?.state === 'ready' && (world.replicas.get(id)?.weight ?? 0) > 0,
     servingReplicas: async (_, revision, which) => idsOf(revision, which, 'ready').map((r) => r.id),
     livingReplicas: async (_, revision, which) => idsOf(revision, which),
     unrouteReplica: async (id) => {
+      const before = world.replicas.get(id);
+      if (before && before.state !== 'draining') weightsBefore.set(id, before.weight);
       update(id, { state: 'draining', weight: 0 });
       return { routingVersion: 1, sinceMs: 0, host: world.replicas.get(id)?.host ?? 'h2', generation: 1 };
     },
-    routeAsBefore: async (id) => update(id, { state: 'ready', weight: 100 }),
+    routeAsBefore: async (id) => update(id, { state: 'ready', weight: weightsBefore.get(id) ?? 0 }),
     awaitRequestsFinished: async () => ({ ...NOTHING_LEFT, finished: 3 }),
     endReplica: async (id) => {
       world.replicas.delete(id);
@@ -195,9 +224,7 @@ export function createMockWorld(rollout: Record<string, unknown> = {}): MockWorl
       update(id, { engine: false });
       return { requestsDropped: 0 };
     },
-    reloadEngine: async ({ replicaId }) => {
-      throw new Error(`${replicaId}: nothing reloads an engine yet`);
-    },
+    reloadEngine: async () => ({ endpoint: 'http://127.0.0.1:1', chat: null }),
     calibrateEngine: async () => ({ stepTime: STEP, sound: true, errorPercent: 1, kvCacheTokens: 1000, chat: null }),
     reportPresence: async () => ({ engines: [], digest: '' }),
   };

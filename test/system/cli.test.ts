@@ -1,6 +1,7 @@
 /** The command line against the admin API: what a person types, what is printed where, and the exit code. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { conflict } from '../../core/domain/errors.ts';
 import { removeLease, renewLease } from '../../db/queries/leases.ts';
 import { savePlan } from '../../db/queries/plans.ts';
 import { endRollout } from '../../db/queries/rollouts.ts';
@@ -177,7 +178,9 @@ describe('rolling out', () => {
     expect((await uellm('rollout status chat')).err).toBe("error: deployment 'chat' was never rolled out: uellm deploy chat\n");
     const { out } = await uellm('deploy chat');
     expect(out).toBe('rollout chat-r1 of revision 1 started; follow it: uellm rollout status chat --watch\n');
-    expect((await uellm('deploy chat')).err).toBe("error: deployment 'chat': rollout chat-r1 is running\n");
+    expect((await uellm('deploy chat')).err).toBe(
+      "error: deployment 'chat': rollout chat-r1 is running and rolls out just this, revision 1: nothing to change\n",
+    );
     expect((await uellm('rollout pause chat --reason lunch')).out).toContain('chat-r1: paused at start');
 
     const following = uellm('rollout status chat --watch --json');
@@ -270,6 +273,14 @@ describe('draining', () => {
     );
   });
 
+  it('that is over as it is followed shows its receipt', async () => {
+    api.actions.startDrain.mockRejectedValueOnce(conflict('host', 'h1', 'is drained already'));
+    const drained = { running: false, status: { ...status, phase: 'drained' as const, remaining: [], receipt } };
+    api.actions.drainStatus.mockResolvedValueOnce(drained).mockResolvedValueOnce(drained);
+    const run = await uellm('drain h1 --watch --json');
+    expect([run.exitCode, JSON.parse(run.out)]).toEqual([0, receipt]);
+  });
+
   it('fails with the typed reason where it is blocked', async () => {
     const waiting = [
       { kind: 'waiting' as const, on: 'accelerators' as const, subject: 'chat', message: 'no room', nearest: 'fits with 1 more H100-SXM' },
@@ -306,7 +317,10 @@ describe('schedules', () => {
     expect((await uellm('schedule')).out).toMatch(/rebalance +300 s +running/);
     expect((await uellm('schedule rebalance --every 10m --pause')).out).toMatch(/rebalance +600 s +paused/);
     expect(api.actions.changeSchedule).toHaveBeenLastCalledWith('rebalance', { everySeconds: 600, paused: true });
-    expect(await uellm('schedule --pause')).toMatchObject({ exitCode: 1, err: expect.stringContaining('which schedule?') });
+    expect(await uellm('schedule --pause')).toMatchObject({
+      exitCode: 2,
+      err: expect.stringContaining('name: got nothing, allowed is rebalance or monitor'),
+    });
   });
 });
 
@@ -328,12 +342,10 @@ describe('rebalancing', () => {
     const plan = { id: 'p', purpose: 'rebalance' as const, subject: 'cluster', basedOn: null, moves: [retire], report };
     await savePlan(api.db, plan, 'dry-run');
     const summary = { planId: 'p', places: [], retires: [retire], waiting: [], summary: 's' };
-    api.actions.rebalance
-      .mockResolvedValueOnce({ state: 'running' })
-      .mockResolvedValueOnce({
-        state: 'completed',
-        result: { planId: 'p', outcome: 'dry-run', reason: 'would save 2 USD/h', summary, held: [] },
-      });
+    api.actions.rebalance.mockResolvedValueOnce({ state: 'running' }).mockResolvedValueOnce({
+      state: 'completed',
+      result: { planId: 'p', outcome: 'dry-run', reason: 'would save 2 USD/h', summary, held: [] },
+    });
     expect(await uellm('rebalance --dry-run')).toMatchObject({
       exitCode: 0,
       out: `dry-run: would save 2 USD/h

@@ -230,6 +230,11 @@ describe('draining', () => {
     expect(api.actions.startDrain).toHaveBeenLastCalledWith('due', 'admin', options);
     const wrong = await api.call('POST', '/api/v1/hosts/due/drain', { onDeadline: 'kill' });
     expect([wrong.status, wrong.body]).toMatchObject([422, { issues: [{ field: 'onDeadline' }] }]);
+    const without = await api.call('POST', '/api/v1/hosts/due/drain', { onDeadline: 'abort' });
+    expect([without.status, without.body]).toMatchObject([
+      422,
+      { issues: [{ field: 'onDeadline', given: '"abort"', allowed: expect.stringContaining('deadlineSeconds') }] },
+    ]);
   });
 
   it('is refused where the host is drained already, and keeps the receipt', async () => {

@@ -40,6 +40,16 @@ describe('replace', () => {
     expect(report.waiting).toMatchObject([{ on: 'disruption-budget' }]);
   });
 
+  it('leaves in its place what is missed and cannot be made good yet', () => {
+    const fleet = running(2);
+    fleet.host('a').liveness = 'lost';
+    fleet.budget.maxMoving = 0;
+    expect(fleet.run('replace')).toMatchObject({ moves: [], report: { waiting: [{ on: 'disruption-budget' }] } });
+    fleet.budget.maxMoving = 2;
+    for (const { name } of fleet.hosts) fleet.host(name).service = 'cordoned';
+    expect(fleet.run('replace')).toMatchObject({ moves: [], report: { waiting: [{ subject: 'chat' }] } });
+  });
+
   it('moves nothing while a host is only suspect, or too many are lost', () => {
     const fleet = running(2);
     fleet.host('a').liveness = 'suspect';

@@ -15,14 +15,16 @@ export function planReplace(draft: Draft, deployment: DeploymentDemand): void {
   const most = Math.min(draft.movesLeft, spec.replicas.max - staying.length);
   const placed = placeTowards(draft, deployment, staying, goal, { most, replacing: lost });
   draft.movesLeft -= placed.length;
-  for (const unit of lost.slice(placed.length)) retire(draft, spec.name, unit, `host ${unit.host} is lost`);
 
   const after = [...staying, ...placed];
+  const suffices = reaches(after, goal) || after.length >= spec.replicas.max;
+  // What is still missed keeps its place: gateways may reach it yet, its host may return, and who asks for a replacement asks again.
+  if (suffices) for (const unit of lost.slice(placed.length)) retire(draft, spec.name, unit, `host ${unit.host} is lost`);
   if (placed.length + lost.length > 0) {
     draft.reasons.push(
       `${spec.name}: ${countOf(lost.length)} lost, ${placed.length} placed; ${countOf(after.length)} can then serve ${perSecond(totalCapacity(after))}`,
     );
   }
-  if (reaches(after, goal) || after.length >= spec.replicas.max) return;
+  if (suffices) return;
   draft.waiting.push(draft.movesLeft === 0 ? overBudget(draft, spec.name) : whyNotPlaced(draft, deployment));
 }
