@@ -186,7 +186,9 @@ export function createMockWorld(rollout: Record<string, unknown> = {}): MockWorl
       update(id, { state: 'draining', weight: 0 });
       return { routingVersion: 1, sinceMs: 0, host: world.replicas.get(id)?.host ?? 'h2', generation: 1 };
     },
-    routeAsBefore: async (id) => update(id, { state: 'ready', weight: weightsBefore.get(id) ?? 0 }),
+    routeAsBefore: async (id) => {
+      if (world.replicas.get(id)?.state === 'draining') update(id, { state: 'ready', weight: weightsBefore.get(id) ?? 0 });
+    },
     awaitRequestsFinished: async () => ({ ...NOTHING_LEFT, finished: 3 }),
     endReplica: async (id) => {
       world.replicas.delete(id);

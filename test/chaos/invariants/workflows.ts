@@ -10,8 +10,8 @@ export interface WorkflowRun {
 
 /** For ever. */
 const LIVES_ON = 'hostPresence';
-/** What a fault may fail; it unwinds then, and its replica has ended. */
-const MAY_FAIL = ['placeReplica', 'restoreReplica'];
+/** What a fault may fail; it unwinds then. Of a move called off the old replica lives on, of the others theirs has ended. */
+const MAY_FAIL = ['placeReplica', 'restoreReplica', 'moveReplica'];
 /** Its code fails where it is run again and again. */
 const FAILING_ATTEMPTS = 5;
 
