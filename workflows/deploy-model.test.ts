@@ -14,6 +14,7 @@ import {
   rolloutStatusQuery,
   workflowIds,
 } from './messages.ts';
+import { searchAttributes } from './search-attributes.ts';
 
 let temporal: TestNamespace;
 let current: MockWorld;
@@ -63,6 +64,26 @@ describe('deployModel', () => {
       { 'new-1': 100, 'old-1': 0 },
     ]);
     expect(world.rollout.ended).toEqual(status);
+  });
+
+  it('is found and understood in Temporal alone', async () => {
+    const handle = await start(withOldRevision(createMockWorld({ steps: [{ weight: 20, pauseSeconds: 0 }] })));
+    await handle.result();
+    const { currentDetails } = await handle.query<{ currentDetails: string }>('__temporal_workflow_metadata');
+    const lines = currentDetails.split('\n').map((line) => line.replace(/ [\d.]+\u00a0s \|$/, ' took |'));
+    expect(lines).toEqual(
+      expect.arrayContaining([
+        '**succeeded** at *record*: revision 2 serves',
+        '| ✓ | reserve | 1 replicas hold their accelerators | took |',
+        '| ✓ | canary | 20 %: good, as before | took |',
+        `At work: [place-new-1](/namespaces/${temporal.namespace}/workflows/place-new-1).`,
+      ]),
+    );
+    const { typedSearchAttributes } = await handle.describe();
+    const values = [searchAttributes.model, searchAttributes.hosts, searchAttributes.stage, searchAttributes.outcome].map((key) =>
+      typedSearchAttributes.get(key as typeof searchAttributes.model),
+    );
+    expect(values).toEqual(['llama-3.1-8b', ['h2'], 'record', 'succeeded']);
   });
 
   const breaking = [

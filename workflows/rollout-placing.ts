@@ -102,6 +102,7 @@ export async function placeAll(
     placing.cancel();
     await Promise.allSettled(children.map((c) => c.result()));
   });
+  board.link(replicaIds.map(workflowIds.place));
   await placing.run(async () => {
     for (const id of replicaIds) {
       children.push(

@@ -37,6 +37,8 @@ export class StageBoard {
   #stage: RolloutStage = 'resolve';
   #reason = 'accepted';
   #planId: string | null = null;
+  /** Ids of the workflows that do its work. */
+  readonly #children: string[] = [];
   #rollout: DeploymentSpec['rollout'] | null = null;
   /** Milliseconds that each stage has taken, without time on hold. */
   readonly #spentMs = new Map<RolloutStage, number>();
@@ -65,6 +67,11 @@ export class StageBoard {
 
   set planId(id: string) {
     this.#planId = id;
+  }
+
+  /** Its page links to these workflows from now on. */
+  link(workflowIds: readonly string[]): void {
+    this.#children.push(...workflowIds);
   }
 
   /** Lays out the stages of its strategy; from here on their deadlines hold. */
@@ -245,7 +252,10 @@ export class StageBoard {
   #markdown(): string {
     const rows = this.#stages.map((s) => `| ${MARKS[s.state]} | ${s.stage} | ${s.detail.replaceAll('|', '/')} | ${took(s)} |`);
     const plan = this.#planId ? `\n\nPlan \`${this.#planId}\`.` : '';
-    return `**${this.phase}** at *${this.#stage}*: ${this.#reason}\n\n| | stage | what | took |\n|---|---|---|---|\n${rows.join('\n')}${plan}\n\nRollout \`${this.#rolloutId}\`, workflow \`${workflowInfo().workflowId}\`.`;
+    const { namespace, workflowId } = workflowInfo();
+    const children = this.#children.map((id) => `[${id}](/namespaces/${namespace}/workflows/${id})`);
+    const links = children.length > 0 ? `\n\nAt work: ${children.join(', ')}.` : '';
+    return `**${this.phase}** at *${this.#stage}*: ${this.#reason}\n\n| | stage | what | took |\n|---|---|---|---|\n${rows.join('\n')}${plan}${links}\n\nRollout \`${this.#rolloutId}\`, workflow \`${workflowId}\`.`;
   }
 }
 

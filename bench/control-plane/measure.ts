@@ -39,6 +39,8 @@ export const CONTROL_PLANE = ['control-1', 'api', 'postgres', 'temporal', 'profi
 const AROUND = ['host-worker', 'stand-in'] as const;
 
 const IDLE_SECONDS = 10;
+/** Of the client that starts the rollouts; all of them then run at once. */
+const CALLS_AT_ONCE = 16;
 const LONGEST_MS = 15 * 60_000;
 const MODEL = 'tiny';
 const CONFIG = {
@@ -131,7 +133,11 @@ async function rollOut(
   const idleCores = mapValues(before, (usage, name) => (usage.cpuSeconds - beforeIdle[name]!.cpuSeconds) / IDLE_SECONDS);
 
   const began = performance.now();
-  await Promise.all(deployments.map((name) => api('POST', `/deployments/${name}/rollouts`)));
+  const toStart = [...deployments];
+  const startNext = async () => {
+    for (let name = toStart.shift(); name; name = toStart.shift()) await api('POST', `/deployments/${name}/rollouts`);
+  };
+  await Promise.all(Array.from({ length: CALLS_AT_ONCE }, startNext));
   log(`${deployments.length} rollouts are accepted after ${secondsSince(began).toFixed(1)} s`);
   const most = mapValues(before, (usage) => usage.memoryBytes);
   await until('the end of all rollouts', async () => {
