@@ -55,6 +55,8 @@ async function createHostWorker(
     namespace: environment.temporal.namespace,
     taskQueue: hostTaskQueue(host),
     activities: createHostActivities({ engines, drivers, probed: probe.latest, weights }),
+    // A host is asked little at once, and a fleet of hosts polls one server.
+    maxConcurrentActivityTaskPolls: 2,
     shutdownGraceTime: '1s',
     shutdownForceTime: '5s',
   });
