@@ -1,19 +1,11 @@
 import { Context } from '@temporalio/activity';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UellmError } from '../core/domain/errors.ts';
-import { createMockWorld, delegating, engineFailed, type MockWorld, place } from '../test/support/mock-activities.ts';
+import { startMockWorkers } from '../test/support/lanes.ts';
+import { createMockWorld, engineFailed, type MockWorld, place } from '../test/support/mock-activities.ts';
 import { createTestNamespace, type TestNamespace } from '../test/support/temporal.ts';
 import type { deployModel } from './deploy-model.ts';
-import {
-  abortUpdate,
-  approveUpdate,
-  CONTROL_TASK_QUEUE,
-  hostTaskQueue,
-  pauseUpdate,
-  resumeUpdate,
-  rolloutStatusQuery,
-  workflowIds,
-} from './messages.ts';
+import { abortUpdate, approveUpdate, CONTROL_TASK_QUEUE, pauseUpdate, resumeUpdate, rolloutStatusQuery, workflowIds } from './messages.ts';
 import { searchAttributes } from './search-attributes.ts';
 
 let temporal: TestNamespace;
@@ -22,8 +14,7 @@ let runs = 0;
 
 beforeAll(async () => {
   temporal = await createTestNamespace();
-  const activities = delegating(() => current);
-  await Promise.all([CONTROL_TASK_QUEUE, hostTaskQueue('h1'), hostTaskQueue('h2')].map((queue) => temporal.startWorker(queue, activities)));
+  await startMockWorkers(temporal, ['h1', 'h2'], () => current);
 });
 afterAll(() => temporal.close());
 

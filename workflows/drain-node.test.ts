@@ -1,17 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DrainOptions } from '../core/domain/drain.ts';
-import { createMockWorld, delegating, engineFailed, type MockWorld, NOTHING_LEFT, place } from '../test/support/mock-activities.ts';
+import { startMockWorkers } from '../test/support/lanes.ts';
+import { createMockWorld, engineFailed, type MockWorld, NOTHING_LEFT, place } from '../test/support/mock-activities.ts';
 import { createTestNamespace, type TestNamespace } from '../test/support/temporal.ts';
 import type { drainNode } from './drain-node.ts';
-import { CONTROL_TASK_QUEUE, cancelDrainUpdate, drainStatusQuery, hostTaskQueue, workflowIds } from './messages.ts';
+import { CONTROL_TASK_QUEUE, cancelDrainUpdate, drainStatusQuery, workflowIds } from './messages.ts';
 
 let temporal: TestNamespace;
 let current: MockWorld;
 
 beforeAll(async () => {
   temporal = await createTestNamespace();
-  const activities = delegating(() => current);
-  await Promise.all([CONTROL_TASK_QUEUE, hostTaskQueue('h1'), hostTaskQueue('h2')].map((queue) => temporal.startWorker(queue, activities)));
+  await startMockWorkers(temporal, ['h1', 'h2'], () => current);
 });
 afterAll(() => temporal.close());
 

@@ -18,7 +18,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { DrainPhase } from '../core/domain/drain.ts';
-import type { Refusal } from '../core/domain/refusal.ts';
+import { inWords, type Refusal } from '../core/domain/refusal.ts';
 import { reasonOf } from './compensation.ts';
 import { drainDetails, receiptOf } from './drain-receipt.ts';
 import { cancelDrainUpdate, type DrainNodeInput, type DrainState, type DrainStatus, drainStatusQuery } from './messages.ts';
@@ -212,5 +212,5 @@ async function abortAt(deadlineMs: number, abort: () => void): Promise<void> {
 }
 
 function wordsOf(waiting: readonly Refusal[]): string {
-  return waiting.map((w) => [w.message, w.nearest].filter(Boolean).join('; ')).join('. ');
+  return waiting.map(inWords).join('. ');
 }

@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UellmError } from '../core/domain/errors.ts';
-import { createMockWorld, delegating, type MockWorld } from '../test/support/mock-activities.ts';
+import { startMockWorkers } from '../test/support/lanes.ts';
+import { createMockWorld, type MockWorld } from '../test/support/mock-activities.ts';
 import { createTestNamespace, type TestNamespace } from '../test/support/temporal.ts';
-import { CONTROL_TASK_QUEUE, hostTaskQueue, lookSignal, monitorStatusQuery, workflowIds } from './messages.ts';
+import { CONTROL_TASK_QUEUE, lookSignal, monitorStatusQuery, workflowIds } from './messages.ts';
 import type { monitorCluster, scheduledMonitoring } from './monitor-cluster.ts';
 import { searchAttributes } from './search-attributes.ts';
 
@@ -12,8 +13,7 @@ let current: MockWorld;
 
 beforeAll(async () => {
   temporal = await createTestNamespace();
-  const activities = delegating(() => current);
-  await Promise.all([CONTROL_TASK_QUEUE, hostTaskQueue('h1'), hostTaskQueue('h2')].map((queue) => temporal.startWorker(queue, activities)));
+  await startMockWorkers(temporal, ['h1', 'h2'], () => current);
 });
 afterAll(() => temporal.close());
 

@@ -3,10 +3,11 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { withFailures } from '../activities/failures.ts';
 import { createWeightActivities } from '../activities/host/weights.ts';
 import { UellmError } from '../core/domain/errors.ts';
-import { createMockWorld, delegating, type MockWorld } from '../test/support/mock-activities.ts';
+import { startMockWorkers } from '../test/support/lanes.ts';
+import { createMockWorld, type MockWorld } from '../test/support/mock-activities.ts';
 import { createTestNamespace, type TestNamespace } from '../test/support/temporal.ts';
 import type { deployModel } from './deploy-model.ts';
-import { CONTROL_TASK_QUEUE, hostTaskQueue, rolloutStatusQuery, weightsProgressSignal, workflowIds } from './messages.ts';
+import { CONTROL_TASK_QUEUE, rolloutStatusQuery, weightsProgressSignal, workflowIds } from './messages.ts';
 import type { placeReplica } from './place-replica.ts';
 
 let temporal: TestNamespace;
@@ -14,8 +15,7 @@ let world: MockWorld;
 
 beforeAll(async () => {
   temporal = await createTestNamespace();
-  const activities = delegating(() => world);
-  await Promise.all([CONTROL_TASK_QUEUE, hostTaskQueue('h2')].map((queue) => temporal.startWorker(queue, activities)));
+  await startMockWorkers(temporal, ['h2'], () => world);
 });
 afterAll(() => temporal.close());
 

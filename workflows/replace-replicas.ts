@@ -17,6 +17,7 @@ import {
   uuid4,
   workflowInfo,
 } from '@temporalio/workflow';
+import { inWords } from '../core/domain/refusal.ts';
 import { reasonOf } from './compensation.ts';
 import { type ReplaceInput, type ReplaceResult, replaceSignal, workflowIds } from './messages.ts';
 import { executeMoves } from './moves.ts';
@@ -74,7 +75,7 @@ async function moveSome({ reason, avoid }: ReplaceInput): Promise<Round> {
     { planId, purpose: 'replace', subject: 'cluster', ...(avoid.length > 0 && { avoid }) },
   ]);
   const planned = plan.places.length + plan.retires.length;
-  const waiting = plan.waiting.map((w) => [w.message, w.nearest].filter(Boolean).join('; '));
+  const waiting = plan.waiting.map(inWords);
   if (planned === 0) return { planned, moved: 0, failed: [], waiting, summary: plan.summary };
   const applied = await planning.applyPlan(planId);
   const { done, failed } = await executeMoves(plan, applied, 'made good');

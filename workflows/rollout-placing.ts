@@ -13,6 +13,7 @@ import {
 } from '@temporalio/workflow';
 import type { RolloutRecord } from '../activities/index.ts';
 import type { PlanSummary } from '../core/domain/plan.ts';
+import { inWords, type Refusal } from '../core/domain/refusal.ts';
 import { FULL_WEIGHT } from './canary.ts';
 import { type Compensations, reasonOf } from './compensation.ts';
 import { type PlacingStage, type ReplicaProgress, workflowIds } from './messages.ts';
@@ -81,12 +82,16 @@ async function untilPlanned(
     const plan = await planning.planPlacement({ planId, purpose: 'deploy', subject: deployment, rolloutId: id, ...options });
     const [waiting] = plan.waiting;
     if (plan.places.length > 0 || !waiting) return { ...plan, planId };
-    const why = [waiting.message, waiting.nearest].filter(Boolean).join('; ');
-    if (plan.waiting.every((w) => w.kind === 'refused')) throw ApplicationFailure.nonRetryable(why, 'refused', waiting);
-    board.note('plan', why);
-    await board.show(`waiting: ${why}`);
-    await sleep(LOOK_AGAIN);
+    await waitOrGiveUp(board, waiting, inWords(waiting), { forGood: plan.waiting.every((w) => w.kind === 'refused') });
   }
+}
+
+/** With the reason in sight, for a moment, before whoever asked looks again. @throws ApplicationFailure `refused` where that is of no use */
+export async function waitOrGiveUp(board: StageBoard, refusal: Refusal, why: string, { forGood }: { forGood: boolean }): Promise<void> {
+  if (forGood) throw ApplicationFailure.nonRetryable(why, 'refused', refusal);
+  board.note('plan', why);
+  await board.show(`waiting: ${why}`);
+  await sleep(LOOK_AGAIN);
 }
 
 /** Starts every replica at once; a stage is over when the slowest has passed it. */
@@ -158,7 +163,7 @@ export async function restoreRevision(rollout: RolloutRecord): Promise<void> {
     const plan = await planning.planPlacement.executeWithOptions({ summary: `revision ${fromRevision} again` }, [
       { planId, purpose: 'deploy', subject: deployment, rolloutId: id, revision: fromRevision },
     ]);
-    let why = plan.waiting.map((w) => [w.message, w.nearest].filter(Boolean).join('; ')).join('. ');
+    let why = plan.waiting.map(inWords).join('. ');
     if (plan.places.length === 0 && plan.waiting.length === 0) return;
     if (plan.places.length > 0) {
       const { reserved } = await planning.applyPlan(planId);

@@ -1,5 +1,5 @@
 /** Strategy `reload`: the engines of the old revision go over to the new one where they stand, one of them first, the others when it has proven good. */
-import { ApplicationFailure, executeChild, ParentClosePolicy, setHandler, sleep } from '@temporalio/workflow';
+import { ApplicationFailure, executeChild, ParentClosePolicy, setHandler } from '@temporalio/workflow';
 import type { ReloadTarget, RolloutRecord } from '../activities/index.ts';
 import { DEFAULT_SOAK_SECONDS } from '../core/domain/rollout.ts';
 import type { Compensations } from './compensation.ts';
@@ -7,9 +7,9 @@ import { weightsProgressSignal, workflowIds } from './messages.ts';
 import { control, fetchingOnHost } from './proxies.ts';
 import { reloadReplica } from './reload-replica.ts';
 import { holdAndJudge, LEAST_BEFORE_MS } from './rollout-canary.ts';
+import { waitOrGiveUp } from './rollout-placing.ts';
 import type { StageBoard } from './stage-board.ts';
 
-const LOOK_AGAIN = '5s';
 /** Each serves more slowly while it loads. */
 const AT_ONCE = 4;
 
@@ -19,10 +19,7 @@ export async function reloadTargets(board: StageBoard, { id }: RolloutRecord): P
     const { targets, refusal } = await control.checkReload(id);
     if (!refusal) return targets;
     const why = [refusal.message, refusal.nearest].filter(Boolean).join('; use instead: ');
-    if (refusal.kind === 'refused') throw ApplicationFailure.nonRetryable(why, 'refused', refusal);
-    board.note('plan', why);
-    await board.show(`waiting: ${why}`);
-    await sleep(LOOK_AGAIN);
+    await waitOrGiveUp(board, refusal, why, { forGood: refusal.kind === 'refused' });
   }
 }
 

@@ -5,7 +5,7 @@
 import { createApiClient } from '../../api/client.ts';
 import { catalogPrices } from '../../core/domain/accelerators.ts';
 import { expandAccelerators, type HostSpec, type HostState } from '../../core/domain/fleet.ts';
-import type { Refusal } from '../../core/domain/refusal.ts';
+import { inWords } from '../../core/domain/refusal.ts';
 import { holdsAccelerators, type Replica } from '../../core/domain/replica.ts';
 import { pricePerHour } from '../../core/placement/cost.ts';
 import type { FleetReplica } from '../../core/placement/fleet/fleet-plan.ts';
@@ -140,7 +140,7 @@ function resultOf(plan: TriedFleetPlan, present: readonly Replica[], notes: stri
     gap: plan.lowerBoundUsdPerHour > 0 ? Math.max(0, plan.usdPerHour / plan.lowerBoundUsdPerHour - 1) : plan.usdPerHour > 0 ? null : 0,
     unmetRequestsPerSecond: plan.unmetPerSecond,
     lowerBoundUnmetRequestsPerSecond: plan.lowerBoundUnmetPerSecond,
-    unplaced: plan.refusals.map((r) => ({ model: r.subject, reason: reasonOf(r) })),
+    unplaced: plan.refusals.map((r) => ({ model: r.subject, reason: inWords(r) })),
     notes: [
       ...notes,
       ...(plan.untried > 0 ? [`${plan.untried} shapes are counted on by the closed form alone; --simulation tries them`] : []),
@@ -163,10 +163,6 @@ function replicaOf({ model, host, accelerators, shape, usdPerHour, presentId, st
     usdPerHour: rounded(usdPerHour),
     present: presentId !== undefined,
   };
-}
-
-function reasonOf({ message, nearest }: Refusal): string {
-  return nearest === undefined ? message : `${message}; ${nearest}`;
 }
 
 function triedNote(key: string, factor: number): string {

@@ -25,3 +25,8 @@ export const refusalSchema = z.object({
 });
 
 export type Refusal = z.infer<typeof refusalSchema>;
+
+/** The constraint, and what would be feasible, in one line. */
+export function inWords({ message, nearest }: Pick<Refusal, 'message' | 'nearest'>): string {
+  return nearest ? `${message}; ${nearest}` : message;
+}

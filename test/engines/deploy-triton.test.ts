@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CompletionRequest, streamCompletion } from '../../engines/openai.ts';
-import { type Cluster, startCluster } from '../support/cluster.ts';
+import { type Cluster, type ReplicaView, readyReplicas, startCluster } from '../support/cluster.ts';
 import { drained } from '../support/drained.ts';
 import { startLoad } from '../support/load.ts';
 import { testHosts, untilReady } from './support.ts';
@@ -64,18 +64,7 @@ function deployment(installed: RealTriton) {
     rmSync(modelDir, { recursive: true });
   });
 
-  interface ReplicaView {
-    id: string;
-    host: string;
-    state: string;
-    simulated: boolean;
-    engine: string;
-    revision: number;
-    generation: number;
-    accelerators: number[];
-    endpoint: string;
-  }
-  const ready = async () => (await cluster.api<{ items: ReplicaView[] }>('GET', '/replicas')).items.filter((r) => r.state === 'ready');
+  const ready = () => readyReplicas(cluster);
   const stream = (request: CompletionRequest) => streamCompletion(cluster.gatewayUrl, request);
 
   describe('a deployment on real Triton', () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { streamCompletion } from '../../engines/openai.ts';
-import { type Cluster, startCluster } from '../support/cluster.ts';
+import { type Cluster, readyReplicas, startCluster } from '../support/cluster.ts';
 import { drained } from '../support/drained.ts';
 import { startLoad } from '../support/load.ts';
 import { findVllm, type RealVllm, TINY_VLLM_ARGS } from './vllm.ts';
@@ -42,14 +42,7 @@ function deployment({ command, env, modelDir }: RealVllm) {
   });
   afterAll(() => cluster?.close());
 
-  interface ReplicaView {
-    id: string;
-    host: string;
-    state: string;
-    simulated: boolean;
-    engine: string;
-  }
-  const ready = async () => (await cluster.api<{ items: ReplicaView[] }>('GET', '/replicas')).items.filter((r) => r.state === 'ready');
+  const ready = () => readyReplicas(cluster);
 
   describe('a deployment on real vLLM', () => {
     it('is deployed, with its step time calibrated on the live engine', async () => {

@@ -48,6 +48,24 @@ export interface RolloutView {
   status: { phase: string; stage: string; reason: string; stages: { stage: string; state: string; detail: string }[] };
 }
 
+export interface ReplicaView {
+  id: string;
+  host: string;
+  state: string;
+  simulated: boolean;
+  engine: string;
+  revision: number;
+  generation: number;
+  accelerators: number[];
+  endpoint: string;
+}
+
+/** The replicas that requests are routed to, as the API shows them. */
+export async function readyReplicas(cluster: Cluster): Promise<ReplicaView[]> {
+  const { items } = await cluster.api<{ items: ReplicaView[] }>('GET', '/replicas');
+  return items.filter((r) => r.state === 'ready');
+}
+
 export interface ClusterOptions {
   hosts: string[];
   /** Objects to declare at the start, `{ kind, ...spec }`. */

@@ -47,8 +47,13 @@ export async function createLanes(count: number, hosts: readonly string[]): Prom
 
 async function createLane(hosts: readonly string[]): Promise<Lane> {
   const lane: Lane = { temporal: await createTestNamespace(), world: undefined };
-  const activities = delegating(() => lane.world!);
-  const queues = [CONTROL_TASK_QUEUE, ...hosts.map(hostTaskQueue)];
-  await Promise.all(queues.map((queue) => lane.temporal.startWorker(queue, activities)));
+  await startMockWorkers(lane.temporal, hosts, () => lane.world!);
   return lane;
+}
+
+/** A control worker and one for each host, whose activities are those of whichever world is the current one. */
+export async function startMockWorkers(temporal: TestNamespace, hosts: readonly string[], current: () => MockWorld): Promise<void> {
+  const activities = delegating(current);
+  const queues = [CONTROL_TASK_QUEUE, ...hosts.map(hostTaskQueue)];
+  await Promise.all(queues.map((queue) => temporal.startWorker(queue, activities)));
 }
