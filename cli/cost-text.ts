@@ -1,6 +1,7 @@
 /** What serving costs as people read it: three tables, of deployments, of SLO policies and of prices of the SLO. */
 import type { Cost, DeploymentCostItem, DeploymentSloPricesItem, PolicyCostItem, SloPriceItem } from '../api/schema/index.ts';
-import { count, NONE, percent } from './output/figures.ts';
+import { counted } from '../core/domain/counted.ts';
+import { NONE, percent } from './output/figures.ts';
 import { type Row, renderTable, type TableStyle } from './output/table.ts';
 
 export function costText(cost: Cost, style: TableStyle, { one }: { one: string | undefined }): string {
@@ -10,7 +11,7 @@ export function costText(cost: Cost, style: TableStyle, { one }: { one: string |
     rows.length > 0 ? [`${title}\n`, renderTable(header, rows, style), '\n'] : [];
   return [
     ...table(
-      `Money now, over the requests of the last ${count(Math.round(windowSeconds / 60), 'minute')}`,
+      `Money now, over the requests of the last ${counted(Math.round(windowSeconds / 60), 'minute')}`,
       ['DEPLOYMENT', 'REPLICAS', 'ACCELERATORS', 'USD/H', 'REQ/S', 'USED', 'USD/1K REQ', 'USD/1M TOKENS', 'USD/1M OUTPUT'],
       deployments.map(deploymentRow),
     ),
@@ -91,8 +92,8 @@ function totalsText({ totals: { held, idle }, idle: kinds }: Cost): string {
     usdPerHour === null ? `${usd(pricedUsdPerHour)} USD/h and what has no price` : `${usd(usdPerHour)} USD/h`;
   const named = kinds.map((k) => `${k.count} ${k.kind}`).join(', ');
   return [
-    `${count(held.accelerators, 'accelerator')} held: ${money(held)}\n`,
-    `${count(idle.accelerators, 'accelerator')} idle${named ? ` (${named})` : ''}: ${money(idle)}\n`,
+    `${counted(held.accelerators, 'accelerator')} held: ${money(held)}\n`,
+    `${counted(idle.accelerators, 'accelerator')} idle${named ? ` (${named})` : ''}: ${money(idle)}\n`,
   ].join('');
 }
 

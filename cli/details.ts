@@ -2,12 +2,13 @@
 
 import type { Collection, Collections } from '../api/client.ts';
 import type { Drain } from '../api/schema/index.ts';
+import { counted } from '../core/domain/counted.ts';
 import type { DrainReceipt } from '../core/domain/drain.ts';
 import type { DeploymentOutlook, Move, Outlook } from '../core/domain/plan.ts';
 import type { Refusal } from '../core/domain/refusal.ts';
 import type { RolloutStatus } from '../core/domain/rollout.ts';
 import { paint, toneOf } from './output/colour.ts';
-import { count, percent } from './output/figures.ts';
+import { percent } from './output/figures.ts';
 
 /** Lines beneath the row of one object; none for most kinds. */
 export function detailsOf<C extends Collection>(collection: C, item: Collections[C], colour: boolean): string[] {
@@ -74,18 +75,18 @@ export function openLines({ remaining, open }: Pick<Drain, 'remaining' | 'open'>
   return remaining.map((id) => {
     const requests = open.find((o) => o.replicaId === id);
     if (!requests) return id;
-    const behind = requests.gatewaysBehind.length > 0 ? `, ${count(requests.gatewaysBehind.length, 'gateway')} behind` : '';
-    return `${id}: ${count(requests.open, 'request')} open${behind}`;
+    const behind = requests.gatewaysBehind.length > 0 ? `, ${counted(requests.gatewaysBehind.length, 'gateway')} behind` : '';
+    return `${id}: ${counted(requests.open, 'request')} open${behind}`;
   });
 }
 
 export function receiptLines(receipt: DrainReceipt): string[] {
   const { host, moved, seconds, requestsFinished, requestsDropped, requestsRetried, requestsUnknown, gatewaysLost } = receipt;
   return [
-    `${host} is drained: ${count(moved.length, 'replica')} left in ${seconds.toFixed(1)} s, ${count(requestsFinished, 'request')} finished meanwhile, ${requestsDropped} dropped`,
-    ...(requestsRetried > 0 ? [`  ${count(requestsRetried, 'request')} tried again elsewhere: nothing of an answer had been sent`] : []),
+    `${host} is drained: ${counted(moved.length, 'replica')} left in ${seconds.toFixed(1)} s, ${counted(requestsFinished, 'request')} finished meanwhile, ${requestsDropped} dropped`,
+    ...(requestsRetried > 0 ? [`  ${counted(requestsRetried, 'request')} tried again elsewhere: nothing of an answer had been sent`] : []),
     ...(gatewaysLost > 0
-      ? [`  ${count(requestsUnknown, 'request')} of ${count(gatewaysLost, 'gateway')} that fell silent: how they ended is unknown`]
+      ? [`  ${counted(requestsUnknown, 'request')} of ${counted(gatewaysLost, 'gateway')} that fell silent: how they ended is unknown`]
       : []),
     ...moved.map(({ replicaId, replacedBy, toHost, seconds: took, engineStopped }) => {
       const where = replacedBy ? `replaced by ${replacedBy} on ${toHost}` : 'not replaced';

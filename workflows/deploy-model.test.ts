@@ -65,7 +65,7 @@ describe('deployModel', () => {
     expect(lines).toEqual(
       expect.arrayContaining([
         '**succeeded** at *record*: revision 2 serves',
-        '| ✓ | reserve | 1 replicas hold their accelerators | took |',
+        '| ✓ | reserve | accelerators are reserved for 1 replica | took |',
         '| ✓ | canary | 20 %: good, as before | took |',
         `At work: [place-new-1](/namespaces/${temporal.namespace}/workflows/place-new-1).`,
       ]),

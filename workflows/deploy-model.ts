@@ -16,6 +16,7 @@ import {
   upsertSearchAttributes,
 } from '@temporalio/workflow';
 import type { RolloutRecord } from '../activities/index.ts';
+import { counted } from '../core/domain/counted.ts';
 import type { RolloutStatus } from '../core/domain/rollout.ts';
 import { FULL_WEIGHT } from './canary.ts';
 import { Compensations, reasonOf } from './compensation.ts';
@@ -186,7 +187,7 @@ async function retireStage(board: StageBoard, rollout: RolloutRecord): Promise<v
   await board.run(
     'retire',
     () => retireOthers(rollout),
-    (n) => (n === 0 ? 'nothing to retire' : `${n} replicas of earlier revisions drained and stopped`),
+    (n) => (n === 0 ? 'nothing to retire' : `${counted(n, 'replica')} of earlier revisions drained and stopped`),
   );
 }
 

@@ -17,6 +17,7 @@ import {
   uuid4,
   workflowInfo,
 } from '@temporalio/workflow';
+import { counted } from '../core/domain/counted.ts';
 import type { DrainPhase } from '../core/domain/drain.ts';
 import { inWords, type Refusal } from '../core/domain/refusal.ts';
 import { reasonOf } from './compensation.ts';
@@ -115,7 +116,7 @@ export async function drainNode(input: DrainNodeInput): Promise<DrainStatus> {
       if (receipt.moved.length === 0) return end('drained', 'nothing was there');
       return end(
         'drained',
-        `${receipt.moved.length} replicas left in ${receipt.seconds.toFixed(1)} s, ${receipt.requestsDropped} requests dropped`,
+        `${counted(receipt.moved.length, 'replica')} left in ${receipt.seconds.toFixed(1)} s, ${counted(receipt.requestsDropped, 'request')} dropped`,
       );
     });
   } catch (error) {
@@ -161,7 +162,7 @@ export async function drainNode(input: DrainNodeInput): Promise<DrainStatus> {
         if (status.waiting.length > 0) show('replacing', `waiting: ${wordsOf(status.waiting)}`);
       } else {
         const open = status.open.reduce((sum, o) => sum + o.open, 0);
-        show('draining', `${here.length} replicas are leaving; ${open} requests are open on them${lateness()}`);
+        show('draining', `${counted(here.length, 'replica')} leaving; ${counted(open, 'request')} open there${lateness()}`);
       }
       if (rounds.size === 0 && workflowInfo().historyLength > HISTORY_LIMIT) await continueAsNew<typeof drainNode>({ ...input, state });
       const hasEnded = await condition(() => ended > endedBefore, lookMs);

@@ -2,13 +2,13 @@
  * Carries out the moves of an applied plan, each a child workflow named after what it moves. How many may go at once was decided when the plan
  * was applied, for the whole cluster: here they all begin.
  */
-import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
-import { CancellationScope, executeChild, isCancellation, ParentClosePolicy, sleep } from '@temporalio/workflow';
+import { CancellationScope, executeChild, isCancellation, ParentClosePolicy } from '@temporalio/workflow';
 import type { PlanSummary } from '../core/domain/plan.ts';
 import { reasonOf } from './compensation.ts';
 import { type MoveInput, type MoveOutcome, workflowIds } from './messages.ts';
 import { moveReplica } from './move-replica.ts';
 import { control } from './proxies.ts';
+import { whenFree } from './when-free.ts';
 
 export interface MovesResult {
   done: MoveOutcome[];
@@ -59,19 +59,14 @@ async function tryMove(input: MoveInput, result: MovesResult): Promise<void> {
 }
 
 /** Where the same is being moved already, by a run that was cut off, it ends first. */
-async function move(input: MoveInput): Promise<MoveOutcome> {
+function move(input: MoveInput): Promise<MoveOutcome> {
   const { place, leaving } = input;
-  for (;;) {
-    try {
-      return await executeChild(moveReplica, {
-        workflowId: workflowIds.move(leaving ?? place?.replicaId ?? ''),
-        args: [input],
-        parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
-        staticSummary: place ? `${leaving ?? 'one more'}: to ${place.host}` : `${leaving} leaves`,
-      });
-    } catch (error) {
-      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-      await sleep('1s');
-    }
-  }
+  return whenFree(() =>
+    executeChild(moveReplica, {
+      workflowId: workflowIds.move(leaving ?? place?.replicaId ?? ''),
+      args: [input],
+      parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+      staticSummary: place ? `${leaving ?? 'one more'}: to ${place.host}` : `${leaving} leaves`,
+    }),
+  );
 }

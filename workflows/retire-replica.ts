@@ -4,7 +4,6 @@
  * answer it goes on answering, and is ended before the host takes work again.
  */
 
-import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import {
   ActivityFailure,
   CancellationScope,
@@ -13,7 +12,6 @@ import {
   log,
   ParentClosePolicy,
   setCurrentDetails,
-  sleep,
   upsertSearchAttributes,
 } from '@temporalio/workflow';
 import type { RequestsLeft, UnroutedReplica } from '../activities/index.ts';
@@ -22,6 +20,7 @@ import { reasonOf } from './compensation.ts';
 import { workflowIds } from './messages.ts';
 import { control, controlWaiting, onHostBounded } from './proxies.ts';
 import { searchAttributes } from './search-attributes.ts';
+import { whenFree } from './when-free.ts';
 
 export interface RetireOptions {
   /** Since the epoch: requests that still run then are ended, and tried elsewhere where nothing of an answer has been sent. */
@@ -107,20 +106,15 @@ async function stop(
 }
 
 /** Retires a replica as a child workflow. Where another workflow is retiring it already, waits for that to end. */
-export async function retire(replicaId: string, reason: string, options: RetireOptions = {}): Promise<RetiredReplica> {
-  for (let waitMs = 1000; ; waitMs = Math.min(20_000, waitMs * 1.5)) {
-    try {
-      return await executeChild(retireReplica, {
-        workflowId: workflowIds.retire(replicaId),
-        args: [replicaId, reason, options],
-        // Nobody is left who wants it gone: it is routed as before.
-        parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
-      });
-    } catch (error) {
-      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-      await sleep(waitMs);
-    }
-  }
+export function retire(replicaId: string, reason: string, options: RetireOptions = {}): Promise<RetiredReplica> {
+  return whenFree(() =>
+    executeChild(retireReplica, {
+      workflowId: workflowIds.retire(replicaId),
+      args: [replicaId, reason, options],
+      // Nobody is left who wants it gone: it is routed as before.
+      parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+    }),
+  );
 }
 
 export async function retireAll(replicaIds: readonly string[], reason: string): Promise<void> {

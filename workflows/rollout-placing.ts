@@ -12,6 +12,7 @@ import {
   uuid4,
 } from '@temporalio/workflow';
 import type { RolloutRecord } from '../activities/index.ts';
+import { counted } from '../core/domain/counted.ts';
 import type { PlanSummary } from '../core/domain/plan.ts';
 import { inWords, type Refusal } from '../core/domain/refusal.ts';
 import { FULL_WEIGHT } from './canary.ts';
@@ -51,7 +52,7 @@ export async function planAndReserve(board: StageBoard, undo: Compensations, rol
     const applied = await board.run(
       'reserve',
       () => planning.applyPlan(plan.planId),
-      (a) => `${a.reserved.length} replicas hold their accelerators`,
+      (a) => `accelerators are reserved for ${counted(a.reserved.length, 'replica')}`,
     );
     upsertSearchAttributes([{ key: searchAttributes.hosts, value: [...new Set(plan.places.map((p) => p.host))] }]);
     if (applied.reserved.length === plan.places.length) return applied.reserved;

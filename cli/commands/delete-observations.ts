@@ -1,7 +1,7 @@
 /** uellm delete observations --tenant NAME */
 import type { Command } from 'commander';
+import { counted } from '../../core/domain/counted.ts';
 import { action } from '../command.ts';
-import { count } from '../output/figures.ts';
 import { type OutputOptions, print, withOutput } from '../output/print.ts';
 import type { Terminal } from '../terminal.ts';
 
@@ -12,7 +12,7 @@ export function addDeleteObservations(parent: Command, terminal: Terminal): void
     .action(
       action(terminal, async ({ client }, options: OutputOptions & { tenant: string }) => {
         const done = await client.deleteObservations(options.tenant);
-        print(terminal, options, done, () => `${count(done.deleted, 'observation')} of tenant '${done.tenant}' deleted\n`);
+        print(terminal, options, done, () => `${counted(done.deleted, 'observation')} of tenant '${done.tenant}' deleted\n`);
       }),
     );
 }

@@ -2,13 +2,13 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type ApiClient, ApiProblem } from '../../api/client.ts';
 import type { Drain, DrainInput } from '../../api/schema/index.ts';
+import { counted } from '../../core/domain/counted.ts';
 import { type DeadlinePolicy, deadlinePolicySchema } from '../../core/domain/drain.ts';
 import { action, type CommandContext } from '../command.ts';
 import { drainReasons, openLines, receiptLines } from '../details.ts';
 import { parseDuration } from '../duration.ts';
 import { CommandFailed } from '../failure.ts';
 import { paint, toneOf } from '../output/colour.ts';
-import { count } from '../output/figures.ts';
 import { createProgress, type Progress } from '../output/live.ts';
 import { type OutputOptions, print, withOutput } from '../output/print.ts';
 import type { Terminal } from '../terminal.ts';
@@ -95,7 +95,7 @@ function followDrain(client: ApiClient, host: string, terminal: Terminal, progre
   return watch(progress, async () => {
     const now = await client.drain(host);
     const seconds = ((Date.now() - began) / 1000).toFixed(1).padStart(6);
-    const left = now.remaining.length > 0 ? ` (${count(now.remaining.length, 'replica')} left)` : '';
+    const left = now.remaining.length > 0 ? ` (${counted(now.remaining.length, 'replica')} left)` : '';
     const [reason = '', ...waiting] = drainReasons(now);
     const head = (colour: boolean) => `${paint(now.phase, toneOf(now.phase), colour)}: ${reason}${left}`;
     const block = [

@@ -1,8 +1,9 @@
 /** uellm profiler status, and profiler rollback --to VERSION; `profiler evaluate` has a file of its own */
 import { type Command, InvalidArgumentError } from 'commander';
 import type { ProfilerScore, ProfilerSnapshotResource, ProfilerStatus } from '../../api/schema/index.ts';
+import { counted } from '../../core/domain/counted.ts';
 import { action } from '../command.ts';
-import { age, count, NONE, percent } from '../output/figures.ts';
+import { age, NONE, percent } from '../output/figures.ts';
 import { type OutputOptions, print, withOutput } from '../output/print.ts';
 import { type Row, renderTable, type TableStyle } from '../output/table.ts';
 import type { Terminal } from '../terminal.ts';
@@ -38,7 +39,7 @@ export function addProfiler(program: Command, terminal: Terminal): void {
 
 function statusText({ inForce, waiting, history }: ProfilerStatus, style: TableStyle, now: number): string {
   const more = waiting >= MOST_WAITING ? ' or more' : '';
-  const waits = `${count(waiting, 'observation')}${more} to be learned from`;
+  const waits = `${counted(waiting, 'observation')}${more} to be learned from`;
   if (!inForce) return `no snapshot was published yet: answers are predicted by published constants; ${waits}\n`;
   const { version, createdAt, trainedThroughId } = inForce;
   return [

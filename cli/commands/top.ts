@@ -3,10 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { ApiClient } from '../../api/client.ts';
 import type { HostResource, Info, ReplicaResource, RolloutResource, SloAttainmentItem } from '../../api/schema/index.ts';
+import { counted } from '../../core/domain/counted.ts';
 import { isTerminalPhase } from '../../core/domain/rollout.ts';
 import { action, type CommandContext } from '../command.ts';
 import { paint, type Tone } from '../output/colour.ts';
-import { count, percent } from '../output/figures.ts';
+import { percent } from '../output/figures.ts';
 import { createProgress } from '../output/live.ts';
 import { type OutputOptions, print, withOutput } from '../output/print.ts';
 import { renderTable, type TableStyle } from '../output/table.ts';
@@ -71,7 +72,7 @@ async function take(client: ApiClient): Promise<Snapshot> {
 /** The whole picture as lines. */
 export function topLines({ windowSeconds, info, attainment, hosts, replicas, rollouts }: Snapshot, style: TableStyle): string[] {
   const requests = attainment.reduce((sum, item) => sum + item.requests, 0);
-  const simulated = info.simulatedHosts > 0 ? paint(`${count(info.simulatedHosts, 'SIMULATED host')}   `, 'busy', style.colour) : '';
+  const simulated = info.simulatedHosts > 0 ? paint(`${counted(info.simulatedHosts, 'SIMULATED host')}   `, 'busy', style.colour) : '';
   const table = (header: string[], rows: Parameters<typeof renderTable>[1]) =>
     rows.length > 0 ? renderTable(header, rows, style).trimEnd().split('\n') : [];
   return [

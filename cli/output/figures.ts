@@ -19,10 +19,6 @@ export function age(time: string, now: number): string {
   return `${Math.floor(seconds / 86_400)} d`;
 }
 
-export function count(n: number, one: string, many = `${one}s`): string {
-  return `${n} ${n === 1 ? one : many}`;
-}
-
 export function billions(n: number): string {
   return n >= 1e9 ? `${(n / 1e9).toFixed(1)} B` : `${(n / 1e6).toFixed(1)} M`;
 }

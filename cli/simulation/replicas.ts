@@ -1,5 +1,6 @@
 /** From a fleet to the engines that are simulated: those that it declares, or every host filled with replicas of one model. */
 import { type AcceleratorKind, acceleratorKind } from '../../core/domain/accelerators.ts';
+import { counted } from '../../core/domain/counted.ts';
 import { type FieldIssue, UellmError } from '../../core/domain/errors.ts';
 import type { HostSpec } from '../../core/domain/fleet.ts';
 import { kvCacheTokens } from '../../core/domain/memory.ts';
@@ -7,7 +8,6 @@ import { KNOWN_CONFIGS, type ModelShape, shapeOf } from '../../core/domain/model
 import { priorStepTime, type StepTimeSource } from '../../core/domain/step-time.ts';
 import { TENSOR_PARALLEL_WIDTHS } from '../../core/placement/shapes.ts';
 import type { ReplicaSpec } from '../../core/simulator/simulated-replica.ts';
-import { count } from '../output/figures.ts';
 import type { SimulateFlags } from './flags.ts';
 import type { DeclaredReplica, FleetFile } from './fleet-file.ts';
 
@@ -139,7 +139,7 @@ function fillHosts(fleet: FleetFile, options: PlacementOptions): Placement {
       }
       const idle = free.length - placed.length * first.tensorParallel;
       const left = idle > 0 ? `; ${idle} of them idle and not paid for` : '';
-      notes.push(`${host.name}: ${count(placed.length, 'replica')} at tensor parallelism ${first.tensorParallel} on ${what}${left}`);
+      notes.push(`${host.name}: ${counted(placed.length, 'replica')} at tensor parallelism ${first.tensorParallel} on ${what}${left}`);
       return placed;
     }),
   );

@@ -1,6 +1,8 @@
 /** What the HTML report says of its runs besides the runs. */
+
+import { counted } from '../../core/domain/counted.ts';
 import type { SloClass } from '../../core/simulator/slo-classes.ts';
-import { count, ms } from '../output/figures.ts';
+import { ms } from '../output/figures.ts';
 import type { ReportHeader, Targets } from '../report/header.ts';
 import type { SimulateFlags } from './flags.ts';
 import type { PlacedReplica } from './replicas.ts';
@@ -18,9 +20,9 @@ export interface PageInputs {
 export function reportHeader({ flags, source, classes, replicas, notes, generatedAt }: PageInputs): ReportHeader {
   const requests = source.requests(flags.seed).length;
   return {
-    title: `${source.name} on ${count(replicas.length, 'replica')} of ${replicas[0]!.model}`,
+    title: `${source.name} on ${counted(replicas.length, 'replica')} of ${replicas[0]!.model}`,
     generatedAt: `${generatedAt.toISOString().slice(0, 16).replace('T', ' ')} UTC`,
-    trace: `${source.name}, ${count(requests, 'request')}`,
+    trace: `${source.name}, ${counted(requests, 'request')}`,
     format: source.format,
     fleet: fleetLines(replicas),
     slo: classes.map(classLine),

@@ -1,10 +1,10 @@
 /** The requests of a simulation: a trace's, or a named workload's, with what is to be known of them. */
 import { basename } from 'node:path';
+import { counted } from '../../core/domain/counted.ts';
 import type { SloClass } from '../../core/simulator/slo-classes.ts';
 import type { TraceRequest } from '../../core/simulator/traces/rows.ts';
 import type { RejectedRows } from '../../core/simulator/traces/trace.ts';
 import { syntheticWorkload } from '../../core/simulator/workloads/synthetic.ts';
-import { count } from '../output/figures.ts';
 import { DEFAULT_REQUESTS, type SimulateFlags } from './flags.ts';
 import { readTraceFile } from './trace-file.ts';
 
@@ -34,8 +34,8 @@ async function openTrace(path: string, { format: asked, limit }: SimulateFlags):
   const notes = [
     ...limitNotes(requests.length, all.length),
     ...(rejected.count > 0 ? [rejectedNote(rejected)] : []),
-    ...(outOfOrder > 0 ? [`${count(outOfOrder, 'row')} of the trace ${plural(outOfOrder)} out of order: sorted by arrival`] : []),
-    ...(duplicates > 0 ? [`${count(duplicates, 'row')} of the trace ${plural(duplicates)} equal to an earlier one: kept`] : []),
+    ...(outOfOrder > 0 ? [`${counted(outOfOrder, 'row')} of the trace ${plural(outOfOrder)} out of order: sorted by arrival`] : []),
+    ...(duplicates > 0 ? [`${counted(duplicates, 'row')} of the trace ${plural(duplicates)} equal to an earlier one: kept`] : []),
     ...gapNotes(requests),
   ];
   return { name: basename(path), format, requests: () => requests, notes, rejectedRows: rejected };
@@ -57,13 +57,13 @@ function openWorkload(name: string, flags: SimulateFlags, classes: readonly SloC
 }
 
 function limitNotes(taken: number, all: number): string[] {
-  return taken < all ? [`the first ${taken} of ${count(all, 'request')}`] : [];
+  return taken < all ? [`the first ${taken} of ${counted(all, 'request')}`] : [];
 }
 
 function rejectedNote({ count: rejected, examples }: RejectedRows): string {
   const shown = examples.slice(0, SHOWN_ROWS).map(({ line, reason }) => `line ${line}: ${reason}`);
   const more = rejected > shown.length ? `; and ${rejected - shown.length} more` : '';
-  return `${count(rejected, 'row')} of the trace ${rejected === 1 ? 'is no request' : 'are no requests'}: ${shown.join('; ')}${more}`;
+  return `${counted(rejected, 'row')} of the trace ${rejected === 1 ? 'is no request' : 'are no requests'}: ${shown.join('; ')}${more}`;
 }
 
 function gapNotes(requests: readonly TraceRequest[]): string[] {
@@ -74,7 +74,7 @@ function gapNotes(requests: readonly TraceRequest[]): string[] {
   if (gapsMs.length === 0) return [];
   const longest = gapsMs.reduce((a, b) => Math.max(a, b));
   return [
-    `${count(gapsMs.length, 'gap')} of more than ${GAP_MS / 1000} s without an arrival, the longest ${(longest / 1000).toFixed(1)} s`,
+    `${counted(gapsMs.length, 'gap')} of more than ${GAP_MS / 1000} s without an arrival, the longest ${(longest / 1000).toFixed(1)} s`,
   ];
 }
 

@@ -5,10 +5,10 @@
  * `report-page.ts` and `progress.ts` what people see. `commands/simulate.ts` loads this folder only when it is asked for.
  */
 import { writeFile } from 'node:fs/promises';
+import { counted } from '../../core/domain/counted.ts';
 import { TRACE_PREFIX_BLOCK_TOKENS } from '../../core/simulator/requests.ts';
 import type { TraceRequest } from '../../core/simulator/traces/rows.ts';
 import { useAccelerators } from '../accelerators.ts';
-import { count } from '../output/figures.ts';
 import { type OutputOptions, print } from '../output/print.ts';
 import { renderReport } from '../report/report.ts';
 import type { Terminal } from '../terminal.ts';
@@ -92,8 +92,8 @@ function fitNotes(requests: readonly TraceRequest[], replicas: readonly PlacedRe
   const nowhere = requests.filter((request) => needOf(request) > most).length;
   const somewhere = requests.filter((request) => needOf(request) > least).length - nowhere;
   return [
-    ...(nowhere > 0 ? [`${count(nowhere, 'request')} longer than any replica takes (${most} tokens, input and output): rejected`] : []),
-    ...(somewhere > 0 ? [`${count(somewhere, 'request')} longer than some replicas take (${least} tokens)`] : []),
+    ...(nowhere > 0 ? [`${counted(nowhere, 'request')} longer than any replica takes (${most} tokens, input and output): rejected`] : []),
+    ...(somewhere > 0 ? [`${counted(somewhere, 'request')} longer than some replicas take (${least} tokens)`] : []),
   ];
 }
 

@@ -1,7 +1,9 @@
 /** Runs as tables for people: one line a run, the columns that matter most first, as many as the terminal has room for. */
+
+import { counted } from '../../core/domain/counted.ts';
 import type { Quantiles, Run } from '../../core/simulator/run.ts';
 import type { Tone } from '../output/colour.ts';
-import { count, ms, NONE, percent } from '../output/figures.ts';
+import { ms, NONE, percent } from '../output/figures.ts';
 import { type Cell, type Row, renderTable, type TableStyle } from '../output/table.ts';
 import { rateText } from '../report/grouping.ts';
 import type { Unreachable } from './run-all.ts';
@@ -90,7 +92,7 @@ function tableOf(columns: readonly Column[], runs: readonly Run[], style: TableS
   }
   const header = columns.slice(0, shown).map(({ title }) => title);
   const left = columns.length - shown;
-  const rest = left > 0 ? `(${count(left, 'more column')} on a wider terminal or with -o json)\n` : '';
+  const rest = left > 0 ? `(${counted(left, 'more column')} on a wider terminal or with -o json)\n` : '';
   return `${renderTable(
     header,
     rows.map((row) => row.slice(0, shown)),
