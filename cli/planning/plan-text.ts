@@ -12,27 +12,36 @@ export function planText(result: PlanResult, { deployments }: PlannedModels, sty
   const groups = groupBy(result.replicas, (r) => `${r.model} ${shapeText(r)}`);
   const rows = [...groups.values()].map((replicas) => {
     const [first] = replicas as [PlanResult['replicas'][number]];
-    const hosts = [...new Set(replicas.map((r) => r.host))];
+    const hosts = [...new Set(replicas.flatMap((r) => r.pipelineStages?.map((stage) => stage.host) ?? [r.host]))];
     const present = replicas.filter((r) => r.present).length;
     return [
       first.model,
       `${replicas.length} × ${shapeText(first)}`,
       present > 0 ? `${present} there, ${replicas.length - present} new` : NONE,
-      (first.capacityRequestsPerSecond * replicas.length).toPrecision(3),
+      rate(first.capacityRequestsPerSecond * replicas.length),
       `${replicas.reduce((sum, r) => sum + r.usdPerHour, 0).toFixed(2)}`,
       hosts.length <= NAMED_HOSTS ? hosts.join(', ') : `${hosts.slice(0, NAMED_HOSTS).join(', ')} and ${hosts.length - NAMED_HOSTS} more`,
     ];
   });
   const asked = deployments.reduce((sum, d) => sum + d.demand.requestsPerSecond, 0);
   return [
-    rows.length > 0 ? renderTable(['MODEL', 'REPLICAS', 'PRESENT', 'REQ/S', 'USD/H', 'HOSTS'], rows, style) : 'nothing can be placed\n',
+    rows.length > 0
+      ? renderTable(['MODEL', 'REPLICAS', 'PRESENT', 'REQ/S', 'USD/H', 'HOSTS'], rows, style)
+      : result.unplaced.length > 0
+        ? 'nothing can be placed\n'
+        : 'nothing needs to be placed\n',
     `\n${result.costUsdPerHour.toFixed(2)} USD/h; ${boundText(result)}\n`,
     result.unmetRequestsPerSecond > 0
-      ? `${result.unmetRequestsPerSecond.toPrecision(3)} of ${asked.toPrecision(3)} req/s find no room; any plan leaves at least ${result.lowerBoundUnmetRequestsPerSecond.toPrecision(3)}\n`
+      ? `${rate(result.unmetRequestsPerSecond)} of ${rate(asked)} req/s find no room; any plan leaves at least ${rate(result.lowerBoundUnmetRequestsPerSecond)}\n`
       : '',
     ...result.retired.map((r) => `- ${r.model} off ${r.host} [${r.accelerators.join(' ')}]\n`),
     ...result.unplaced.map((u) => `${u.model}: ${u.reason}\n`),
   ].join('');
+}
+
+/** Requests per second, three digits: `0.123`, `20`, `1830`. */
+function rate(perSecond: number): string {
+  return String(Number(perSecond.toPrecision(3)));
 }
 
 function shapeText({ tensorParallel, acceleratorKind, pipelineStages }: PlanResult['replicas'][number]): string {

@@ -42,8 +42,7 @@ describe('a refusal names the constraint and the nearest thing that would do', (
     expect(refusal).toMatchObject({
       kind: 'refused',
       on: 'placement',
-      message:
-        '0 of 1 replica can be placed: it fits none of what its placement allows: simulated hosts and hosts b and accelerators H100-SXM',
+      message: '0 of 1 replica can be placed: it fits none of what its placement allows: hosts b and accelerators H100-SXM',
       nearest: 'fits on 1 H100-SXM of host a',
     });
   });

@@ -1,5 +1,5 @@
 /** Why a replica cannot be placed: the constraint that binds, its figures, and the nearest thing that would do. */
-import { findAcceleratorKind } from '../domain/accelerators.ts';
+import { type AcceleratorKind, acceleratorKinds, findAcceleratorKind } from '../domain/accelerators.ts';
 import { type HostState, isSchedulable } from '../domain/fleet.ts';
 import { kvCacheTokens, memorySettings } from '../domain/memory.ts';
 import type { ModelShape } from '../domain/model-spec.ts';
@@ -72,20 +72,31 @@ export function memoryRefusal(deployment: DeploymentDemand, hosts: readonly Host
   if (!model) return refused(`the size of model ${spec.model} is unknown: it has no config that can be read`);
   const tokens = Math.ceil(leastKvCacheTokens(deployment, model));
   const weights = (model.weightsBytes / GIB).toFixed(0);
-  const kinds = [...new Set(hosts.flatMap((h) => h.accelerators))].sort(compareText);
-  const nearest = kinds.flatMap((kind) => {
-    const accelerator = findAcceleratorKind(kind);
-    const width =
-      accelerator && widthsOf(deployment).find((w) => kvCacheTokens(model, accelerator, w, memorySettings(spec.engine.args)) >= tokens);
-    return width ? [`fits on ${width} ${kind} in one host`] : [];
-  })[0];
-  return refused(`${weights} GiB of weights and a KV cache of ${tokens} tokens fit the accelerators of no host`, nearest);
+  const message = `${weights} GiB of weights and a KV cache of ${tokens} tokens fit the accelerators of no host`;
+  const there = [...new Set(hosts.flatMap((h) => h.accelerators))].sort(compareText).flatMap((kind) => findAcceleratorKind(kind) ?? []);
+  const byPrice = [...acceleratorKinds()].sort((a, b) => priceOf(a) - priceOf(b));
+  for (const [kinds, reservation] of [
+    [there, ''],
+    [byPrice, ', which no host has'],
+  ] as const) {
+    for (const kind of kinds) {
+      const width = widthsOf(deployment).find((w) => kvCacheTokens(model, kind, w, memorySettings(spec.engine.args)) >= tokens);
+      if (width) return refused(message, `fits on ${width} ${kind.id} in one host${reservation}`);
+    }
+  }
+  return refused(message);
 }
+
+/** USD an hour; kinds without a price come last. */
+const priceOf = ({ usdPerHour }: AcceleratorKind) => usdPerHour ?? Number.POSITIVE_INFINITY;
 
 export function placementRefusal({ spec }: DeploymentDemand, options: readonly ShapeOption[]): Refusal {
   const { hosts, accelerators } = spec.placement;
+  const simulated = spec.engine.kind === 'simulated';
+  const ofItsKind = options.some(({ host }) => host.simulated !== simulated);
   const lists = [
-    spec.engine.kind === 'simulated' ? 'simulated hosts' : `hosts that run ${spec.engine.kind}, which simulated ones do not`,
+    ...(ofItsKind && simulated ? ['simulated hosts'] : []),
+    ...(ofItsKind && !simulated ? [`hosts that run ${spec.engine.kind}, which simulated ones do not`] : []),
     ...(hosts.length > 0 ? [`hosts ${hosts.join(', ')}`] : []),
     ...(accelerators.length > 0 ? [`accelerators ${accelerators.join(', ')}`] : []),
   ].join(' and ');

@@ -55,7 +55,9 @@ describe('a refusal', () => {
     expectServed({ ...input, hosts: fleetOf(`c: ${width} H100-SXM`) });
     const hopeless = refusalOf(fleetInput(['a: 8 T4'], [asked({ model: 'qwen3-235b-a22b' })]));
     expect(hopeless).toMatchObject({ on: 'memory' });
-    expect(hopeless.nearest).toBeUndefined();
+    const [, more, kind] = /^fits on (\d) ([\w-]+) in one host, which no host has$/.exec(hopeless.nearest!) ?? [];
+    const larger = asked({ model: 'qwen3-235b-a22b', targets: null, requestsPerSecond: 0.1 });
+    expectServed(fleetInput([`c: ${more} ${kind}`], [larger]));
   });
 
   it.each([
@@ -66,7 +68,7 @@ describe('a refusal', () => {
     const input = { ...fleetInput(['a: 2 H100-SXM', 'b: 1 T4'], [asked({ placement })]), prices };
     expect(refusalOf(input)).toEqual({
       ...{ kind: 'refused', on: 'placement', subject: 'd' },
-      message: `it fits none of what its placement allows: simulated hosts and ${told}`,
+      message: `it fits none of what its placement allows: ${told}`,
       nearest: 'fits on 1 H100-SXM of host a',
     });
     expectServed({ ...input, deployments: [asked({ placement: { hosts: ['a'], accelerators: ['H100-SXM'] } })] });
