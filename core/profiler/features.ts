@@ -33,6 +33,8 @@ export const INPUT_FEATURES = INPUT_KNOTS.length;
 /** Where a class's own feature is. Few buckets: classes may share one. */
 export const classFeature = (name: string): number => CLASS + bucketOf(name, CLASS_BUCKETS);
 
+export const isClassFeature = (index: number): boolean => index >= CLASS;
+
 /** Writes the features of a request into `into`, a vector of `FEATURE_COUNT` numbers, and returns it. */
 export function encodeFeatures(request: RequestFeatures, into: number[]): number[] {
   into.fill(0);

@@ -5,7 +5,7 @@
  */
 import { NOT_LEARNED_FROM, type Observation } from '../domain/observation.ts';
 import { detectDrift } from './drift.ts';
-import { encodeFeatures, FEATURE_COUNT, INPUT_FEATURES, type RequestFeatures } from './features.ts';
+import { encodeFeatures, FEATURE_COUNT, INPUT_FEATURES, isClassFeature, type RequestFeatures } from './features.ts';
 import { expectedLog, MAX_TOKENS, predictFrom } from './predict.ts';
 import { updateWeights, varianceAt } from './recursive-least-squares.ts';
 import { updateScore } from './scores.ts';
@@ -62,6 +62,7 @@ const MIN_RESIDUAL_SCALE = 0.02;
 export function learn(snapshot: ProfilerSnapshot, batch: readonly StoredObservation[]): Learned {
   const models = new Map(Object.entries(snapshot.models));
   const shared = copyOf(snapshot.shared);
+  const shape90 = [...snapshot.shape90];
   const copied = new Set<string>();
   const requestIds = new Set<string>();
   const skipped: Skipped = { duplicate: 0, unmeasured: 0, absurd: 0, private: 0, censored: 0 };
@@ -88,11 +89,11 @@ export function learn(snapshot: ProfilerSnapshot, batch: readonly StoredObservat
       continue;
     }
     const own = ownHead(observation.model);
-    const sharedLearned = learnOne(shared, shared, taught);
-    if (own ? learnOne(own, shared, taught) : sharedLearned) learned++;
+    const sharedLearned = learnOne(shared, shared, shape90, taught);
+    if (own ? learnOne(own, shared, shape90, taught) : sharedLearned) learned++;
     else skipped.censored++;
   }
-  return { snapshot: { ...snapshot, trainedThroughId, shared, models: Object.fromEntries(models) }, learned, skipped };
+  return { snapshot: { ...snapshot, trainedThroughId, shape90, shared, models: Object.fromEntries(models) }, learned, skipped };
 }
 
 export interface Lesson {
@@ -123,12 +124,17 @@ export function isLength(tokens: number): boolean {
   return tokens >= 1 && tokens <= MAX_TOKENS;
 }
 
-/** One step of one head, in place. @returns false where a cancelled request tells nothing */
-function learnOne(head: OutputHead, shared: OutputHead, { of, x, outputTokens, maxTokens, lowerBound }: Lesson): boolean {
+/** One step of one head, in place; of a model's own head the shape that all models share takes one as well. @returns false where a cancelled request tells nothing */
+function learnOne(
+  head: OutputHead,
+  shared: OutputHead,
+  shape90: number[],
+  { of, x, outputTokens, maxTokens, lowerBound }: Lesson,
+): boolean {
   const { tenants } = head;
   const bucket = tenantBucket(of.tenant);
   const expected = expectedLog(head, shared, of, x, bucket);
-  const predicted = predictFrom(head, expected, x, bucket, maxTokens);
+  const predicted = predictFrom(head, shape90, expected, x, bucket, maxTokens);
   if (lowerBound && outputTokens <= predicted.p50) return false;
   settleTenant(tenants, bucket, head.observations);
   head.observations++;
@@ -153,6 +159,7 @@ function learnOne(head: OutputHead, shared: OutputHead, { of, x, outputTokens, m
   const direction50 = outputTokens <= predicted.p50 ? -0.5 : 0.5;
   const direction90 = outputTokens > predicted.p90 ? aim : lowerBound ? 0 : aim - 1;
   tenants.offset50[bucket]! += ownStep * moveQuantile(head.offset50, x, step / noise, direction50);
+  if (head !== shared) moveShape(shape90, x, (shapeStep(shared) * head.residualScale * direction90) / noise);
   tenants.offset90[bucket]! += ownStep * moveQuantile(head.offset90, x, step / noise, direction90);
 
   const pace = 1 / (noise * Math.min(head.observations + PRIOR_OBSERVATIONS, WINDOW));
@@ -169,6 +176,15 @@ function learnOne(head: OutputHead, shared: OutputHead, { of, x, outputTokens, m
 function quantileStep(head: OutputHead): number {
   const known = head.drift && head.drift.sinceChange < head.observations ? head.drift.sinceChange + KNOWN_AT_CHANGE : head.observations;
   return head.residualScale * Math.max(0.03, 1 / Math.sqrt(known + 4));
+}
+
+/** Steps of the shape are small from the start: it is no place to follow a change of one model's answers. In units of a residual. */
+function shapeStep(shared: OutputHead): number {
+  return 0.5 * Math.max(0.01, 1 / Math.sqrt(shared.observations + 100));
+}
+
+function moveShape(shape90: number[], x: readonly number[], step: number): void {
+  for (let i = 0; i < shape90.length; i++) if (i < INPUT_FEATURES || isClassFeature(i)) shape90[i]! += step * x[i]!;
 }
 
 /**

@@ -24,7 +24,7 @@ export function predictOutput(snapshot: ProfilerSnapshot, features: RequestFeatu
   const head = headOf(snapshot, features.model);
   const bucket = tenantBucket(features.tenant);
   const expectation = expectedLog(head, snapshot.shared, features, encodeFeatures(features, scratch), bucket);
-  return predictFrom(head, expectation, scratch, bucket, features.maxTokens);
+  return predictFrom(head, snapshot.shape90, expectation, scratch, bucket, features.maxTokens);
 }
 
 /** Expectation of ln(output tokens) without what the text adds. @param x the encoded features */
@@ -42,6 +42,7 @@ export function expectedLog(head: OutputHead, shared: OutputHead, { text }: Requ
 /** From an expectation to the quantiles around it. */
 export function predictFrom(
   head: OutputHead,
+  shape90: readonly number[],
   expectation: number,
   x: readonly number[],
   bucket: number,
@@ -51,7 +52,7 @@ export function predictFrom(
   const { tenants } = head;
   const held = heldOf(tenants, bucket, head.observations);
   const p50 = within(Math.exp(expectation + dot(head.offset50, x) + held * tenants.offset50[bucket]!), cap);
-  const p90 = within(Math.exp(expectation + dot(head.offset90, x) + held * tenants.offset90[bucket]!), cap);
+  const p90 = within(Math.exp(expectation + dot(head.offset90, x) + dot(shape90, x) + held * tenants.offset90[bucket]!), cap);
   return { p50, p90: Math.max(p50, p90), mean: within((Math.exp(expectation) * head.meanOutput) / head.meanFitted, cap) };
 }
 

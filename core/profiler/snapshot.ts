@@ -14,6 +14,7 @@ import { PUBLISHED_PRIOR } from './text/published-prior.ts';
 import { textHeadFrom, textHeadSchema } from './text/text-head.ts';
 
 const vector = (length: number) => z.array(z.number()).length(length);
+const flat = () => new Array<number>(FEATURE_COUNT).fill(0);
 
 /** How predictions fared when they were made, each before its answer was learned from. Means over about the last 2,000. */
 export const scoreSchema = z.object({
@@ -73,6 +74,11 @@ export const profilerSnapshotSchema = z.object({
   trainedThroughId: z.number().int().nonnegative(),
   /** Ids of observations that a rollback took back, from the one after `after` to `through`: nobody learns from them again. The oldest first. */
   forgotten: z.array(z.object({ after: z.number().int(), through: z.number().int() })),
+  /**
+   * What a stretch of input lengths and a class add to every model's offset90, per feature: how far answers scatter by what is asked is much
+   * the same for all models, and no model alone has enough answers of each stretch to tell. Absent from snapshots of earlier releases.
+   */
+  shape90: vector(FEATURE_COUNT).default(() => flat()),
   /** What all models have in common: predicts for unknown models, and is where a new model's own head starts from. */
   shared: outputHeadSchema,
   models: z.record(z.string(), outputHeadSchema),
@@ -117,6 +123,7 @@ export const COLD_START_SNAPSHOT: ProfilerSnapshot = {
   version: 0,
   trainedThroughId: 0,
   forgotten: [],
+  shape90: flat(),
   shared: coldStartHead(),
   models: {},
 };
