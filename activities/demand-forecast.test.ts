@@ -47,7 +47,7 @@ const holdLease = (sinceMs: number, untilMs: number) =>
   db()
     .insert(gatewayLeases)
     .values({
-      ...{ gatewayId: `g${sequence++}`, address: 'http://127.0.0.1:1', routingVersion: 1, inFlight: {}, finished: {} },
+      ...{ gatewayId: `g${sequence++}`, address: 'http://127.0.0.1:1', routingVersion: 1, inFlight: {} },
       ...{ startedAt: new Date(sinceMs), renewedAt: new Date(untilMs) },
     });
 const forecast = async (name = 'chat') => (await loadForecasts(db(), NOW))(spec(name));

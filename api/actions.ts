@@ -1,7 +1,8 @@
 /** What the API asks of the workflows. `temporal-actions.ts` is the real thing; tests of routes bring their own. */
 import type { DrainOptions } from '../core/domain/drain.ts';
+import type { LogTail } from '../core/domain/log-tail.ts';
 import type { RolloutStatus } from '../core/domain/rollout.ts';
-import type { DrainStatus, RebalanceResult } from '../workflows/messages.ts';
+import type { DrainStatus, ReadLogInput, RebalanceResult } from '../workflows/messages.ts';
 
 /** A drain of which nothing more is known than how it ended. */
 export const NO_DRAIN = {
@@ -61,6 +62,12 @@ export interface WorkflowActions {
   cancelRebalance(by: string): Promise<boolean>;
   /** Where a rebalance stands; null when Temporal does not know it. */
   rebalance(workflowId: string): Promise<RebalanceRun | null>;
+
+  /**
+   * The end of a log that lies on a host.
+   * @throws not-found where the host has no such log, unavailable when its worker or the control worker is away
+   */
+  readLog(input: ReadLogInput): Promise<LogTail>;
 
   /** What runs by itself, and how often. */
   schedules(): Promise<Schedule[]>;

@@ -2,13 +2,16 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { HTTPException } from 'hono/http-exception';
 import { secureHeaders } from 'hono/secure-headers';
-import { authenticate, guardLoopback } from './access.ts';
+import { type AccessOptions, authenticate, guardLoopback } from './access.ts';
+import { type CodecEndpoint, codecRoutes } from './codec.ts';
 import type { ApiDependencies, ApiEnv } from './context.ts';
 import { dashboardRoutes } from './dashboard.ts';
 import type { OpenApiDocument } from './docs/page.ts';
 import { docsRoutes } from './docs/routes.ts';
 import { healthRoutes } from './health.ts';
+import { answerOnce } from './idempotency.ts';
 import { allowedMethods } from './methods.ts';
+import { metricsRoutes } from './metrics.ts';
 import { problemResponse } from './problem.ts';
 import { limitBody, readJsonBody } from './request-body.ts';
 import { eventRoutes } from './routes/cluster/events.ts';
@@ -18,8 +21,11 @@ import { scheduleRoutes } from './routes/cluster/schedules.ts';
 import { costRoutes } from './routes/cost/cost.ts';
 import { deploymentRoutes } from './routes/deployments/deployments.ts';
 import { startRolloutRoutes } from './routes/deployments/start-rollout.ts';
+import { diagnosisRoutes } from './routes/diagnosis/diagnosis.ts';
 import { drainRoutes } from './routes/hosts/drain.ts';
 import { hostRoutes } from './routes/hosts/hosts.ts';
+import { keyRoutes } from './routes/keys/keys.ts';
+import { hostLogRoutes, replicaLogRoutes } from './routes/logs/logs.ts';
 import { modelRoutes } from './routes/models/models.ts';
 import { planRoutes } from './routes/plans/plans.ts';
 import { profilerRoutes } from './routes/profiler/profiler.ts';
@@ -30,16 +36,17 @@ import { observationRoutes, sloAttainmentRoutes } from './routes/records/observa
 import { replicaRoutes } from './routes/replicas/replicas.ts';
 import { rolloutActionRoutes } from './routes/rollouts/act.ts';
 import { rolloutRoutes } from './routes/rollouts/rollouts.ts';
+import { checkAccessDeclared } from './routes/route.ts';
 import { sloPolicyRoutes } from './routes/slo-policies/slo-policies.ts';
 import { tenantRoutes } from './routes/tenants/tenants.ts';
+import { whatIfRoutes } from './routes/what-if/what-if.ts';
 
-export interface AppOptions {
-  /** Any of them is the admin's; none: requests from this machine only. */
-  apiKeys: readonly string[];
+export interface AppOptions extends AccessOptions {
   webRoot: string | null;
+  codec?: CodecEndpoint | null;
 }
 
-export function createApp(dependencies: ApiDependencies, { apiKeys, webRoot }: AppOptions): OpenAPIHono<ApiEnv> {
+export function createApp(dependencies: ApiDependencies, { webRoot, codec = null, ...access }: AppOptions): OpenAPIHono<ApiEnv> {
   const app = new OpenAPIHono<ApiEnv>();
   app.onError((error, c) => problemResponse(c, error, dependencies.logger));
   app.notFound((c) => {
@@ -61,12 +68,15 @@ export function createApp(dependencies: ApiDependencies, { apiKeys, webRoot }: A
       crossOriginResourcePolicy: 'same-origin',
     }),
   );
-  app.use(guardLoopback(apiKeys));
-  app.use('/api/*', authenticate(apiKeys), limitBody, readJsonBody);
+  const known = authenticate(access, dependencies.database.db);
+  if (codec) app.route('/codec', codecRoutes(codec, known));
+  app.use(guardLoopback(access.open));
+  app.use('/api/*', known, limitBody, readJsonBody, answerOnce(dependencies.database.db));
 
   const v1 = '/api/v1';
   app.route(`${v1}/hosts`, hostRoutes(dependencies));
   app.route(`${v1}/hosts`, drainRoutes(dependencies));
+  app.route(`${v1}/hosts`, hostLogRoutes(dependencies));
   app.route(`${v1}/models`, modelRoutes(dependencies));
   app.route(`${v1}/slo-policies`, sloPolicyRoutes(dependencies));
   app.route(`${v1}/tenants`, tenantRoutes(dependencies));
@@ -76,6 +86,7 @@ export function createApp(dependencies: ApiDependencies, { apiKeys, webRoot }: A
   app.route(`${v1}/rollouts`, rolloutRoutes(dependencies));
   app.route(`${v1}/rollouts`, rolloutActionRoutes(dependencies));
   app.route(`${v1}/replicas`, replicaRoutes(dependencies));
+  app.route(`${v1}/replicas`, replicaLogRoutes(dependencies));
   app.route(`${v1}/plans`, planRoutes(dependencies));
   app.route(`${v1}/rebalances`, rebalanceRoutes(dependencies));
   app.route(`${v1}/schedules`, scheduleRoutes(dependencies));
@@ -83,16 +94,21 @@ export function createApp(dependencies: ApiDependencies, { apiKeys, webRoot }: A
   app.route(`${v1}/observations`, deleteObservationsRoutes(dependencies));
   app.route(`${v1}/profiler`, profilerRoutes(dependencies));
   app.route(`${v1}/cost`, costRoutes(dependencies));
+  app.route(`${v1}/diagnosis`, diagnosisRoutes(dependencies));
+  app.route(`${v1}/what-if`, whatIfRoutes(dependencies));
   app.route(`${v1}/corrections`, correctionRoutes(dependencies));
   app.route(`${v1}/audit`, auditRoutes(dependencies));
+  app.route(`${v1}/keys`, keyRoutes(dependencies));
   app.route(`${v1}/events`, eventRoutes(dependencies));
   app.route(`${v1}/info`, infoRoutes(dependencies));
   app.route('/', healthRoutes(dependencies));
+  app.route('/', metricsRoutes(dependencies));
   app.route(
     '/',
     docsRoutes(() => openApiDocument(app, dependencies.info.version)),
   );
   app.route('/', dashboardRoutes(webRoot));
+  checkAccessDeclared(app);
   return app;
 }
 
@@ -108,7 +124,12 @@ const CONTENT_SECURITY_POLICY = {
 };
 
 function openApiDocument(app: OpenAPIHono<ApiEnv>, version: string): OpenApiDocument {
-  app.openAPIRegistry.registerComponent('securitySchemes', 'apiKey', { type: 'http', scheme: 'bearer' });
+  app.openAPIRegistry.registerComponent('securitySchemes', 'apiKey', {
+    type: 'http',
+    scheme: 'bearer',
+    description:
+      'An API key, or a token of the OIDC issuer. `x-uellm-access` of each operation says which role it needs, and whether keys of tenants will do.',
+  });
   const document = app.getOpenAPI31Document({
     openapi: '3.1.0',
     info: {
@@ -116,7 +137,7 @@ function openApiDocument(app: OpenAPIHono<ApiEnv>, version: string): OpenApiDocu
       version,
       description: 'Declares hosts, models, SLO policies and deployments; rolls out, drains and rebalances; reads what happened.',
     },
-    // Without keys, loopback needs none.
+    // Where the API is open, this machine needs none.
     security: [{ apiKey: [] }, {}],
   });
   return document as OpenApiDocument;

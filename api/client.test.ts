@@ -38,6 +38,12 @@ describe('the client', () => {
     expect(await client.startRebalance(false)).toMatchObject({ workflowId: 'rebalance-cluster' });
     expect(await client.sloAttainment(60)).toEqual({ items: [] });
     expect(await client.cost({ deployment: 'd', tpotMs: '50' })).toMatchObject({ deployments: [], sloPrices: [] });
+    expect(await client.diagnosis({ deployment: 'd', windowSeconds: 60 })).toEqual({
+      windowSeconds: 60,
+      replicas: [],
+      advice: [],
+      unknown: [],
+    });
     expect(await client.info()).toMatchObject({ simulatedHosts: 0 });
   });
 

@@ -5,12 +5,17 @@ import type {
   CorrectionResource,
   Cost,
   DeploymentResource,
+  DiagnosisAnswer,
   Drain,
   DrainInput,
   DrainStarted,
   HostResource,
   Info,
+  KeyCreated,
+  KeyInput,
+  KeyResource,
   ListOf,
+  LogTail,
   ModelResource,
   ObservationResource,
   ObservationsDeleted,
@@ -29,6 +34,8 @@ import type {
   SloAttainmentItem,
   SloPolicyResource,
   TenantResource,
+  WhatIf,
+  WhatIfInput,
 } from './schema/index.ts';
 
 /** What each collection holds. */
@@ -44,6 +51,7 @@ export interface Collections {
   observations: ObservationResource;
   corrections: CorrectionResource;
   audit: AuditResource;
+  keys: KeyResource;
 }
 export type Collection = keyof Collections;
 export type DeclaredCollection = 'hosts' | 'models' | 'slo-policies' | 'tenants' | 'deployments';
@@ -154,6 +162,14 @@ export function createApiClient({ url, apiKey, fetch = globalThis.fetch }: ApiCl
     /** @param tpotMs levels at which to price the SLO beside its own, comma-separated */
     cost: (query: { deployment?: string | undefined; tpotMs?: string | undefined; windowSeconds?: number | undefined } = {}) =>
       json<Cost>('GET', 'cost', { query, timeoutMs: COST_TIMEOUT_MS }),
+    whatIf: (input: WhatIfInput) => json<WhatIf>('POST', 'what-if', { body: input, timeoutMs: COST_TIMEOUT_MS }),
+    diagnosis: (query: { deployment?: string | undefined; windowSeconds?: number | undefined } = {}) =>
+      json<DiagnosisAnswer>('GET', 'diagnosis', { query, timeoutMs: COST_TIMEOUT_MS }),
+    createKey: (input: KeyInput) => json<KeyCreated>('POST', 'keys', { body: input }),
+    revokeKey: (id: string) => call('DELETE', at('keys', id)).then(() => undefined),
+    /** The end of a log on a host: that of its worker, or of a replica's engine. */
+    log: (collection: 'hosts' | 'replicas', name: string, lines: number) =>
+      json<LogTail>('GET', at(collection, name, 'log'), { query: { lines } }),
     info: () => json<Info>('GET', 'info'),
   };
 }

@@ -1,6 +1,10 @@
 /** What routes are given. */
 import type { Logger } from 'pino';
+import type { Principal } from '../core/domain/access.ts';
+import type { Diagnosis, DiagnosisInput } from '../core/placement/diagnosis/diagnose.ts';
+import type { ObservedReplica } from '../core/placement/diagnosis/types.ts';
 import type { FleetInput } from '../core/placement/fleet/problem.ts';
+import type { WhatIfAnswer, WhatIfQuestion } from '../core/simulator/what-if.ts';
 import type { DatabaseConnection } from '../db/client.ts';
 import type { WorkflowActions } from './actions.ts';
 import type { EventHub } from './events.ts';
@@ -12,10 +16,13 @@ export interface Installation {
   gatewayUrl: string | null;
 }
 
-/** What the cost of serving is reckoned with: what planning sees, and somewhere to reckon without holding up anybody. */
+/** What cost and bottlenecks are reckoned with: what planning and monitoring see, and somewhere to reckon without holding up anybody. */
 export interface CostSources {
   loadFleet(nowMs: number): Promise<FleetInput>;
   reckon(question: CostQuestion): Promise<CostAnswer>;
+  observedReplicas(nowMs: number, windowSeconds: number): Promise<ObservedReplica[]>;
+  diagnose(input: DiagnosisInput): Promise<Diagnosis>;
+  replay(question: WhatIfQuestion): Promise<WhatIfAnswer>;
 }
 
 export interface ApiDependencies {
@@ -29,7 +36,8 @@ export interface ApiDependencies {
 
 export interface ApiEnv {
   Variables: {
-    /** Who asks, as audit rows name them. */
+    principal: Principal;
+    /** The principal's, as audit rows name it. */
     actor: string;
   };
 }

@@ -2,8 +2,10 @@
 import type { RouterRoute } from 'hono/types';
 
 export function allowedMethods(routes: readonly RouterRoute[], path: string): string[] {
-  const methods = routes.filter((route) => route.method !== 'ALL' && matches(route.path, path)).map((route) => route.method);
-  return [...new Set(methods)].sort();
+  const found = routes.filter((route) => route.method !== 'ALL' && matches(route.path, path));
+  // An address of its own is none of those that a pattern takes.
+  const own = found.filter((route) => route.path === path);
+  return [...new Set((own.length > 0 ? own : found).map((route) => route.method))].sort();
 }
 
 /** Patterns here are literal segments and `:name`; those with a wildcard belong to middleware and pages. */

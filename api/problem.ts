@@ -17,6 +17,7 @@ const HTTP_TITLES: Partial<Record<ContentfulStatusCode, [type: string, title: st
   412: ['precondition-failed', 'Precondition failed'],
   413: ['too-large', 'Request body too large'],
   415: ['unsupported-media-type', 'Unsupported media type'],
+  429: ['too-many-failures', 'Too many failed authentications'],
 };
 
 export function problemResponse(c: Context, error: unknown, logger: Logger): Response {

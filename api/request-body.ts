@@ -3,6 +3,7 @@ import type { MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
 import { messageOf, UellmError } from '../core/domain/errors.ts';
+import type { ApiEnv } from './context.ts';
 
 const MAX_BODY_BYTES = 1024 * 1024;
 
@@ -22,6 +23,13 @@ export const readJsonBody: MiddlewareHandler = async (c, next) => {
     if (text.trim() === '') c.req.bodyCache.text = Promise.resolve('{}') as unknown as string;
     else checkText(parse(text), []);
   }
+  await next();
+};
+
+/** In front of routes that cannot do without a body. */
+export const requireBody: MiddlewareHandler<ApiEnv> = async (c, next) => {
+  if (c.req.header('content-type') === undefined)
+    throw new HTTPException(400, { message: 'a JSON body is needed, and a Content-Type of application/json' });
   await next();
 };
 

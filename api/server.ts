@@ -5,13 +5,16 @@
  */
 
 import type { Server } from 'node:http';
+import { Server as TlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import type { Logger } from 'pino';
 import type { DatabaseConnection } from '../db/client.ts';
-import { checkBinding } from './access.ts';
+import { checkBinding, isLoopback } from './access.ts';
+import type { TokenVerifier } from './access-tokens.ts';
 import type { WorkflowActions } from './actions.ts';
 import { createApp } from './app.ts';
+import type { CodecEndpoint } from './codec.ts';
 import type { CostSources, Installation } from './context.ts';
 import { createEventHub } from './events.ts';
 
@@ -19,16 +22,22 @@ export interface ApiOptions {
   database: DatabaseConnection;
   actions: WorkflowActions;
   cost: CostSources;
-  /** Address to bind to; anything but loopback needs a key. */
+  /** Address to bind to; anything but loopback needs a key, in the environment or in the database, or an issuer of tokens. */
   address: string;
   /** 0 takes any free one. */
   port: number;
-  /** Keys of the admin; none serves requests from this machine only. */
+  /** Keys of the admin. */
   apiKeys: readonly string[];
+  /** Takes tokens of an OIDC issuer. Without it and without keys, an API on loopback is open to this machine. */
+  tokens?: TokenVerifier | null;
   logger: Logger;
   info: Installation;
   /** Folder of the built dashboard; null serves a page that says how to build it. */
   webRoot: string | null;
+  /** What payloads in Temporal are encrypted with, for its UI; null where they are not. */
+  codec?: CodecEndpoint | null;
+  /** Makes the server, where it is to speak TLS. */
+  createServer?: typeof import('node:http').createServer;
 }
 
 export interface RunningApi {
@@ -41,11 +50,12 @@ const CLOSE_GRACE_MS = 5000;
 
 /** @throws invalid-input for a binding that needs a key; the system's error (e.g. EADDRINUSE) where the port cannot be had */
 export async function startApi(options: ApiOptions): Promise<RunningApi> {
-  const { database, actions, cost, address, port, apiKeys, logger, info, webRoot } = options;
-  checkBinding(address, apiKeys);
+  const { database, actions, cost, address, port, apiKeys, tokens = null, logger, info, webRoot, codec = null, createServer } = options;
+  await checkBinding(address, { apiKeys, tokens }, database.db);
+  const open = isLoopback(address) && apiKeys.length === 0 && !tokens;
   const events = createEventHub(database, logger);
-  const app = createApp({ database, actions, events, cost, info, logger }, { apiKeys, webRoot });
-  const server = createAdaptorServer({ fetch: app.fetch }) as Server;
+  const app = createApp({ database, actions, events, cost, info, logger }, { apiKeys, open, tokens, webRoot, codec });
+  const server = createAdaptorServer({ fetch: app.fetch, ...(createServer && { createServer }) }) as Server;
   try {
     await listenOn(server, address, port);
   } catch (error) {
@@ -56,7 +66,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
   const bound = server.address() as AddressInfo;
   const host = bound.family === 'IPv6' ? `[${bound.address}]` : bound.address;
   return {
-    url: `http://${host}:${bound.port}`,
+    url: `${server instanceof TlsServer ? 'https' : 'http'}://${host}:${bound.port}`,
     async close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       await events.close();

@@ -1,4 +1,5 @@
 /** `WorkflowActions` by Temporal. Workflows are named by type and found by id; nothing of their code is loaded here but the messages they take. */
+import { randomUUID } from 'node:crypto';
 import {
   type Client,
   isGrpcServiceError,
@@ -11,8 +12,9 @@ import {
   WorkflowUpdateFailedError,
   WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client';
-import { rootCause } from '@temporalio/common';
+import { ApplicationFailure, rootCause, TimeoutFailure } from '@temporalio/common';
 import { assertNever, conflict, messageOf, notFound, UellmError } from '../core/domain/errors.ts';
+import type { LogTail } from '../core/domain/log-tail.ts';
 import type { RolloutStatus } from '../core/domain/rollout.ts';
 import {
   abortUpdate,
@@ -25,6 +27,7 @@ import {
   type DrainStatus,
   drainStatusQuery,
   pauseUpdate,
+  type ReadLogInput,
   type RebalanceInput,
   type RebalanceResult,
   type RetireDeploymentInput,
@@ -131,6 +134,22 @@ export function createTemporalActions(client: Client): WorkflowActions {
       }
     },
 
+    async readLog(input) {
+      try {
+        return await answered(client, () =>
+          client.workflow.execute<(given: ReadLogInput) => Promise<LogTail>>('readLog', {
+            args: [input],
+            taskQueue: CONTROL_TASK_QUEUE,
+            workflowId: workflowIds.readLog(randomUUID()),
+            workflowExecutionTimeout: 2 * DEADLINE_MS, // nobody waits any more
+            staticSummary: input.replicaId === null ? `log of host ${input.host}` : `log of replica ${input.replicaId}`,
+          }),
+        );
+      } catch (error) {
+        throw unreadable(error, input);
+      }
+    },
+
     async schedules() {
       return bounded(client, () => readSchedules(client));
     },
@@ -213,6 +232,17 @@ async function answered<T>(client: Client, call: () => Promise<T>): Promise<T> {
 /** The connection or the service failed, rather than the workflow that was meant. */
 function isAboutTheService(error: unknown): boolean {
   return error instanceof ServiceError || isGrpcServiceError(error);
+}
+
+function unreadable(error: unknown, { host, replicaId }: ReadLogInput): unknown {
+  if (!(error instanceof WorkflowFailedError)) return error;
+  const cause = error.cause?.cause;
+  if (cause instanceof ApplicationFailure && cause.type === 'not-found') return notFound('log of replica', `${replicaId}`);
+  if (!(cause instanceof TimeoutFailure)) return error;
+  return new UellmError(
+    { kind: 'unavailable', what: `the worker of host ${host}`, reason: "it does not answer; does 'uellm host' run there?" },
+    { cause: error },
+  );
 }
 
 function declined(error: unknown, what: string, name: string, action: RolloutAction | 'cancel'): unknown {

@@ -13,9 +13,10 @@ const serviceSchema = z.strictObject({
   build: z.strictObject({ context: z.literal('.'), dockerfile: z.string() }).optional(),
   restart: z.enum(['unless-stopped', 'on-failure']),
   command: z.array(z.string()).optional(),
-  environment: z.record(z.string(), z.union([z.string(), z.number()])),
+  stop_grace_period: z.string().optional(),
+  environment: z.record(z.string(), z.union([z.string(), z.number()])).default({}),
   ports: z.array(z.string().regex(/^(127\.0\.0\.1:)?\d+:\d+$/)).optional(),
-  volumes: z.array(z.string().regex(/^[a-z]+:\/[\w/]+$/)).optional(),
+  volumes: z.array(z.string().regex(/^([a-z]+:\/[\w/]+|\.\/infra\/[\w/]+:\/[\w/]+:ro)$/)).optional(),
   depends_on: z.record(z.string(), z.strictObject({ condition: z.enum(['service_healthy', 'service_completed_successfully']) })).optional(),
   healthcheck: healthcheckSchema.optional(),
 });
@@ -54,7 +55,10 @@ describe('docker-compose.yml', () => {
         expect(compose.services).toHaveProperty(other);
         if (condition === 'service_healthy') expect(compose.services[other]?.healthcheck).toBeDefined();
       }
-      for (const volume of service.volumes ?? []) expect(compose.volumes).toHaveProperty(volume.split(':')[0]!);
+      for (const [from = ''] of service.volumes?.map((volume) => volume.split(':')) ?? []) {
+        if (from.startsWith('./')) expect(existsSync(path(from))).toBe(true);
+        else expect(compose.volumes).toHaveProperty(from);
+      }
     }
     const hosts = readObjects(path('infra/demo/fleet.yaml')).flatMap((o) => (o.kind === 'Host' ? [o.spec.name] : []));
     expect(compose.services.hosts?.command?.at(-1)?.split(',')).toEqual(hosts);

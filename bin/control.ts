@@ -8,12 +8,14 @@ import { createControlActivities } from '../activities/index.ts';
 import type { PlanInput, PlanOutput } from '../core/placement/types.ts';
 import { createProfilerClient } from '../profiler/client.ts';
 import { CONTROL_TASK_QUEUE } from '../workflows/messages.ts';
+import { createCodec, dataConverterOf, workflowBundleOf } from './codec.ts';
 import type { Environment } from './environment.ts';
-import { requireDatabase, temporalAddress } from './requirements.ts';
+import { requireDatabase } from './requirements.ts';
 import { runRole } from './role.ts';
-import { connectWorker, installRuntime } from './temporal-runtime.ts';
+import { connectWorker, installRuntime, metricsAddress } from './temporal-runtime.ts';
 import { ensureMonitorSchedule, ensureRebalanceSchedule, ensureSearchAttributes } from './temporal-setup.ts';
 import { createThread } from './thread.ts';
+import { temporalConnection } from './tls.ts';
 import { makeCurrent, versioningOf } from './worker-versioning.ts';
 
 const REBALANCE_EVERY_MINUTES = 5;
@@ -23,15 +25,17 @@ const WORKFLOW_BUNDLE = fileURLToPath(new URL('../workflow-bundle.js', import.me
 export async function runControl(environment: Environment): Promise<void> {
   await runRole('control', environment.logLevel, async (logger) => {
     if (!existsSync(WORKFLOW_BUNDLE)) throw new Error(`${WORKFLOW_BUNDLE} is missing: run \`npm run build\``);
-    installRuntime(logger);
-    const address = temporalAddress(environment);
+    installRuntime(logger, metricsAddress(environment));
+    const server = temporalConnection(environment);
+    const codec = createCodec(environment.codecKeyFile);
+    const converter = dataConverterOf(codec);
     const { build, temporal } = environment;
     const { namespace } = temporal;
     const database = requireDatabase(environment, logger, 16);
-    const native = await connectWorker(address, logger);
-    const connection = await Connection.connect({ address });
+    const native = await connectWorker(server, logger);
+    const connection = await Connection.connect(server);
     await ensureSearchAttributes(connection, namespace);
-    const client = new Client({ connection, namespace });
+    const client = new Client({ connection, namespace, ...converter });
     await ensureRebalanceSchedule(client, REBALANCE_EVERY_MINUTES);
     await ensureMonitorSchedule(client, environment.monitorSeconds);
 
@@ -42,7 +46,8 @@ export async function runControl(environment: Environment): Promise<void> {
       connection: native,
       namespace,
       taskQueue: CONTROL_TASK_QUEUE,
-      workflowBundle: { codePath: WORKFLOW_BUNDLE },
+      workflowBundle: workflowBundleOf(WORKFLOW_BUNDLE, codec),
+      ...converter,
       activities: createControlActivities({
         db: database.db,
         now: Date.now,

@@ -25,6 +25,9 @@ describe('the environment', () => {
   it('keeps an installation of one machine to itself, even where variables point elsewhere', () => {
     const environment = readEnvironment({ UELLM_API_URL: 'https://uellm.example', UELLM_PROFILER_URL: 'http://profiler.example' });
     expect(onThisMachine(environment)).toMatchObject({ apiUrl: 'http://127.0.0.1:8080', profilerUrl: 'http://127.0.0.1:8090' });
+    // And ends quickly, unless it is told otherwise.
+    expect(onThisMachine(environment).gateway.stopSeconds).toBe(5);
+    expect(onThisMachine(readEnvironment({ UELLM_GATEWAY_STOP_SECONDS: '60' })).gateway.stopSeconds).toBe(60);
   });
 
   it.each(SCHEDULER_POLICIES.map(({ name }) => name))('takes the scheduling policy %s', (name) => {
@@ -35,7 +38,18 @@ describe('the environment', () => {
     const variables = {
       UELLM_API_PORT: '18080',
       DATABASE_URL: 'postgres://u:p@h/d',
+      TEMPORAL_ADDRESS: 'temporal.example:7233',
+      TEMPORAL_TLS_CERT: 'client.pem',
+      TEMPORAL_TLS_KEY: 'client.key',
+      TEMPORAL_API_KEY: 'abc',
+      UELLM_CODEC_KEY_FILE: 'codec.keys',
+      UELLM_TLS_CERT: 'server.pem',
+      UELLM_TLS_KEY: 'server.key',
+      UELLM_WORKER_METRICS_PORT: '9464',
       UELLM_API_KEY: 'k',
+      UELLM_OIDC_ISSUER: 'https://id.example',
+      UELLM_OIDC_AUDIENCE: 'uellm',
+      UELLM_OIDC_ROLE_CLAIM: 'realm_access.roles',
       UELLM_MONITOR_SECONDS: '0',
       UELLM_OBSERVATION_RETENTION_DAYS: '7',
       UELLM_HOST_LOST_SECONDS: '30',
@@ -43,6 +57,15 @@ describe('the environment', () => {
       UELLM_MODEL_CACHE_DIR: 'models',
       UELLM_HF_COMMAND: '/venv/bin/hf',
       UELLM_FETCH_STALL_MINUTES: '3',
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318',
+      OTEL_TRACES_SAMPLER_ARG: '0.25',
+      UELLM_GATEWAY_WORKERS: '4',
+      UELLM_GATEWAY_WORKER: '2',
+      UELLM_GATEWAY_DRAIN_SECONDS: '10',
+      UELLM_GATEWAY_STOP_SECONDS: '0',
+      UELLM_GATEWAY_KEEP_ALIVE_SECONDS: '0',
+      UELLM_GATEWAY_MAX_HELD_MIB: '512',
+      UELLM_GATEWAY_EXPLAIN: 'false',
     };
     const environment = readEnvironment(variables);
     expect(readEnvironment(variablesOf(environment))).toEqual(environment);
@@ -55,8 +78,15 @@ describe('the environment', () => {
     [{ DATABASE_URL: 'mysql://x' }, 'DATABASE_URL: got something else, allowed is a URL that begins with postgres://'],
     [{ TEMPORAL_ADDRESS: 'temporal' }, 'TEMPORAL_ADDRESS: got "temporal", allowed is HOST:PORT'],
     [{ UELLM_BIND: '0.0.0.0' }, 'UELLM_BIND: got "0.0.0.0", allowed is a loopback address unless UELLM_API_KEY is set'],
+    [
+      { UELLM_OIDC_ISSUER: 'http://id.example', UELLM_OIDC_AUDIENCE: 'u' },
+      'UELLM_OIDC_ISSUER: got "http://id.example", allowed is an https URL',
+    ],
+    [{ UELLM_OIDC_ISSUER: 'https://id.example' }, 'UELLM_OIDC_AUDIENCE: got nothing, allowed is the audience that tokens'],
     [{ UELLM_API_KEY: 'not secret' }, 'UELLM_API_KEY: got something else, allowed is a key of printable ASCII characters without blanks'],
+    [{ UELLM_GATEWAY_MAX_QUEUED: '0' }, 'UELLM_GATEWAY_MAX_QUEUED: got "0", allowed is a whole number of requests from 1 to 1000000'],
     [{ UELLM_SCHEDULER_POLICY: 'best' }, 'UELLM_SCHEDULER_POLICY: got "best", allowed is one of "round-robin"'],
+    [{ UELLM_GATEWAY_WORKERS: '0' }, 'UELLM_GATEWAY_WORKERS: got "0", allowed is a whole number from 1 to 64'],
     [{ UELLM_MONITOR_SECONDS: '90' }, 'UELLM_MONITOR_SECONDS: got "90", allowed is seconds from 1 to 60, or 0 for no monitoring'],
     [{ UELLM_HOST_LOST_SECONDS: '4' }, 'UELLM_HOST_LOST_SECONDS: got "4", allowed is a whole number of seconds from 5 to 3600'],
     [
@@ -68,6 +98,9 @@ describe('the environment', () => {
       'UELLM_OBSERVATION_RETENTION_DAYS: got "1.5", allowed is a whole number of days from 1 to 3650',
     ],
     [{ UELLM_MONITOR_SECONDS: 'often' }, 'UELLM_MONITOR_SECONDS: got "often", allowed is seconds from 1 to 60, or 0 for no monitoring'],
+    [{ TEMPORAL_TLS_CERT: 'a.pem' }, 'TEMPORAL_TLS_KEY: got nothing, allowed is a file, as TEMPORAL_TLS_CERT is one'],
+    [{ UELLM_TLS_KEY: 'a.key' }, 'UELLM_TLS_CERT: got nothing, allowed is a file, as UELLM_TLS_KEY is one'],
+    [{ TEMPORAL_API_KEY: 'not secret' }, 'TEMPORAL_API_KEY: got something else'],
     [{ UELLM_LOG_LEVEL: 'loud' }, 'UELLM_LOG_LEVEL: got "loud", allowed is one of "debug", "info", "warn", "error"'],
   ])('refuses %j', (variables, message) => {
     expect(() => readEnvironment(variables)).toThrow(message);

@@ -9,6 +9,7 @@ import { UellmError } from '../core/domain/errors.ts';
 import { parseInput } from '../core/domain/validate.ts';
 import { DEFAULT_MAX_MOVING } from '../core/placement/budget.ts';
 import { SCHEDULER_POLICIES } from '../core/scheduler/registry.ts';
+import { type GatewayLimits, gatewayLimitFields, gatewayLimitsOf, gatewayLimitVariables } from './gateway-limits.ts';
 
 const portSchema = z
   .string()
@@ -30,11 +31,36 @@ const environmentSchema = z.object({
     .regex(/^[^/\s]+:\d+$/, 'HOST:PORT')
     .optional(),
   TEMPORAL_NAMESPACE: z.string().default('default'),
-  /** Admin key of API and gateway; without it both answer on loopback only. */
+  /** TLS to the server of TEMPORAL_ADDRESS; on by itself where one of the following is set. These names are those of Temporal's own command line. */
+  TEMPORAL_TLS: z.enum(['true', 'false']).optional(),
+  /** PEM files: whom to trust instead of the system's authorities, and what this process shows of itself (mTLS). */
+  TEMPORAL_TLS_CA: z.string().optional(),
+  TEMPORAL_TLS_CERT: z.string().optional(),
+  TEMPORAL_TLS_KEY: z.string().optional(),
+  /** The name that the server's certificate must have; the address's host without it. */
+  TEMPORAL_TLS_SERVER_NAME: z.string().optional(),
+  TEMPORAL_API_KEY: z
+    .string()
+    .regex(/^[\x21-\x7e]+$/, 'a key of printable ASCII characters without blanks')
+    .optional(),
+  /** Keys with which payloads in Temporal are encrypted; without it they are not. */
+  UELLM_CODEC_KEY_FILE: z.string().optional(),
+  /** PEM files with which API, gateway and profiler serve HTTPS; HTTP without them. */
+  UELLM_TLS_CERT: z.string().optional(),
+  UELLM_TLS_KEY: z.string().optional(),
+  /** Where a control or host worker serves the metrics of Temporal's SDK; nowhere without it. */
+  UELLM_WORKER_METRICS_PORT: portSchema.optional(),
+  /** Admin key of API, gateway and profiler; without it and without keys in the database they answer on loopback only. */
   UELLM_API_KEY: z
     .string()
     .regex(/^[\x21-\x7e]+$/, 'a key of printable ASCII characters without blanks')
     .optional(),
+  /** Whose tokens the API takes, and for whom they must be; without an issuer it takes keys alone. */
+  UELLM_OIDC_ISSUER: z.url({ protocol: /^https?$/, error: 'an https URL, or an http one of this machine' }).optional(),
+  UELLM_OIDC_AUDIENCE: z.string().optional(),
+  /** Claims that hold the role and the tenant; dots lead into objects. */
+  UELLM_OIDC_ROLE_CLAIM: z.string().default('roles'),
+  UELLM_OIDC_TENANT_CLAIM: z.string().default('tenant'),
   /** Where the command line finds the API; the local one without it. */
   UELLM_API_URL: z.url({ protocol: /^https?$/, error: 'an http(s) URL' }).optional(),
   UELLM_API_PORT: portSchema.default(8080),
@@ -66,8 +92,44 @@ const environmentSchema = z.object({
     .default('10')
     .transform(Number)
     .refine((minutes) => minutes >= 1 && minutes <= 1440, 'a whole number of minutes from 1 to 1440'),
+  /** Where gateways send spans of requests, by OTLP over HTTP, e.g. http://collector:4318; no spans without it. */
+  OTEL_EXPORTER_OTLP_ENDPOINT: z.url({ protocol: /^https?$/, error: 'an http(s) URL' }).optional(),
+  /** Share of requests without a parent of their own that are traced. */
+  OTEL_TRACES_SAMPLER_ARG: z
+    .string()
+    .regex(/^(0(\.\d{1,9})?|1(\.0{1,9})?)$/, 'a number from 0 to 1')
+    .default('1')
+    .transform(Number),
   /** How a gateway schedules; its own default without it. */
   UELLM_SCHEDULER_POLICY: z.enum(SCHEDULER_POLICIES.map((policy) => policy.name)).optional(),
+  /** Processes of a gateway that share its port: each is a gateway of its own to everyone else. */
+  UELLM_GATEWAY_WORKERS: z
+    .string()
+    .regex(/^\d{1,2}$/, 'a whole number from 1 to 64')
+    .default('1')
+    .transform(Number)
+    .refine((workers) => workers >= 1 && workers <= 64, 'a whole number from 1 to 64'),
+  /** Which of them this is, from 1: set by the process that starts them. */
+  UELLM_GATEWAY_WORKER: z
+    .string()
+    .regex(/^\d{1,2}$/, 'a whole number from 1 to 64')
+    .transform(Number)
+    .optional(),
+  ...gatewayLimitFields,
+  /** How long a gateway that ends says so on /readyz while it still takes requests: as long as load balancers take to notice. */
+  UELLM_GATEWAY_DRAIN_SECONDS: z
+    .string()
+    .regex(/^\d{1,4}$/, 'a whole number of seconds from 0 to 3600')
+    .default('0')
+    .transform(Number)
+    .refine((seconds) => seconds <= 3600, 'a whole number of seconds from 0 to 3600'),
+  /** How long its open requests may then go on; 600 without it, and 5 under `uellm up`. */
+  UELLM_GATEWAY_STOP_SECONDS: z
+    .string()
+    .regex(/^\d{1,5}$/, 'a whole number of seconds from 0 to 86400')
+    .transform(Number)
+    .refine((seconds) => seconds <= 86_400, 'a whole number of seconds from 0 to 86400')
+    .optional(),
   /** This build of the control worker: workflows stay on the build that they began on. Without it, builds are not told apart. */
   UELLM_BUILD_ID: z
     .string()
@@ -115,8 +177,21 @@ const environmentSchema = z.object({
 
 export interface Environment {
   databaseUrl: string | undefined;
-  temporal: { address: string | undefined; namespace: string };
+  temporal: {
+    address: string | undefined;
+    namespace: string;
+    /** Absolute paths; undefined for no TLS. */
+    tls?: { ca: string | undefined; cert: string | undefined; key: string | undefined; serverName: string | undefined } | undefined;
+    apiKey?: string | undefined;
+  };
+  /** Absolute; undefined for payloads in plain text. */
+  codecKeyFile: string | undefined;
+  /** Absolute paths; undefined for plain HTTP. */
+  tls: { cert: string; key: string } | undefined;
+  workerMetricsPort: number | undefined;
   apiKey: string | undefined;
+  /** undefined: keys alone. */
+  oidc: { issuer: string; audience: string; roleClaim: string; tenantClaim: string } | undefined;
   apiUrl: string;
   gatewayUrl: string;
   temporalUiUrl: string;
@@ -133,6 +208,10 @@ export interface Environment {
   hfCommand: string[];
   fetchStallMinutes: number;
   schedulerPolicy: string | undefined;
+  /** undefined for none. */
+  tracing: { endpoint: string; share: number } | undefined;
+  /** `worker`: which of several this process is, from 1; undefined for one that is alone or starts them. `stopSeconds` undefined: the role's own. */
+  gateway: { workers: number; worker: number | undefined; drainSeconds: number; stopSeconds: number | undefined; limits: GatewayLimits };
   /** `id` undefined: builds are not told apart. */
   build: { id: string | undefined; makeCurrent: boolean };
   /** 0 for never. */
@@ -162,14 +241,36 @@ export const PORT_VARIABLES: Readonly<Record<keyof Environment['ports'], string>
 export const isLoopback = (address: string) => address === 'localhost' || address === '::1' || /^127\.\d+\.\d+\.\d+$/.test(address);
 
 /** Never repeated in an error: one is a key, the other holds a password. */
-const SECRETS: ReadonlySet<string> = new Set(['UELLM_API_KEY', 'DATABASE_URL']);
+const SECRETS: ReadonlySet<string> = new Set(['UELLM_API_KEY', 'DATABASE_URL', 'TEMPORAL_API_KEY']);
+
+/** Each with its key. */
+const CERTIFICATES = [
+  ['TEMPORAL_TLS_CERT', 'TEMPORAL_TLS_KEY'],
+  ['UELLM_TLS_CERT', 'UELLM_TLS_KEY'],
+] as const;
 
 const checkedSchema = environmentSchema
-  .refine((e) => isLoopback(e.UELLM_BIND) || e.UELLM_API_KEY !== undefined, {
+  .refine((e) => isLoopback(e.UELLM_BIND) || e.UELLM_API_KEY !== undefined || e.DATABASE_URL !== undefined, {
     path: ['UELLM_BIND'],
     message: 'a loopback address unless UELLM_API_KEY is set: nobody else may get in without a key',
   })
   .superRefine((e, ctx) => {
+    const issuer = e.UELLM_OIDC_ISSUER && new URL(e.UELLM_OIDC_ISSUER);
+    if (issuer && issuer.protocol !== 'https:' && !isLoopback(issuer.hostname.replace(/^\[|\]$/g, '')))
+      ctx.addIssue({ code: 'custom', path: ['UELLM_OIDC_ISSUER'], message: 'an https URL, or an http one of this machine' });
+    if (issuer && e.UELLM_OIDC_AUDIENCE === undefined)
+      ctx.addIssue({
+        code: 'custom',
+        path: ['UELLM_OIDC_AUDIENCE'],
+        message: 'the audience that tokens of UELLM_OIDC_ISSUER name for this API',
+      });
+    for (const [cert, key] of CERTIFICATES)
+      if ((e[cert] === undefined) !== (e[key] === undefined))
+        ctx.addIssue({
+          code: 'custom',
+          path: [e[key] === undefined ? key : cert],
+          message: `a file, as ${e[key] === undefined ? cert : key} is one`,
+        });
     const seen = new Map<number, string>();
     for (const name of Object.values(PORT_VARIABLES) as (keyof typeof e)[]) {
       const other = seen.get(e[name] as number);
@@ -186,11 +287,23 @@ export function readEnvironment(variables: NodeJS.ProcessEnv = process.env, flag
   const given = Object.entries({ ...variables, ...flags });
   const present = Object.fromEntries(given.filter(([, value]) => value !== ''));
   const e = parseHidingSecrets(present);
-  const here = (port: number) => `http://${reachableAddress(e.UELLM_BIND)}:${port}`;
+  const here = (port: number) => `${e.UELLM_TLS_CERT ? 'https' : 'http'}://${reachableAddress(e.UELLM_BIND)}:${port}`;
   return {
     databaseUrl: e.DATABASE_URL,
-    temporal: { address: e.TEMPORAL_ADDRESS, namespace: e.TEMPORAL_NAMESPACE },
+    temporal: temporalOf(e),
+    codecKeyFile: e.UELLM_CODEC_KEY_FILE && resolve(e.UELLM_CODEC_KEY_FILE),
+    tls: e.UELLM_TLS_CERT && e.UELLM_TLS_KEY ? { cert: resolve(e.UELLM_TLS_CERT), key: resolve(e.UELLM_TLS_KEY) } : undefined,
+    workerMetricsPort: e.UELLM_WORKER_METRICS_PORT,
     apiKey: e.UELLM_API_KEY,
+    oidc:
+      e.UELLM_OIDC_ISSUER && e.UELLM_OIDC_AUDIENCE
+        ? {
+            issuer: e.UELLM_OIDC_ISSUER,
+            audience: e.UELLM_OIDC_AUDIENCE,
+            roleClaim: e.UELLM_OIDC_ROLE_CLAIM,
+            tenantClaim: e.UELLM_OIDC_TENANT_CLAIM,
+          }
+        : undefined,
     apiUrl: e.UELLM_API_URL ?? here(e.UELLM_API_PORT),
     gatewayUrl: e.UELLM_GATEWAY_URL ?? here(e.UELLM_GATEWAY_PORT),
     temporalUiUrl: e.UELLM_TEMPORAL_UI_URL ?? `http://127.0.0.1:${e.UELLM_TEMPORAL_UI_PORT}`,
@@ -210,6 +323,14 @@ export function readEnvironment(variables: NodeJS.ProcessEnv = process.env, flag
     hfCommand: e.UELLM_HF_COMMAND.trim().split(/\s+/),
     fetchStallMinutes: e.UELLM_FETCH_STALL_MINUTES,
     schedulerPolicy: e.UELLM_SCHEDULER_POLICY,
+    tracing: e.OTEL_EXPORTER_OTLP_ENDPOINT ? { endpoint: e.OTEL_EXPORTER_OTLP_ENDPOINT, share: e.OTEL_TRACES_SAMPLER_ARG } : undefined,
+    gateway: {
+      workers: e.UELLM_GATEWAY_WORKERS,
+      worker: e.UELLM_GATEWAY_WORKER,
+      drainSeconds: e.UELLM_GATEWAY_DRAIN_SECONDS,
+      stopSeconds: e.UELLM_GATEWAY_STOP_SECONDS,
+      limits: gatewayLimitsOf(e),
+    },
     build: { id: e.UELLM_BUILD_ID, makeCurrent: e.UELLM_BUILD_CURRENT === 'true' },
     monitorSeconds: e.UELLM_MONITOR_SECONDS,
     maxMoving: e.UELLM_MAX_MOVING,
@@ -220,6 +341,20 @@ export function readEnvironment(variables: NodeJS.ProcessEnv = process.env, flag
     dataDir: resolve(e.UELLM_DATA_DIR),
     cacheDir: resolve(e.UELLM_CACHE_DIR),
     logLevel: e.UELLM_LOG_LEVEL,
+  };
+}
+
+/** TLS and the key are for a server that is named; our own, on this machine, has neither. */
+function temporalOf(e: z.output<typeof checkedSchema>): Environment['temporal'] {
+  const [ca, cert, key] = [e.TEMPORAL_TLS_CA, e.TEMPORAL_TLS_CERT, e.TEMPORAL_TLS_KEY].map((file) => file && resolve(file));
+  const serverName = e.TEMPORAL_TLS_SERVER_NAME;
+  const wanted = e.TEMPORAL_TLS ? e.TEMPORAL_TLS === 'true' : [ca, cert, serverName, e.TEMPORAL_API_KEY].some((v) => v !== undefined);
+  const named = e.TEMPORAL_ADDRESS !== undefined;
+  return {
+    address: e.TEMPORAL_ADDRESS,
+    namespace: e.TEMPORAL_NAMESPACE,
+    tls: named && wanted ? { ca, cert, key, serverName } : undefined,
+    apiKey: named ? e.TEMPORAL_API_KEY : undefined,
   };
 }
 
@@ -236,9 +371,11 @@ function reachableAddress(bind: string): string {
 
 /** An installation that is whole on this machine: its parts find each other here, wherever else the variables point. */
 export function onThisMachine(environment: Environment): Environment {
-  const { ports, bind } = environment;
-  const here = (port: number) => `http://${reachableAddress(bind)}:${port}`;
-  return { ...environment, apiUrl: here(ports.api), gatewayUrl: here(ports.gateway), profilerUrl: here(ports.profiler) };
+  const { ports, bind, tls } = environment;
+  const here = (port: number) => `${tls ? 'https' : 'http'}://${reachableAddress(bind)}:${port}`;
+  // Whoever ends the whole system does not wait for the longest stream.
+  const gateway = { ...environment.gateway, stopSeconds: environment.gateway.stopSeconds ?? 5 };
+  return { ...environment, gateway, apiUrl: here(ports.api), gatewayUrl: here(ports.gateway), profilerUrl: here(ports.profiler) };
 }
 
 function parseHidingSecrets(present: Record<string, string | undefined>): z.output<typeof checkedSchema> {
@@ -258,7 +395,21 @@ export function variablesOf(environment: Environment): NodeJS.ProcessEnv {
     DATABASE_URL: environment.databaseUrl,
     TEMPORAL_ADDRESS: environment.temporal.address,
     TEMPORAL_NAMESPACE: environment.temporal.namespace,
+    TEMPORAL_TLS: String(environment.temporal.tls !== undefined),
+    TEMPORAL_TLS_CA: environment.temporal.tls?.ca,
+    TEMPORAL_TLS_CERT: environment.temporal.tls?.cert,
+    TEMPORAL_TLS_KEY: environment.temporal.tls?.key,
+    TEMPORAL_TLS_SERVER_NAME: environment.temporal.tls?.serverName,
+    TEMPORAL_API_KEY: environment.temporal.apiKey,
+    UELLM_CODEC_KEY_FILE: environment.codecKeyFile,
+    UELLM_TLS_CERT: environment.tls?.cert,
+    UELLM_TLS_KEY: environment.tls?.key,
+    UELLM_WORKER_METRICS_PORT: environment.workerMetricsPort?.toString(),
     UELLM_API_KEY: environment.apiKey,
+    UELLM_OIDC_ISSUER: environment.oidc?.issuer,
+    UELLM_OIDC_AUDIENCE: environment.oidc?.audience,
+    UELLM_OIDC_ROLE_CLAIM: environment.oidc?.roleClaim,
+    UELLM_OIDC_TENANT_CLAIM: environment.oidc?.tenantClaim,
     UELLM_API_URL: environment.apiUrl,
     UELLM_GATEWAY_URL: environment.gatewayUrl,
     UELLM_TEMPORAL_UI_URL: environment.temporalUiUrl,
@@ -274,6 +425,13 @@ export function variablesOf(environment: Environment): NodeJS.ProcessEnv {
     UELLM_HF_COMMAND: environment.hfCommand.join(' '),
     UELLM_FETCH_STALL_MINUTES: String(environment.fetchStallMinutes),
     UELLM_SCHEDULER_POLICY: environment.schedulerPolicy,
+    OTEL_EXPORTER_OTLP_ENDPOINT: environment.tracing?.endpoint,
+    OTEL_TRACES_SAMPLER_ARG: environment.tracing && String(environment.tracing.share),
+    UELLM_GATEWAY_WORKERS: String(environment.gateway.workers),
+    UELLM_GATEWAY_WORKER: environment.gateway.worker?.toString(),
+    UELLM_GATEWAY_DRAIN_SECONDS: String(environment.gateway.drainSeconds),
+    UELLM_GATEWAY_STOP_SECONDS: environment.gateway.stopSeconds?.toString(),
+    ...gatewayLimitVariables(environment.gateway.limits),
     UELLM_BUILD_ID: environment.build.id,
     UELLM_BUILD_CURRENT: String(environment.build.makeCurrent),
     UELLM_MONITOR_SECONDS: String(environment.monitorSeconds),

@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { Client, Connection, WorkflowIdConflictPolicy } from '@temporalio/client';
-import { type NativeConnection, Worker } from '@temporalio/worker';
+import { Worker, type WorkerOptions } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { readMemoryUse } from '../activities/host/probe/memory.ts';
 import { type ProbeWatch, watchProbe } from '../activities/host/probe/watch.ts';
@@ -12,36 +12,42 @@ import { createHostActivities } from '../activities/index.ts';
 import { createEngineHost } from '../engines/host.ts';
 import { createWeightStore, type WeightStore } from '../engines/weights/store.ts';
 import { CONTROL_TASK_QUEUE, hostTaskQueue, hostWorkerStartedSignal, workflowIds } from '../workflows/messages.ts';
+import { createCodec, dataConverterOf } from './codec.ts';
 import { engineDrivers } from './engine-drivers.ts';
 import type { Environment } from './environment.ts';
-import { temporalAddress } from './requirements.ts';
-import { runRole } from './role.ts';
-import { connectWorker, installRuntime } from './temporal-runtime.ts';
+import { keepRecentLines, type RecentLines } from './recent-lines.ts';
+import { CLOSE_WITHIN_MS, runRole } from './role.ts';
+import { connectWorker, installRuntime, metricsAddress } from './temporal-runtime.ts';
+import { temporalConnection } from './tls.ts';
 import { layoutOf } from './up/layout.ts';
 
 export async function runHost(environment: Environment, names: readonly string[]): Promise<void> {
-  await runRole('host', environment.logLevel, async (logger) => {
-    installRuntime(logger);
-    const address = temporalAddress(environment);
-    const connection = await connectWorker(address, logger);
+  const recent = keepRecentLines();
+  const serve = async (logger: Logger) => {
+    installRuntime(logger, metricsAddress(environment));
+    const connection = await connectWorker(temporalConnection(environment), logger);
+    const converter = dataConverterOf(createCodec(environment.codecKeyFile));
     const probe = watchProbe(logger);
-    const workers = await Promise.all(names.map((name) => createHostWorker(environment, connection, name, probe, logger)));
+    const workers = await Promise.all(
+      names.map((name) => createHostWorker(environment, { connection, ...converter }, name, { probe, recent }, logger)),
+    );
     const running = Promise.all(workers.map((worker) => worker.run())); // a rejection ends the process
-    await announce(address, environment, names);
+    await announce(environment, converter, names);
     return async () => {
       probe.stop();
       for (const worker of workers) worker.shutdown();
       await running;
       await connection.close();
     };
-  });
+  };
+  await runRole('host', environment.logLevel, serve, CLOSE_WITHIN_MS, recent.destination);
 }
 
 async function createHostWorker(
   environment: Environment,
-  connection: NativeConnection,
+  temporal: Pick<WorkerOptions, 'connection' | 'dataConverter'>,
   host: string,
-  probe: ProbeWatch,
+  { probe, recent }: { probe: ProbeWatch; recent: RecentLines },
   logger: Logger,
 ): Promise<Worker> {
   const directory = layoutOf(environment.dataDir).hostDir(host);
@@ -51,10 +57,10 @@ async function createHostWorker(
   const engines = createEngineHost({ directory, drivers, address: environment.engineAddress, logger: log, memory });
   const weights = weightStore(environment, directory, log);
   return Worker.create({
-    connection,
+    ...temporal,
     namespace: environment.temporal.namespace,
     taskQueue: hostTaskQueue(host),
-    activities: createHostActivities({ engines, drivers, probed: probe.latest, weights }),
+    activities: createHostActivities({ engines, drivers, probed: probe.latest, workerLog: () => recent.of(host), weights }),
     // A host is asked little at once, and a fleet of hosts polls one server.
     maxConcurrentActivityTaskPolls: 2,
     shutdownGraceTime: '1s',
@@ -75,9 +81,14 @@ function weightStore({ modelCacheDir, hfCommand, fetchStallMinutes }: Environmen
 }
 
 /** Says hello to each host's entity workflow, and brings it to life the first time. */
-async function announce(address: string, { temporal, hostLostSeconds }: Environment, names: readonly string[]): Promise<void> {
-  const connection = await Connection.connect({ address });
-  const client = new Client({ connection, namespace: temporal.namespace });
+async function announce(
+  environment: Environment,
+  converter: Pick<WorkerOptions, 'dataConverter'>,
+  names: readonly string[],
+): Promise<void> {
+  const { temporal, hostLostSeconds } = environment;
+  const connection = await Connection.connect(temporalConnection(environment));
+  const client = new Client({ connection, namespace: temporal.namespace, ...converter });
   try {
     for (const host of names) {
       await client.workflow.signalWithStart('hostPresence', {

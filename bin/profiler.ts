@@ -3,6 +3,7 @@ import { startProfiler } from '../profiler/server.ts';
 import type { Environment } from './environment.ts';
 import { requireDatabase } from './requirements.ts';
 import { runRole } from './role.ts';
+import { tlsServers } from './tls.ts';
 
 export async function runProfiler(environment: Environment): Promise<void> {
   await runRole('profiler', environment.logLevel, async (logger) => {
@@ -12,6 +13,7 @@ export async function runProfiler(environment: Environment): Promise<void> {
       address: environment.bind,
       port: environment.ports.profiler,
       logger,
+      ...tlsServers(environment, logger),
       apiKeys: environment.apiKey ? [environment.apiKey] : [],
       retentionDays: environment.observationRetentionDays,
     });

@@ -3,7 +3,7 @@
 import type { Logger } from 'pino';
 import { UellmError } from '../core/domain/errors.ts';
 import { connectDatabase, type DatabaseConnection } from '../db/client.ts';
-import type { Environment } from './environment.ts';
+import { type Environment, isLoopback } from './environment.ts';
 
 /** @throws invalid-input that names the variable */
 export function requireDatabaseUrl({ databaseUrl }: Environment): string {
@@ -20,7 +20,10 @@ export function requireDatabase(environment: Environment, logger: Logger, maxCon
   });
 }
 
-/** The server that is given, else the one that `uellm up` starts on this machine. */
-export function temporalAddress(environment: Environment): string {
-  return environment.temporal.address ?? `127.0.0.1:${environment.ports.temporal}`;
+/** `uellm up` declares its fleet and sends its traffic itself: where that takes a key, it has to have one. @throws invalid-input */
+export function requireOwnKey({ apiKey, bind, oidc }: Environment): void {
+  if (apiKey !== undefined || (isLoopback(bind) && !oidc)) return;
+  const reason = oidc ? 'UELLM_OIDC_ISSUER asks everybody for a token or a key' : `UELLM_BIND is ${bind}`;
+  const allowed = `a key, since ${reason} and \`uellm up\` needs one itself`;
+  throw new UellmError({ kind: 'invalid-input', what: 'the environment', issues: [{ field: 'UELLM_API_KEY', given: 'nothing', allowed }] });
 }

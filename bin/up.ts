@@ -15,6 +15,7 @@ import type { Traffic } from './demo/traffic.ts';
 import { type Environment, onThisMachine } from './environment.ts';
 import { claimPidFile, removeIfEmpty } from './processes/pid-file.ts';
 import { createSupervisor, endLeftovers } from './processes/supervisor.ts';
+import { requireOwnKey } from './requirements.ts';
 import { formatAddresses } from './up/addresses.ts';
 import { startClients } from './up/clients.ts';
 import { surviveClosedOutput } from './up/closed-output.ts';
@@ -51,6 +52,7 @@ interface Demo {
 /** Runs until it is interrupted. @returns the exit code. @throws invalid-input where an option, a port or the data folder is not usable */
 export async function runUp(environment: Environment, options: UpOptions): Promise<number> {
   surviveClosedOutput();
+  requireOwnKey(environment);
   const fleet = options.fleet ?? (options.demo ? DEMO_FLEET : undefined);
   const demo: Demo = {
     objects: fleet ? readObjects(fleet) : [],

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { Connection } from '@temporalio/client';
 import { NativeConnection, Worker } from '@temporalio/worker';
-import { afterAll, beforeAll, expect, inject, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, inject, it } from 'vitest';
 import { createTestNamespace, type TestNamespace, workflowBundle } from '../test/support/temporal.ts';
 import { CONTROL_TASK_QUEUE } from '../workflows/messages.ts';
 import { makeCurrent, versioningOf, WORKER_DEPLOYMENT } from './worker-versioning.ts';
@@ -17,8 +17,10 @@ beforeAll(async () => {
   native = await NativeConnection.connect({ address: inject('temporalAddress') });
   connection = await Connection.connect({ address: inject('temporalAddress') });
 });
+afterEach(async () => {
+  for (const end of ends.splice(0)) await end();
+});
 afterAll(async () => {
-  for (const end of ends) await end();
   await native.close();
   await connection.close();
   await temporal.close();
@@ -26,7 +28,8 @@ afterAll(async () => {
 
 /** Each build is the only one that finds its own name among the living replicas; the first look of each run waits for `release`. */
 async function startBuild(buildId: string, release: Promise<void> = Promise.resolve()) {
-  const looked: string[] = [];
+  /** A look may be tried again. */
+  const looked = new Set<string>();
   const worker = await Worker.create({
     connection: native,
     namespace: temporal.namespace,
@@ -34,7 +37,7 @@ async function startBuild(buildId: string, release: Promise<void> = Promise.reso
     workflowBundle: await workflowBundle(),
     activities: {
       livingReplicas: async (deployment: string) => {
-        looked.push(deployment);
+        looked.add(deployment);
         await release;
         return [];
       },
@@ -65,7 +68,7 @@ it('keeps a workflow on the build that it began on, and starts others on the cur
   const old = await startBuild('1', held);
   await makeCurrent(connection, temporal.namespace, '1');
   const first = await begin('chat');
-  await expect.poll(() => old, { timeout: 20_000 }).toEqual(['chat']);
+  await expect.poll(() => [...old], { timeout: 20_000 }).toEqual(['chat']);
 
   const next = await startBuild('2');
   await makeCurrent(connection, temporal.namespace, '2');
@@ -74,7 +77,7 @@ it('keeps a workflow on the build that it began on, and starts others on the cur
   release();
   expect(await first.result()).toEqual({ retired: 0 });
 
-  expect({ old, next }).toEqual({ old: ['chat'], next: ['code'] });
+  expect({ old: [...old], next: [...next] }).toEqual({ old: ['chat'], next: ['code'] });
   const { versioningInfo } = (await first.describe()).raw.workflowExecutionInfo ?? {};
   expect(versioningInfo?.deploymentVersion).toMatchObject({ deploymentName: WORKER_DEPLOYMENT, buildId: '1' });
 });

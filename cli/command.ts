@@ -10,11 +10,15 @@ export interface CommandContext {
   client: ApiClient;
 }
 
+/** Where the installation is, and the key to it, by the environment. */
+export function connectionOf({ env }: Terminal): { url: string; apiKey: string | undefined } {
+  return { url: env.UELLM_API_URL || DEFAULT_URL, apiKey: env.UELLM_API_KEY || undefined };
+}
+
 /** Makes a commander action of a command: what it throws is told on stderr and decides the exit code. */
 export function action<A extends unknown[]>(terminal: Terminal, run: (context: CommandContext, ...args: A) => Promise<void>) {
   return offlineAction(terminal, async (...args: A) => {
-    const url = terminal.env.UELLM_API_URL || DEFAULT_URL;
-    const client = createApiClient({ url, apiKey: terminal.env.UELLM_API_KEY || undefined, fetch: terminal.fetch });
+    const client = createApiClient({ ...connectionOf(terminal), fetch: terminal.fetch });
     await run({ terminal, client }, ...args);
   });
 }

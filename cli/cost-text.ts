@@ -103,6 +103,6 @@ export function usd(amount: number | null): string {
   return amount === 0 || Math.abs(amount) >= 0.1 ? amount.toFixed(2) : String(Number(amount.toPrecision(2)));
 }
 
-function rate(perSecond: number): string {
+export function rate(perSecond: number): string {
   return perSecond === 0 || perSecond >= 1 ? perSecond.toFixed(1) : String(Number(perSecond.toPrecision(2)));
 }

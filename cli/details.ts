@@ -7,6 +7,7 @@ import type { DrainReceipt } from '../core/domain/drain.ts';
 import type { DeploymentOutlook, Move, Outlook } from '../core/domain/plan.ts';
 import type { Refusal } from '../core/domain/refusal.ts';
 import type { RolloutStatus } from '../core/domain/rollout.ts';
+import { bar, shareIn } from './output/bar.ts';
 import { paint, toneOf } from './output/colour.ts';
 import { percent } from './output/figures.ts';
 
@@ -47,7 +48,9 @@ function usdPerHour(usd: number | null): string {
 export function stageLines({ stages }: RolloutStatus, colour: boolean): string[] {
   return stages.map(({ stage, state, detail, startedAtMs, endedAtMs }) => {
     const seconds = startedAtMs !== null && endedAtMs !== null ? `${((endedAtMs - startedAtMs) / 1000).toFixed(1)} s` : '';
-    return `${stage.padEnd(10)} ${paint(state.padEnd(8), toneOf(state), colour)} ${seconds.padStart(8)}  ${detail}`.trimEnd();
+    const share = state === 'running' ? shareIn(detail) : undefined;
+    const told = share === undefined ? detail : `${bar(share, colour)} ${detail}`;
+    return `${stage.padEnd(10)} ${paint(state.padEnd(8), toneOf(state), colour)} ${seconds.padStart(8)}  ${told}`.trimEnd();
   });
 }
 

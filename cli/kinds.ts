@@ -15,7 +15,11 @@ const NAMES: Record<Collection, readonly string[]> = {
   observations: ['observation', 'observations'],
   corrections: ['correction', 'corrections'],
   audit: ['audit'],
+  keys: ['key', 'keys'],
 };
+
+/** Every kind by its first name. */
+export const KINDS: readonly string[] = Object.values(NAMES).map(([name]) => name!);
 
 /** The collection of each kind that `apply` takes. */
 export const COLLECTIONS: Record<ObjectKind, DeclaredCollection> = {

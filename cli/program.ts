@@ -6,11 +6,15 @@
  */
 import type { Command } from 'commander';
 import { addApply } from './commands/apply.ts';
+import { addCompletion } from './commands/completion.ts';
 import { addCost } from './commands/cost.ts';
 import { addDelete } from './commands/delete.ts';
 import { addDeploy } from './commands/deploy.ts';
+import { addDiagnose } from './commands/diagnose.ts';
 import { addDrain } from './commands/drain.ts';
 import { addGet } from './commands/get.ts';
+import { addKeys, type CreateKeyOffline } from './commands/keys.ts';
+import { addLogs } from './commands/logs.ts';
 import { addPlan } from './commands/plan.ts';
 import { addProfiler } from './commands/profiler.ts';
 import { addRebalance } from './commands/rebalance.ts';
@@ -18,9 +22,15 @@ import { addRollout } from './commands/rollout.ts';
 import { addSchedule } from './commands/schedule.ts';
 import { addSimulate } from './commands/simulate.ts';
 import { addTop } from './commands/top.ts';
+import { addWhatIf } from './commands/what-if.ts';
 import { processTerminal, type Terminal } from './terminal.ts';
 
-export function addClientCommands(program: Command, terminal: Terminal = processTerminal()): void {
+/** What `bin/` lends to commands that can do without an installation, as it runs or not. */
+export interface Offline {
+  createKey?: CreateKeyOffline;
+}
+
+export function addClientCommands(program: Command, terminal: Terminal = processTerminal(), { createKey }: Offline = {}): void {
   for (const add of [
     addApply,
     addGet,
@@ -31,12 +41,17 @@ export function addClientCommands(program: Command, terminal: Terminal = process
     addRebalance,
     addSchedule,
     addTop,
+    addLogs,
     addCost,
+    addWhatIf,
+    addDiagnose,
     addProfiler,
     addSimulate,
     addPlan,
   ])
     add(program, terminal);
+  addKeys(program, terminal, createKey);
+  addCompletion(program, terminal);
   program.addHelpText('after', ENVIRONMENT);
 }
 

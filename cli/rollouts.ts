@@ -2,9 +2,10 @@
 import type { ApiClient } from '../api/client.ts';
 import { ApiProblem } from '../api/client.ts';
 import type { RolloutResource } from '../api/schema/index.ts';
-import { isTerminalPhase } from '../core/domain/rollout.ts';
+import { isTerminalPhase, ROLLOUT_STAGES, type RolloutStatus } from '../core/domain/rollout.ts';
 import { stageLines } from './details.ts';
 import { CommandFailed } from './failure.ts';
+import { bar } from './output/bar.ts';
 import { paint, toneOf } from './output/colour.ts';
 import type { Progress } from './output/live.ts';
 import type { Terminal } from './terminal.ts';
@@ -28,12 +29,22 @@ export async function followRollout(client: ApiClient, id: string, terminal: Ter
   const rollout = await watch(progress, async () => {
     const now = await client.get('rollouts', id);
     progress.show(
-      [rolloutLine(now, terminal.colour), ...stageLines(now.status, terminal.colour).map((line) => `  ${line}`)],
+      [
+        `${stagesBar(now.status, terminal.colour)}  ${rolloutLine(now, terminal.colour)}`,
+        ...stageLines(now.status, terminal.colour).map((line) => `  ${line}`),
+      ],
       rolloutLine(now, false),
     );
     return isTerminalPhase(now.status.phase) ? now : undefined;
   });
   return rollout;
+}
+
+/** How many stages are behind it; strategies that leave some out have them behind them, too, at the end. */
+export function stagesBar({ phase, stages }: RolloutStatus, colour: boolean): string {
+  const all = ROLLOUT_STAGES.length;
+  const passed = phase === 'succeeded' ? all : stages.filter(({ endedAtMs }) => endedAtMs !== null).length;
+  return `${bar(passed / all, colour)} ${passed}/${all}`;
 }
 
 export function rolloutLine({ id, status }: RolloutResource, colour: boolean): string {

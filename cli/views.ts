@@ -11,6 +11,9 @@ interface View<T> {
 }
 
 const state = (text: string) => ({ text, tone: toneOf(text) });
+/** `12/60`; what was used alone where there is no limit. */
+const ofLimit = (used: number | null, limit: number | undefined) =>
+  used === null && limit === undefined ? NONE : `${used ?? 0}${limit === undefined ? '' : `/${limit}`}`;
 const list = (items: readonly (string | number)[]) => items.join(',') || NONE;
 
 export const VIEWS: { [C in Collection]: View<Collections[C]> } = {
@@ -45,8 +48,15 @@ export const VIEWS: { [C in Collection]: View<Collections[C]> } = {
     ],
   },
   tenants: {
-    header: ['NAME', 'FEATURES', 'VERSION'],
-    row: ({ name, features, status }) => [name, features, String(status.version)],
+    header: ['NAME', 'FEATURES', 'WEIGHT', 'REQ/MIN', 'TOKENS/MIN', 'IN FLIGHT', 'TOKENS TODAY', 'VERSION'],
+    row: ({ name, features, weight = 1, limits = {}, status: { use, version } }) => [
+      ...[name, features, String(weight)],
+      ofLimit(use.requestsPerMinute, limits.requestsPerMinute),
+      ofLimit(use.tokensPerMinute, limits.tokensPerMinute),
+      ofLimit(use.requestsInFlight, limits.requestsInFlight),
+      ofLimit(use.tokensToday, limits.tokensPerDay),
+      String(version),
+    ],
   },
   deployments: {
     header: ['NAME', 'MODEL', 'ENGINE', 'READY', 'WANTED', 'REVISION', 'ROLLOUT', 'NOTE'],
@@ -117,6 +127,14 @@ export const VIEWS: { [C in Collection]: View<Collections[C]> } = {
   audit: {
     header: ['ID', 'AGE', 'ACTOR', 'ACTION', 'KIND', 'NAME'],
     row: (entry, now) => [String(entry.id), age(entry.at, now), entry.actor, entry.action, entry.kind, entry.name],
+  },
+  keys: {
+    header: ['ID', 'NAME', 'ROLE', 'TENANT', 'STATE', 'AGE', 'LAST USED', 'EXPIRES', 'MADE BY'],
+    row: (key, now) => [
+      ...[String(key.id), key.name ?? NONE, key.role, key.tenant ?? 'all'],
+      key.state === 'active' ? state(key.state) : { text: key.state, tone: 'bad' },
+      ...[age(key.createdAt, now), key.lastUsedAt ? `${age(key.lastUsedAt, now)} ago` : NONE, key.expiresAt ?? NONE, key.createdBy],
+    ],
   },
 };
 

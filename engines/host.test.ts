@@ -135,6 +135,16 @@ describe('health', () => {
     expect(await host.health('demo-1')).toEqual({ state: 'exited', detail: expect.stringMatching(/code 3.*\n.*out of memory/) });
   });
 
+  it('gives the end of a log, also of an engine that was stopped', async () => {
+    await host.start(engineSpec());
+    await untilReady(host, 'demo-1');
+    await host.stop('demo-1', 1);
+    const log = await host.log('demo-1', 1, 1024);
+    expect(log.source).toMatch(/^demo-1\.g1\.\d+\.log$/);
+    expect(log.lines).toHaveLength(1);
+    expect(await refusal(host.log('demo-2', 1, 1024))).toBe('not-found');
+  });
+
   it('does not take a recycled pid for the engine', async () => {
     const state = await host.start(engineSpec());
     const record = JSON.parse(readFileSync(stateFile('demo-1'), 'utf8'));

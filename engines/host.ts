@@ -3,16 +3,18 @@
  * the host already knows is refused, and all of it lies on the host's own disk (state-files.ts), so that the next host worker goes on where
  * this one ended. Engines outlive it. Two workers may share the directory for a while, the old one not quite dead: they take turns.
  */
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Logger, pino } from 'pino';
 import { conflict, messageOf, notFound, UellmError } from '../core/domain/errors.ts';
+import type { LogTail } from '../core/domain/log-tail.ts';
 import type { MemoryCheck } from './accelerator-memory.ts';
 import type { EngineDriver, EngineHealth, EngineSpec, EngineState } from './driver.ts';
 import { type EndOptions, endEngine } from './end-engine.ts';
 import { isLocked, withLock } from './file-lock.ts';
 import { driverFor, type HostContext, identityOf, isLive, processKey } from './host-context.ts';
 import { launchEngine } from './launch-engine.ts';
-import { lastLogLines } from './log-files.ts';
+import { lastLogLines, newestLog } from './log-files.ts';
 import { sweepOrphans } from './orphans.ts';
 import { outOfMemoryLine } from './out-of-memory.ts';
 import { type EngineRecord, isLaunched, openStateFiles } from './state-files.ts';
@@ -60,7 +62,7 @@ export function createEngineHost(options: EngineHostOptions) {
   const { files } = host;
   let sweptAtMs = 0;
 
-  return { start, reload, health, stop, list, stopAll };
+  return { start, reload, health, stop, list, log, stopAll };
 
   /**
    * Starts an engine, or finds it running: then that one is returned, whoever launched it. One that has exited is launched again, on
@@ -147,6 +149,13 @@ export function createEngineHost(options: EngineHostOptions) {
   async function list(): Promise<EngineReport[]> {
     sweepNowAndThen();
     return Promise.all((await files.listRecords()).map(report));
+  }
+
+  /** The end of what a replica's newest engine wrote, also after it has ended. @throws not-found where no log of it is left */
+  async function log(replicaId: string, lines: number, tailBytes: number): Promise<LogTail> {
+    const source = await newestLog(files.logDirectory, replicaId);
+    if (source === null) throw notFound('log of replica', replicaId);
+    return { source, lines: await lastLogLines(join(files.logDirectory, source), lines, tailBytes) };
   }
 
   /** Ends every engine of this host at once. @throws AggregateError of what could not be stopped */

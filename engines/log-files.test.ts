@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { lastLogLines, logName, parseLogName, pruneLogs } from './log-files.ts';
+import { lastLogLines, logName, newestLog, parseLogName, pruneLogs } from './log-files.ts';
 
 let directory: string;
 beforeEach(() => {
@@ -22,6 +22,17 @@ describe('engine logs', () => {
     writeFileSync(file, Array.from({ length: 5000 }, (_, i) => `line ${i}`).join('\n'));
     expect(await lastLogLines(file, 2)).toEqual(['line 4998', 'line 4999']);
     expect(await lastLogLines(join(directory, 'none.log'))).toEqual([]);
+  });
+
+  it('are found by replica, the newest launch first', async () => {
+    for (const [id, at] of [
+      ['chat-1', 1000],
+      ['chat-1', 999],
+      ['chat-11', 5000],
+    ] as const)
+      writeFileSync(join(directory, logName(id, 1, at)), '');
+    expect(await newestLog(directory, 'chat-1')).toBe(logName('chat-1', 1, 1000));
+    expect(await newestLog(directory, 'chat')).toBeNull();
   });
 
   it('are kept up to a number, the latest and those in use', async () => {

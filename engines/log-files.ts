@@ -30,6 +30,13 @@ export async function lastLogLines(file: string, lines = 15, tailBytes = TAIL_BY
   }
 }
 
+/** The file that a replica's newest launch wrote; null where none is left. @returns its name */
+export async function newestLog(directory: string, replicaId: string): Promise<string | null> {
+  const names = (await readdir(directory)).filter((name) => parseLogName(name)?.replicaId === replicaId);
+  const launchedAtMs = (name: string) => Number(/\.(\d+)\.log$/.exec(name)?.[1]);
+  return names.sort((a, b) => launchedAtMs(b) - launchedAtMs(a))[0] ?? null;
+}
+
 /** Removes the oldest logs beyond the limit, those `inUse` aside. */
 export async function pruneLogs(directory: string, inUse: ReadonlySet<string>, keep = KEPT_LOGS): Promise<void> {
   const files = (await readdir(directory)).map((name) => join(directory, name)).filter((file) => !inUse.has(file));

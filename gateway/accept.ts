@@ -2,20 +2,31 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 import { DEFAULT_TENANT } from '../core/domain/slo-policy.ts';
-import { predictOutput } from '../core/profiler/predict.ts';
+import { type OutputPrediction, predictOutput } from '../core/profiler/predict.ts';
 import type { ProfilerSnapshot } from '../core/profiler/snapshot.ts';
 import type { Sketcher } from '../core/profiler/text/sketch.ts';
 import { deadlinesOf } from '../core/scheduler/deadlines.ts';
 import type { Prefix } from '../core/scheduler/types.ts';
-import { readBody } from './body.ts';
+import { asksWhy, identify, requestIdOf } from './access/identity.ts';
+import type { TenantBudgets } from './access/tenant-budgets.ts';
+import { readBody } from './body/body.ts';
+import { PREFIX_BLOCK_BYTES, prefixBlocks } from './body/prefix.ts';
+import { type Endpoint, type ReadRequest, readRequest } from './body/request.ts';
+import type { TokenEstimate } from './body/token-estimate.ts';
 import { ableDestination } from './engines/registry.ts';
-import { type ApiError, draining, internalError, modelNotFound, noReplica, RequestError, sendError, tooLarge } from './errors.ts';
+import {
+  type ApiError,
+  bodiesHeld,
+  draining,
+  internalError,
+  modelNotFound,
+  RequestError,
+  sendError,
+  starting,
+  tooLarge,
+} from './errors.ts';
 import { type Accepted, Exchange, type ExchangeParts } from './exchange.ts';
-import { asksWhy, identify, requestIdOf } from './identity.ts';
-import { PREFIX_BLOCK_CHARACTERS, prefixBlocks } from './prefix.ts';
-import { type Endpoint, readRequest } from './request.ts';
-import type { Destination, Routes } from './routing.ts';
-import type { TokenEstimate } from './token-estimate.ts';
+import type { Destination, Routes } from './routes/routing.ts';
 
 export interface AcceptParts extends ExchangeParts {
   /** Unique for ever, also over restarts of this gateway. */
@@ -27,12 +38,16 @@ export interface AcceptParts extends ExchangeParts {
   sketcher: () => Sketcher | null;
   estimate: TokenEstimate;
   draining: () => boolean;
+  budgets: TenantBudgets;
   maxBodyBytes: number;
   logger: Logger;
 }
 
 /** Stands for the length of prompts that the profiler may not look at. */
 const TYPICAL_INPUT_TOKENS = 512;
+
+/** An embedding is a prompt and nothing after it: the step that ends the prompt ends the request. */
+const NO_OUTPUT: OutputPrediction = { p50: 1, p90: 1, mean: 1 };
 
 /** Headers that are ours or of this connection, and no business of an engine's. */
 const NOT_FORWARDED = new Set([
@@ -65,20 +80,30 @@ export function acceptCompletion(
   const id = parts.nextId();
   const requestId = requestIdOf(req, id);
   const refuse = (error: ApiError) => sendError(res, error, { 'x-request-id': requestId });
-  readBody(req, parts.maxBodyBytes, (read) => {
+  const { heldBytes } = parts;
+  readBody(req, parts.maxBodyBytes, heldBytes, (read) => {
     if (read.kind === 'gone') return;
+    if (read.kind === 'no-room') {
+      refuse(bodiesHeld(heldBytes.limit));
+      return;
+    }
     if (read.kind === 'too-large') {
       refuse(tooLarge(parts.maxBodyBytes));
       return;
     }
     if (parts.draining()) {
+      heldBytes.give(read.body.length);
       refuse(draining());
       return;
     }
+    let exchange: Exchange | null = null;
     try {
       const accepted = accept(parts, endpoint, req, read.body, { id, requestId, tenant });
-      new Exchange(parts, accepted, res).start();
+      exchange = new Exchange(parts, accepted, res);
+      exchange.start();
     } catch (error) {
+      // An exchange gives them back at its end.
+      if (!exchange) heldBytes.give(read.body.length);
       if (!(error instanceof RequestError)) parts.logger.error({ err: error }, 'a request could not be taken in');
       refuse(error instanceof RequestError ? error.error : internalError());
     }
@@ -93,10 +118,10 @@ function accept(
   { id, requestId, tenant }: { id: string; requestId: string; tenant: string | null },
 ): Accepted {
   const arrivalMs = performance.now();
-  const { texts, promptParts, ...request } = readRequest(endpoint, body);
+  const request = readRequest(endpoint, body);
   const identity = identify(req.headers, tenant);
   const routes = parts.routes();
-  if (!routes) throw new RequestError(noReplica(request.model));
+  if (!routes) throw new RequestError(starting());
   const known = routes.destination(request.model);
   if (!known) throw new RequestError(modelNotFound(request.model, routes.names()));
   const destination = ableDestination(parts.fleet, known, request);
@@ -107,17 +132,21 @@ function accept(
   const inputTokens = parts.estimate.inputTokens(model, request.prompt);
   const snapshot = parts.snapshot();
   const { maxTokens, streamed } = request;
-  const learnFrom = routes.featuresOf(identity.tenant);
-  const asked = learnFrom === 'full' ? promptParts() : null;
+  const learnFrom = endpoint === 'embedding' ? 'off' : routes.featuresOf(identity.tenant);
+  const asked = learnFrom === 'full' ? request.promptParts() : null;
   const text = asked === null ? null : (parts.sketcher()?.sketch(asked) ?? null);
   const features = { model, class: identity.class, maxTokens, streamed };
-  const prediction = predictOutput(
-    snapshot,
-    learnFrom === 'off'
-      ? { ...features, tenant: DEFAULT_TENANT, inputTokens: TYPICAL_INPUT_TOKENS }
-      : { ...features, tenant: identity.tenant, inputTokens, text },
-  );
+  const prediction =
+    endpoint === 'embedding'
+      ? NO_OUTPUT
+      : predictOutput(
+          snapshot,
+          learnFrom === 'off'
+            ? { ...features, tenant: DEFAULT_TENANT, inputTokens: TYPICAL_INPUT_TOKENS }
+            : { ...features, tenant: identity.tenant, inputTokens, text },
+        );
   const decodeMs = parts.fleet.decodeMsPerToken(deployment);
+  const acceptedAtMs = Date.now();
   return {
     id,
     requestId,
@@ -129,33 +158,44 @@ function accept(
     alternatives: others.length > 0 ? destination.deployments : [],
     tenant: identity.tenant,
     class: identity.class,
+    tenantWeight: policy.weight ?? routes.weightOf(identity.tenant),
     policy,
     targets,
     arrivalMs,
-    acceptedAtMs: Date.now(),
+    acceptedAtMs,
     deadlines: deadlinesOf(targets, arrivalMs, prediction.p50, policy.queue.maxWaitMs, decodeMs),
     inputTokens,
     prediction,
     snapshotVersion: snapshot.version,
     learnFrom,
     text,
-    prefix: prefixOf(parts, destination, texts),
+    prefix: prefixOf(parts, destination, request),
     explain: parts.explainHeaders && asksWhy(req.headers),
+    // Last: what is set aside is given back by an exchange only.
+    hold: parts.budgets.admit(identity.tenant, inputTokens, prediction.p90 * request.choices, acceptedAtMs),
   };
 }
 
 /** Only where there is a choice that it could decide. */
-function prefixOf({ fleet, estimate }: AcceptParts, { model, deployments }: Destination, texts: () => string[]): Prefix | null {
+function prefixOf({ fleet, estimate }: AcceptParts, { model, deployments }: Destination, { pieces, prompt }: ReadRequest): Prefix | null {
   if (!deployments.some((deployment) => fleet.eligible(deployment).length > 1)) return null;
-  const blocks = prefixBlocks(texts());
+  const blocks = prefixBlocks(pieces());
   if (blocks.length === 0) return null;
-  return { blocks, blockTokens: estimate.inputTokens(model, { characters: PREFIX_BLOCK_CHARACTERS, tokens: 0 }) };
+  const characters = (PREFIX_BLOCK_BYTES * prompt.characters) / Math.max(1, prompt.bytes);
+  return { blocks, blockTokens: estimate.inputTokens(model, { characters, tokens: 0 }) };
+}
+
+/** The headers that a client says to be of its connection alone; null for none. Source: RFC 9110, section 7.6.1. */
+function namedHeaders(connection: string | undefined): string[] | null {
+  if (connection === undefined || connection === 'keep-alive' || connection === 'close') return null;
+  return connection.toLowerCase().split(/[ \t]*,[ \t]*/);
 }
 
 function forwardedHeaders(req: IncomingMessage, requestId: string): Record<string, string> {
   const forwarded: Record<string, string> = { 'x-request-id': requestId };
+  const ofConnection = namedHeaders(req.headers.connection);
   for (const name in req.headers) {
-    if (NOT_FORWARDED.has(name)) continue;
+    if (NOT_FORWARDED.has(name) || ofConnection?.includes(name)) continue;
     const value = req.headers[name];
     if (value !== undefined) forwarded[name] = Array.isArray(value) ? value.join(', ') : value;
   }

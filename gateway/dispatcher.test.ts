@@ -77,6 +77,8 @@ function setUp(policy: SchedulerPolicy, replicas: RoutedReplica[], onRelease: (r
   return { fleet, dispatcher, log, open, waiting, enqueue };
 }
 
+const NONE = { atLeast: 0, atMost: 0 };
+
 describe('the dispatcher', () => {
   it('releases what a policy has held back for a first token, when that comes', () => {
     const { policy } = policyOf(({ load }) => load.prefilling === 0);
@@ -105,7 +107,7 @@ describe('the dispatcher', () => {
     enqueue('9');
     asked.length = 0;
     const replica = fleet.eligible('chat')[0]!;
-    fleet.readGauges(replica, replica.upstream, { running: 8, waiting: 0, kvCacheUsage: 0.1, kvUsage: 0.1, preemptions: null });
+    fleet.readGauges(replica, replica.upstream, { running: 8, waiting: 0, kvCacheUsage: 0.1, kvUsage: 0.1, preemptions: null }, NONE);
     turn();
     expect(asked).toHaveLength(1);
     for (const reservation of open.slice(0, 5)) reservation.end();
@@ -156,7 +158,7 @@ describe('the dispatcher', () => {
     expect(log).toEqual(['5 refused: shed', 's refused: shed']);
     closed = false;
     const replica = fleet.eligible('chat')[0]!;
-    fleet.readGauges(replica, replica.upstream, null);
+    fleet.readGauges(replica, replica.upstream, null, NONE);
     turn();
     expect(log.slice(2)).toEqual(['1', '2', '3', '4', '6', '7', '8', '9', '10'].map((id) => `${id} to a`));
   });

@@ -10,6 +10,8 @@
 import { admission, standing } from '../core/scheduler/admission.ts';
 import { leastInFlight } from '../core/scheduler/policies/least-in-flight.ts';
 import { withRevisionShares } from '../core/scheduler/revisions.ts';
+import { kvTokensOf } from '../core/scheduler/room.ts';
+import type { Demand } from '../core/scheduler/shares.ts';
 import type { Assignment, QueuedRequest, Scheduler, SchedulerPolicy } from '../core/scheduler/types.ts';
 import type { ApiError } from './errors.ts';
 import { noReplica, queueFull, shed } from './errors.ts';
@@ -134,6 +136,16 @@ export class Dispatcher {
 
   queued(deployment: string): number {
     return this.#queues.get(deployment)?.waiting.size ?? 0;
+  }
+
+  /** What waits for a deployment: requests, and KV cache tokens that they are expected to need. */
+  waiting(deployment: string): Demand {
+    const demand = { requests: 0, kvTokens: 0 };
+    for (const request of this.#queues.get(deployment)?.waiting ?? []) {
+      demand.requests += 1;
+      demand.kvTokens += kvTokensOf(request);
+    }
+    return demand;
   }
 
   /** Deployments that have had a queue. */

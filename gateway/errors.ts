@@ -1,10 +1,11 @@
 /** What clients are told when something is refused or fails: OpenAI's error body, with the headers that routers of this field use. */
 import type { ServerResponse } from 'node:http';
+import type { BudgetRefusal } from '../core/scheduler/tenant-budget.ts';
 
 export interface ApiError {
   status: number;
   /** Which of OpenAI's kinds. */
-  type: 'invalid_request_error' | 'authentication_error' | 'rate_limit_error' | 'server_error';
+  type: 'invalid_request_error' | 'authentication_error' | 'rate_limit_error' | 'requests' | 'tokens' | 'server_error';
   code: string;
   message: string;
   /** The field or header at fault. */
@@ -12,6 +13,8 @@ export interface ApiError {
   retryAfterSeconds?: number;
   /** Sent as `x-llm-d-request-dropped-reason`. */
   droppedReason?: string;
+  /** Others that go with it. */
+  headers?: Record<string, string>;
 }
 
 /** Thrown while a request is read; everything after that answers by value. */
@@ -33,6 +36,7 @@ export function sendError(res: ServerResponse, error: ApiError, headers: Record<
   const body = errorBody(error);
   const all: Record<string, string | number> = {
     ...headers,
+    ...error.headers,
     'content-type': 'application/json',
     'content-length': Buffer.byteLength(body),
   };
@@ -71,12 +75,38 @@ export const wrongMethod = (method: string, allowed: string) =>
   invalid(405, 'method_not_allowed', `${method} is not supported here, only ${allowed}`);
 
 export const tooLarge = (limitBytes: number) =>
-  invalid(413, 'request_too_large', `the body is larger than ${Math.floor(limitBytes / 1024 / 1024)} MiB, the most that is accepted`);
+  invalid(413, 'request_too_large', `the body is larger than ${mebibytes(limitBytes)} MiB, the most that is accepted`);
+
+export const tooManyHeaders = (most: number) =>
+  invalid(431, 'headers_too_large', `the request has more than ${most} headers, the most that are accepted`);
+
+export const tookTooLong = (mostMs: number): ApiError => ({
+  status: 504,
+  type: 'server_error',
+  code: 'request_too_long',
+  message: `the request has taken more than ${Math.round(mostMs / 1000)} s, the longest that one may take`,
+});
 
 export const unauthorized = (reason: string): ApiError => ({
   status: 401,
   type: 'authentication_error',
   code: 'invalid_api_key',
+  message: reason,
+});
+
+/** @param waitMs until that address may try again */
+export const tooManyFailures = (waitMs: number): ApiError => ({
+  status: 429,
+  type: 'rate_limit_error',
+  code: 'too_many_failed_authentications',
+  message: 'too many requests from this address came with keys that are not known',
+  retryAfterSeconds: waitMs / 1000,
+});
+
+export const notThisKeys = (reason: string): ApiError => ({
+  status: 403,
+  type: 'authentication_error',
+  code: 'not_allowed',
   message: reason,
 });
 
@@ -100,11 +130,34 @@ export const shed = (deployment: string, reason: 'waited-too-long' | 'displaced'
   code: 'shed',
   message:
     reason === 'displaced'
-      ? `a more urgent request took this one's place in the queue of '${deployment}'`
+      ? `the queue of '${deployment}' is full, and a more urgent request or one of a tenant with fewer waiting took this one's place`
       : `the SLO policy lets this request go: it has waited for '${deployment}' as long as it may`,
   retryAfterSeconds,
   droppedReason: reason,
 });
+
+const LIMITS = {
+  requestsPerMinute: { words: 'requests per minute', type: 'requests', reason: 'requests-per-minute' },
+  tokensPerMinute: { words: 'tokens per minute', type: 'tokens', reason: 'tokens-per-minute' },
+  requestsInFlight: { words: 'requests in flight', type: 'requests', reason: 'requests-in-flight' },
+  tokensPerDay: { words: 'tokens per day', type: 'tokens', reason: 'tokens-per-day' },
+} as const;
+
+/** As OpenAI says it; its clients read `retry-after-ms` before `retry-after`, and `x-should-retry` before either. */
+export function rateLimited(tenant: string, refusal: BudgetRefusal, headers: Record<string, string>): ApiError {
+  const { limit, allowed, used, asked, retryAfterMs } = refusal;
+  const { words, type, reason } = LIMITS[limit];
+  const when = retryAfterMs === null ? 'It never has room for this request' : `There is room in ${retryAfterMs / 1000} s`;
+  return {
+    status: 429,
+    type,
+    code: 'rate_limit_exceeded',
+    message: `Rate limit reached for tenant '${tenant}' on ${words}: limit ${allowed}, used ${used}, requested ${asked}. ${when}.`,
+    ...(retryAfterMs === null ? {} : { retryAfterSeconds: retryAfterMs / 1000 }),
+    droppedReason: reason,
+    headers: { ...headers, ...(retryAfterMs === null ? { 'x-should-retry': 'false' } : { 'retry-after-ms': String(retryAfterMs) }) },
+  };
+}
 
 export const noReplica = (deployment: string): ApiError => ({
   status: 503,
@@ -113,6 +166,25 @@ export const noReplica = (deployment: string): ApiError => ({
   message: `no replica of '${deployment}' is serving`,
   retryAfterSeconds: 5,
   droppedReason: 'no-replica',
+});
+
+export const bodiesHeld = (limitBytes: number): ApiError => ({
+  status: 429,
+  type: 'rate_limit_error',
+  code: 'bodies_held',
+  message: `the bodies of open requests take ${mebibytes(limitBytes)} MiB already, the most that this gateway holds`,
+  retryAfterSeconds: 1,
+  droppedReason: 'bodies-held',
+});
+
+/** Before the first routing table: nobody knows yet what is served. */
+export const starting = (): ApiError => ({
+  status: 503,
+  type: 'server_error',
+  code: 'starting',
+  message: 'this gateway has just been started and does not know its replicas yet',
+  retryAfterSeconds: 1,
+  droppedReason: 'starting',
 });
 
 export const draining = (): ApiError => ({
@@ -137,6 +209,8 @@ export const internalError = (): ApiError => ({
   code: 'internal_error',
   message: 'the gateway failed at this request; its log says why',
 });
+
+const mebibytes = (bytes: number) => Math.floor(bytes / 1024 / 1024);
 
 function servedNames(served: readonly string[]): string {
   if (served.length === 0) return 'nothing is';

@@ -4,7 +4,8 @@
  */
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { messageOf } from '../core/domain/errors.ts';
-import { DEFAULT_WEIGHT, type SloPolicy, type SloTargets } from '../core/domain/slo-policy.ts';
+import { tokensServed } from '../core/domain/observation.ts';
+import type { SloPolicy, SloTargets } from '../core/domain/slo-policy.ts';
 import type { TenantFeatures } from '../core/domain/tenant.ts';
 import type { OutputPrediction } from '../core/profiler/predict.ts';
 import type { TextSketch } from '../core/profiler/text/sketch.ts';
@@ -12,19 +13,23 @@ import type { Deadlines } from '../core/scheduler/deadlines.ts';
 import type { Explanation } from '../core/scheduler/explanation.ts';
 import { type PredictedLatency, predictLatency } from '../core/scheduler/latency.ts';
 import type { Assignment, Prefix, QueuedRequest } from '../core/scheduler/types.ts';
-import { Attempt, type AttemptOwner } from './attempt.ts';
+import type { BudgetHold } from './access/tenant-budgets.ts';
+import type { Ledger } from './accounts/ledger.ts';
+import { type Measured, meanTpotMs, type ObservationOutcome } from './accounts/record.ts';
+import { EXPLANATION_HEADER, explanationHeader } from './answers/explanation-header.ts';
+import type { KeepAlive } from './answers/keep-alive.ts';
+import { Reply } from './answers/reply.ts';
+import type { Usage } from './answers/usage.ts';
+import type { HeldBytes } from './body/held-bytes.ts';
+import type { CompletionRequest } from './body/request.ts';
 import type { Dispatcher, Waiting } from './dispatcher.ts';
 import type { EngineAnswer, Posting } from './engines/dialect.ts';
 import { DIALECTS } from './engines/registry.ts';
 import { type ApiError, internalError, RequestError, upstreamFailed } from './errors.ts';
-import { EXPLANATION_HEADER, explanationHeader } from './explanation-header.ts';
 import type { Fleet } from './fleet.ts';
-import type { Ledger } from './ledger.ts';
-import { type Measured, meanTpotMs, type ObservationOutcome } from './record.ts';
 import type { LiveReplica } from './replica.ts';
-import { Reply } from './reply.ts';
-import type { CompletionRequest } from './request.ts';
-import type { Usage } from './usage.ts';
+import type { RequestTrace, Tracing } from './tracing/tracing.ts';
+import { Attempt, type AttemptOwner } from './upstream/attempt.ts';
 
 /** Attempts that an engine has seen. */
 const MAX_ATTEMPTS = 3;
@@ -48,6 +53,8 @@ export interface Accepted {
   alternatives: readonly string[];
   tenant: string;
   class: string;
+  /** Its share of the class. */
+  tenantWeight: number;
   policy: SloPolicy;
   /** The policy's, with what the request set for itself. */
   targets: SloTargets;
@@ -65,6 +72,8 @@ export interface Accepted {
   prefix: Prefix | null;
   /** It asks why it goes where it goes. */
   explain: boolean;
+  /** What is set aside of its tenant's limits; null where it has none. */
+  hold: BudgetHold | null;
 }
 
 export interface ExchangeParts {
@@ -73,6 +82,11 @@ export interface ExchangeParts {
   ledger: Ledger;
   /** Exchanges that have not ended. */
   open: Set<Exchange>;
+  heldBytes: HeldBytes;
+  /** null where it is off. */
+  keepAlive: KeepAlive | null;
+  /** null where it is off. */
+  tracing: Tracing | null;
   clientStallMs: number;
   /** Send the `x-uellm-` headers. */
   explainHeaders: boolean;
@@ -108,6 +122,7 @@ export class Exchange implements Waiting, AttemptOwner {
   #predicted: PredictedLatency | null = null;
   #answer: EngineAnswer | null = null;
   #explanation: Explanation | null = null;
+  #trace: RequestTrace | null = null;
   #ended = false;
 
   constructor(parts: ExchangeParts, accepted: Accepted, res: ServerResponse) {
@@ -132,7 +147,7 @@ export class Exchange implements Waiting, AttemptOwner {
     return this.accepted.tenant;
   }
   get tenantWeight(): number {
-    return this.accepted.policy.weight ?? DEFAULT_WEIGHT;
+    return this.accepted.tenantWeight;
   }
   get priority(): number {
     return this.accepted.policy.priority;
@@ -166,7 +181,31 @@ export class Exchange implements Waiting, AttemptOwner {
     this.#parts.open.add(this);
     this.#res.once('close', () => this.#clientGone());
     this.#queuedMs = performance.now();
+    if (this.#parts.tracing) this.#trace = this.#parts.tracing.begin(this.accepted);
+    if (this.accepted.request.streamed) this.#parts.keepAlive?.add(this, this.#queuedMs);
     this.#parts.dispatcher.enqueue(this);
+  }
+
+  /** Tells whoever stands between it and the client that it still waits. @returns false once its answer has begun */
+  stayAlive(): boolean {
+    const headers = this.#headers();
+    const replicas = this.#parts.fleet.eligible(this.deployment);
+    if (replicas.length > 0 && replicas.every(({ row }) => row.simulated)) headers['x-uellm-simulated'] = 'true';
+    return this.#reply.stayAlive(headers);
+  }
+
+  answers(res: ServerResponse): boolean {
+    return this.#res === res;
+  }
+
+  /** Sends its client something that does not matter, where its answer has begun as a stream. */
+  probe(): void {
+    this.#reply.probe();
+  }
+
+  /** Its answer is the last on its connection, unless it has begun. */
+  endConnection(): void {
+    this.#res.shouldKeepAlive = false;
   }
 
   /** Ends it for a reason of the gateway's own. */
@@ -195,7 +234,8 @@ export class Exchange implements Waiting, AttemptOwner {
     this.#attempt = attempt;
     if (!accepted.request.streamed) attempt.reservation.expectFirstToken(latency.ttftMs);
     this.#overheadMs = performance.now() - accepted.arrivalMs - this.#queueMs;
-    attempt.send(posting.path, posting.headers, posting.body);
+    const headers = this.#trace ? this.#trace.sent(replica.row, this.#queuedMs, posting.headers) : posting.headers;
+    attempt.send(posting.path, headers, posting.body);
   }
 
   refuse(error: ApiError, outcome: 'shed' | 'failed'): void {
@@ -205,6 +245,7 @@ export class Exchange implements Waiting, AttemptOwner {
 
   onHead(attempt: Attempt, status: number, headers: IncomingHttpHeaders): void {
     this.#attempts += 1;
+    this.#trace?.answered(status);
     const dialect = DIALECTS[attempt.replica.row.engine];
     if (dialect.isWorthRetrying(status) && this.#attempts < MAX_ATTEMPTS && this.#hasAlternative(attempt.replica)) {
       attempt.drop();
@@ -216,6 +257,11 @@ export class Exchange implements Waiting, AttemptOwner {
   }
 
   onData(attempt: Attempt, chunk: Buffer): void {
+    if (this.#answer!.complete) {
+      attempt.drop();
+      this.onEnd(attempt);
+      return;
+    }
     let passed: ReturnType<EngineAnswer['push']>;
     try {
       passed = this.#answer!.push(chunk, performance.now());
@@ -242,6 +288,10 @@ export class Exchange implements Waiting, AttemptOwner {
   }
 
   onFailure(attempt: Attempt, error: Error, neverSent: boolean): void {
+    if (this.#answer?.complete) {
+      this.onEnd(attempt);
+      return;
+    }
     if (neverSent) {
       this.#refusals += 1;
       this.#parts.fleet.eject(attempt.replica, attempt.upstream, `nobody listens at ${attempt.upstream.endpoint}: ${error.message}`);
@@ -259,6 +309,7 @@ export class Exchange implements Waiting, AttemptOwner {
     this.#attempt = null;
     this.#answer = null;
     this.#parts.ledger.retried(this.deployment, reason);
+    this.#trace?.retried(reason);
     this.#queuedMs = performance.now();
     this.#parts.dispatcher.requeue(this);
   }
@@ -288,7 +339,8 @@ export class Exchange implements Waiting, AttemptOwner {
     this.#parts.dispatcher.cancel(this);
     this.#attempt?.drop();
     this.#reply.abandon();
-    this.#finish('cancelled');
+    const verdict = this.#answer?.complete ? this.#answer.end().verdict : 'cut-off';
+    this.#finish(verdict === 'cut-off' ? 'cancelled' : verdict);
   }
 
   #fail(error: ApiError, outcome: 'shed' | 'failed' | 'rejected'): void {
@@ -301,21 +353,36 @@ export class Exchange implements Waiting, AttemptOwner {
     if (this.#ended) return;
     this.#ended = true;
     this.#parts.open.delete(this);
+    this.#parts.keepAlive?.delete(this);
+    this.#parts.heldBytes.give(this.accepted.request.body.length);
     this.#attempt?.replica.settled(outcome === 'failed' || outcome === 'shed' ? 'dropped' : 'finished');
     const { arrivalMs } = this.accepted;
     const answer = this.#answer;
     const usage = answer?.usage() ?? null;
     const firstTokenMs = answer?.firstTokenMs ?? null;
-    const outputTokens = answer?.outputTokens(usage) ?? null;
+    const { endpoint } = this.accepted.request;
+    const outputTokens = endpoint === 'embedding' ? null : (answer?.outputTokens(usage) ?? null);
     const measured: Measured = {
       streamed: this.accepted.request.streamed,
       ttftMs: firstTokenMs === null ? null : firstTokenMs - arrivalMs,
-      tpotMs: meanTpotMs(firstTokenMs, answer?.lastTokenMs ?? 0, outputTokens),
+      tpotMs: meanTpotMs(
+        firstTokenMs,
+        answer?.lastTokenMs ?? 0,
+        outputTokens === null ? null : outputTokens / this.accepted.request.choices,
+      ),
       e2eMs: performance.now() - arrivalMs,
       outputTokens,
     };
     const ended: Ended = { outcome, measured, usage, queueMs: this.#queueMs, predicted: this.#predicted, replica: this.#replica };
+    this.accepted.hold?.settle(outcome === 'rejected' ? 0 : this.#tokensServed(usage, outputTokens));
     this.#parts.ledger.ended(this, ended, code);
+    this.#trace?.ended(this.deployment, ended, code);
+  }
+
+  /** As its observation will say. */
+  #tokensServed(usage: Usage | null, outputTokens: number | null): number {
+    const inputTokens = usage?.promptTokens ?? this.accepted.inputTokens;
+    return tokensServed({ replicaId: this.#replica?.id ?? null, inputTokens, outputTokens });
   }
 
   #refusal({ message }: ApiError): Explanation {
@@ -326,13 +393,17 @@ export class Exchange implements Waiting, AttemptOwner {
   #headers(): Record<string, string> {
     const headers: Record<string, string> = { 'x-request-id': this.accepted.requestId };
     if (this.#explanation) headers[EXPLANATION_HEADER] = explanationHeader(this.#explanation);
+    this.accepted.hold?.addHeaders(headers);
     const row = this.#replica?.row;
     if (row?.simulated) headers['x-uellm-simulated'] = 'true';
     if (!this.#parts.explainHeaders || !row) return headers;
     headers['x-uellm-replica'] = row.replicaId;
     headers['x-uellm-policy'] = this.accepted.policy.name;
     headers['x-uellm-queue-ms'] = this.#queueMs.toFixed(1);
-    headers['x-uellm-predicted-output-tokens'] = this.predictedOutput.p50.toFixed(0);
+    if (this.accepted.request.endpoint !== 'embedding') {
+      headers['x-uellm-predicted-output-tokens'] = this.predictedOutput.p50.toFixed(0);
+    }
+    if (this.#predicted) headers['x-uellm-predicted-ttft-ms'] = this.#predicted.ttftMs.toFixed(1);
     headers['x-uellm-overhead-ms'] = this.#overheadMs.toFixed(3);
     return headers;
   }

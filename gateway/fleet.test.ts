@@ -34,6 +34,8 @@ const a = routedReplica({ replicaId: 'a', endpoint: 'http://127.0.0.1:1' });
 const b = routedReplica({ replicaId: 'b', endpoint: 'http://127.0.0.1:2' });
 const request = (id: string) => queuedRequest({ id, inputTokens: 100, predictedOutput: { p50: 10, p90: 30 } });
 
+const NONE = { atLeast: 0, atMost: 0 };
+
 describe('the fleet', () => {
   it('sends to what the table has, with a weight and a usable endpoint', () => {
     const { apply, ids, told } = createFleet();
@@ -52,13 +54,13 @@ describe('the fleet', () => {
     const open = [fleet.open(replica, request('1')), fleet.open(replica, request('2'))];
     apply([b]);
     expect(() => fleet.open(replica, request('3'))).toThrow(/not routed/);
-    expect(fleet.counts()).toEqual({ inFlight: { a: 2, b: 0 }, finished: { a: 0, b: 0 } });
+    expect(fleet.inFlight()).toEqual({ a: 2, b: 0 });
     open[0]!.end();
     expect(told.drained).toBe(0);
     open[1]!.end();
     open[1]!.end();
     expect(told.drained).toBe(1);
-    expect(fleet.counts()).toEqual({ inFlight: { a: 0, b: 0 }, finished: { a: 2, b: 0 } });
+    expect(fleet.inFlight()).toEqual({ a: 0, b: 0 });
   });
 
   it('tells how those ended that were open on a replica when it left, and nothing of those before', () => {
@@ -81,9 +83,9 @@ describe('the fleet', () => {
     apply([a, b], 0);
     apply([b], 1000);
     apply([b], 600_000);
-    expect(Object.keys(fleet.counts().finished)).toEqual(['a', 'b']);
+    expect(Object.keys(fleet.inFlight())).toEqual(['a', 'b']);
     apply([b], 11_000_000);
-    expect(Object.keys(fleet.counts().finished)).toEqual(['b']);
+    expect(Object.keys(fleet.inFlight())).toEqual(['b']);
   });
 
   it('takes a replica back as it was counted, and another generation as another engine', () => {
@@ -94,7 +96,7 @@ describe('the fleet', () => {
     const first = replica.upstream;
     apply([]);
     apply([a]);
-    expect(fleet.counts().finished).toEqual({ a: 1 });
+    expect(replica.finished).toBe(1);
     expect(replica.upstream).not.toBe(first);
     fleet.eject(replica, replica.upstream, 'gone');
     expect(ids()).toEqual([]);
@@ -119,9 +121,9 @@ describe('the fleet', () => {
     const after = fleet.open(replica, request('2'));
     before.end();
     expect(replica.load.inFlight).toBe(1);
-    expect(fleet.counts()).toEqual({ inFlight: { a: 1 }, finished: { a: 1 } });
+    expect([fleet.inFlight(), replica.finished]).toEqual([{ a: 1 }, 1]);
     after.end();
-    expect(fleet.counts()).toEqual({ inFlight: { a: 0 }, finished: { a: 2 } });
+    expect([fleet.inFlight(), replica.finished]).toEqual([{ a: 0 }, 2]);
   });
 
   it('counts a request that is tried again where its last attempt is still open, as two', () => {
@@ -148,7 +150,7 @@ describe('the fleet', () => {
     expect(told.room).toEqual(['chat']);
     open.end();
     expect(told.room).toEqual(['chat', 'chat']);
-    fleet.readGauges(replica, replica.upstream, { running: 1, waiting: 2, kvCacheUsage: 0.5, kvUsage: 0.5, preemptions: null });
+    fleet.readGauges(replica, replica.upstream, { running: 1, waiting: 2, kvCacheUsage: 0.5, kvUsage: 0.5, preemptions: null }, NONE);
     expect(told.room).toHaveLength(3);
     expect(replica.engine).toMatchObject({ running: 1, waiting: 2, kvCacheUsage: 0.5 });
   });
@@ -173,7 +175,7 @@ describe('the fleet', () => {
     const { fleet, apply } = createFleet();
     apply([{ ...a, maxInFlight: 10, kvCacheTokens: 1000 }]);
     const replica = fleet.eligible('chat')[0]!;
-    fleet.readGauges(replica, replica.upstream, { running: 1, waiting: 0, kvCacheUsage: 0.3, kvUsage: 0.3, preemptions: 0 });
+    fleet.readGauges(replica, replica.upstream, { running: 1, waiting: 0, kvCacheUsage: 0.3, kvUsage: 0.3, preemptions: 0 }, NONE);
     apply([{ ...a, maxInFlight: 10, kvCacheTokens: 1000, kvShare: 0.5, maxInFlightShare: 0.25 }]);
     expect(replica).toMatchObject({ maxInFlight: 2, kvCacheTokens: 500, engine: { kvCacheUsage: 0.6 }, gauges: { kvCacheUsage: 0.3 } });
     apply([{ ...a, maxInFlight: 10, kvCacheTokens: 1000, maxInFlightShare: 0.001 }]);
@@ -187,7 +189,7 @@ describe('the fleet', () => {
     const open = fleet.open(replica!, request('1'));
     open.produced(50);
     const said = { running: 1, waiting: 2, kvCacheUsage: 0.4, kvUsage: 0.4 };
-    for (const preemptions of [5, 7, 9]) fleet.readGauges(replica!, replica!.upstream, { ...said, preemptions });
+    for (const preemptions of [5, 7, 9]) fleet.readGauges(replica!, replica!.upstream, { ...said, preemptions }, NONE);
     expect(fleet.gauges(performance.now())).toEqual({
       a: { stepTimeRatio: null, kvUsage: 0.4, expectedKvUsage: 0.15, preemptions: 4, running: 1, waiting: 2 },
       b: { stepTimeRatio: null, kvUsage: null, expectedKvUsage: 0, preemptions: 0, running: 0, waiting: 0 },

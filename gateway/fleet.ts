@@ -7,11 +7,12 @@ import type { Leftover } from '../core/domain/drain.ts';
 import type { RoutedReplica, RoutingTable } from '../core/domain/routing.ts';
 import type { ReplicaGauges } from '../core/profiler/monitor/evidence.ts';
 import { typicalDecodeMsPerToken } from '../core/scheduler/deadlines.ts';
+import type { Share } from '../core/scheduler/shares.ts';
 import type { QueuedRequest } from '../core/scheduler/types.ts';
-import { replicaGauges } from './gauges.ts';
-import { LiveReplica, Reservation } from './replica.ts';
-import type { EngineGauges } from './scrape.ts';
-import { Upstream, type UpstreamOptions } from './upstream.ts';
+import { LiveReplica, type OwnRequests, Reservation } from './replica.ts';
+import { replicaGauges } from './upstream/gauges.ts';
+import type { EngineGauges } from './upstream/scrape.ts';
+import { Upstream, type UpstreamOptions } from './upstream/upstream.ts';
 
 export interface FleetEvents {
   /** Something may be released: a request ended or has its first token, a replica came or came back, or its engine's gauges are new. */
@@ -32,6 +33,8 @@ export class Fleet {
   readonly #decodeMsPerToken = new Map<string, number>();
   /** deployment → the kind of engine of all its routed replicas; null where they are of several. */
   readonly #engines = new Map<string, EngineKind | null>();
+  /** That share the replicas, this one among them. */
+  #gateways = 1;
   readonly #options: UpstreamOptions;
   readonly #events: FleetEvents;
 
@@ -71,10 +74,17 @@ export class Fleet {
     });
   }
 
-  /** What its engine says of itself. What an earlier engine of the replica said says nothing of the present one. */
-  readGauges(replica: LiveReplica, upstream: Upstream, gauges: EngineGauges | null): void {
+  /** So many gateways share the replicas, and this is the present one's share of each; null while they do not hear of each other. */
+  shareOut(gateways: number, shareOf: ((replica: LiveReplica) => Share) | null): void {
+    this.#gateways = gateways;
+    for (const replica of this.#replicas.values()) replica.shareOut(gateways, shareOf?.(replica) ?? null);
+    for (const deployment of this.#eligible.keys()) this.#events.onRoom(deployment);
+  }
+
+  /** What its engine says of itself, `own` among it. What an earlier engine of the replica said says nothing of the present one. */
+  readGauges(replica: LiveReplica, upstream: Upstream, gauges: EngineGauges | null, own: OwnRequests): void {
     if (replica.upstream !== upstream) return;
-    replica.hearGauges(gauges, performance.now());
+    replica.hearGauges(gauges, performance.now(), own);
     if (replica.eligible) this.#events.onRoom(replica.deployment);
   }
 
@@ -102,15 +112,9 @@ export class Fleet {
     return [...this.#replicas.values()].filter((r) => r.routed);
   }
 
-  /** For the lease, of every replica that is remembered: requests open on it, and requests that have ended on it. */
-  counts(): { inFlight: Record<string, number>; finished: Record<string, number> } {
-    const inFlight: Record<string, number> = {};
-    const finished: Record<string, number> = {};
-    for (const replica of this.#replicas.values()) {
-      inFlight[replica.id] = replica.inFlight;
-      finished[replica.id] = replica.finished;
-    }
-    return { inFlight, finished };
+  /** For the lease: requests open on every replica that is remembered. */
+  inFlight(): Record<string, number> {
+    return Object.fromEntries([...this.#replicas.values()].map((replica) => [replica.id, replica.inFlight]));
   }
 
   /** For the lease: replica that has left the table → how the requests ended that were open on it then. */
@@ -147,7 +151,7 @@ export class Fleet {
   #route(row: RoutedReplica): void {
     const known = this.#replicas.get(row.replicaId);
     if (!known) {
-      this.#replicas.set(row.replicaId, new LiveReplica(row, new Upstream(row.endpoint, this.#options)));
+      this.#replicas.set(row.replicaId, new LiveReplica(row, new Upstream(row.endpoint, this.#options), this.#gateways));
       return;
     }
     // Another generation is another engine, even at the same address; a closed upstream takes no more calls.

@@ -1,34 +1,50 @@
 /** The HTTP server: which path is what, who may use it, and what becomes of connections that are no HTTP. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { Server as TlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { type AcceptParts, acceptCompletion } from './accept.ts';
-import { authorize, type GatewayKey } from './auth.ts';
-import { errorBody, internalError, sendError, unknownPath, wrongMethod } from './errors.ts';
-import { ENDPOINT_PATHS } from './request.ts';
-import type { GatewayStats, ModelList } from './views.ts';
+import { EVERYBODY, type Keyring } from './access/auth.ts';
+import type { GatewayStats, ModelList } from './accounts/views.ts';
+import { ENDPOINT_PATHS } from './body/request.ts';
+import { errorBody, internalError, modelNotFound, notThisKeys, sendError, tooManyHeaders, unknownPath, wrongMethod } from './errors.ts';
+import type { Exchange } from './exchange.ts';
 
 export interface ListenerParts {
-  keys: readonly GatewayKey[];
+  keyring: Keyring;
+  /** A client must send its headers, and all of its request, within these; the answer may take as long as it takes. */
+  headersWithinMs: number;
+  requestWithinMs: number;
   ready: () => boolean;
+  /** No answer leaves its connection open for another request: this gateway is about to end. */
+  leaving: () => boolean;
   models: () => ModelList;
-  stats: () => GatewayStats;
+  stats: () => Promise<GatewayStats>;
   metrics: () => Promise<{ type: string; text: string }>;
 }
 
-/** A client must send its headers, and then all of its request, within these; the answer may take as long as it takes. */
-const HEADERS_WITHIN_MS = 15_000;
-const REQUEST_WITHIN_MS = 120_000;
 const KEEP_ALIVE_MS = 75_000;
 const MAX_HEADER_BYTES = 32 * 1024;
+const MAX_HEADERS = 200;
+/** When a half-closed connection is tried: some clients take no more than five interim responses. */
+const PROBES_MS = [0, 100, 1000, 5000];
+/** How exactly slow clients are measured, at the coarsest. */
+const LOOK_EVERY_MS = 1000;
+
+/** One model follows, percent-encoded. */
+const MODEL_PATH = '/v1/models/';
 
 /** Open to whoever reaches the port: probes and Prometheus carry no key. */
 const OPEN_PATHS = new Set(['/healthz', '/readyz', '/metrics']);
 
-export function createListener(accept: AcceptParts, parts: ListenerParts): Server {
-  const server = createServer(
+/** Of every tenant's requests together. */
+const FLEET_PATHS = new Set(['/uellm/stats']);
+
+export function createListener(accept: AcceptParts, parts: ListenerParts, create: typeof createServer = createServer): Server {
+  const server = create(
     {
-      headersTimeout: HEADERS_WITHIN_MS,
-      requestTimeout: REQUEST_WITHIN_MS,
+      headersTimeout: Math.min(parts.headersWithinMs, parts.requestWithinMs),
+      requestTimeout: parts.requestWithinMs,
+      connectionsCheckingInterval: Math.min(LOOK_EVERY_MS, parts.headersWithinMs / 4),
       keepAliveTimeout: KEEP_ALIVE_MS,
       maxHeaderSize: MAX_HEADER_BYTES,
     },
@@ -38,8 +54,39 @@ export function createListener(accept: AcceptParts, parts: ListenerParts): Serve
       handle(accept, parts, req, res);
     },
   );
+  server.maxHeadersCount = 0; // beyond a count it would drop them unsaid
   server.on('clientError', answerBrokenRequest);
+  letHalfClosedStay(server, accept.open);
   return server;
+}
+
+/**
+ * A client that ends its side of the connection may still read the answer, or be gone: TCP does not say. So its answer goes on, and
+ * interim responses tell the two apart, or comments in a stream that has begun: whoever is gone resets the connection at the first, and the
+ * next cannot be written. A whole answer that has begun needs neither: its own bytes do the same. HTTP/1.0 has no interim responses, and
+ * counts as gone. Source: RFC 9293, section 3.6; RFC 9110, section 15.2.
+ */
+function letHalfClosedStay(server: Server, open: ReadonlySet<Exchange>): void {
+  (server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true;
+  server.on(server instanceof TlsServer ? 'secureConnection' : 'connection', (socket: Socket) => {
+    socket.on('end', () => {
+      const res = answerOn(socket);
+      if (!res) return;
+      if (res.req.httpVersion === '1.0' && !res.headersSent) socket.destroy();
+      else for (const afterMs of PROBES_MS) setTimeout(() => probe(res, open), afterMs).unref();
+    });
+  });
+}
+
+function probe(res: ServerResponse, open: ReadonlySet<Exchange>): void {
+  if (res.destroyed || res.writableEnded) return;
+  if (!res.headersSent) res.writeProcessing();
+  else for (const exchange of open) if (exchange.answers(res)) exchange.probe();
+}
+
+/** The answer that is due on a connection; null where none is. */
+function answerOn(socket: Socket): ServerResponse<IncomingMessage> | null {
+  return (socket as Socket & { _httpMessage?: ServerResponse<IncomingMessage> | null })._httpMessage ?? null;
 }
 
 /** @returns the base URL. @throws the system's error, e.g. EADDRINUSE */
@@ -51,30 +98,88 @@ export async function listenOn(server: Server, address: string, port: number): P
       resolve();
     });
   });
+  return urlOf(server, address, (server.address() as AddressInfo).port);
+}
+
+export function urlOf(server: Server, address: string, port: number): string {
   const host = address.includes(':') ? `[${address}]` : address;
-  return `http://${host}:${(server.address() as AddressInfo).port}`;
+  return `${server instanceof TlsServer ? 'https' : 'http'}://${host}:${port}`;
 }
 
 function handle(accept: AcceptParts, parts: ListenerParts, req: IncomingMessage, res: ServerResponse): void {
-  const url = req.url ?? '/';
+  // What follows a wish for another protocol on its connection is not read as HTTP any more, whether the wish is granted or not.
+  if (parts.leaving() || req.headers.upgrade !== undefined) res.shouldKeepAlive = false;
+  if (req.rawHeaders.length > 2 * MAX_HEADERS) {
+    sendError(res, tooManyHeaders(MAX_HEADERS), { connection: 'close' });
+    return;
+  }
+  const url = originForm(req);
   const query = url.indexOf('?');
   const path = query === -1 ? url : url.slice(0, query);
-  const open = parts.keys.length > 0 && OPEN_PATHS.has(path);
-  const access = open ? { allowed: true as const, tenant: null } : authorize(req, parts.keys);
+  const access = !parts.keyring.open && OPEN_PATHS.has(path) ? EVERYBODY : parts.keyring.authorize(req);
   const endpoint = Object.hasOwn(ENDPOINT_PATHS, path) ? ENDPOINT_PATHS[path] : undefined;
-  const view = Object.hasOwn(VIEWS, path) ? VIEWS[path] : undefined;
+  const view = path.startsWith(MODEL_PATH)
+    ? modelView(path.slice(MODEL_PATH.length))
+    : Object.hasOwn(VIEWS, path)
+      ? VIEWS[path]
+      : undefined;
   if (!access.allowed) sendError(res, access.error);
+  else if (endpoint && !access.infers) sendError(res, notThisKeys('a key with the role viewer sends no requests to models'));
+  else if (view && access.tenant !== null && FLEET_PATHS.has(path))
+    sendError(res, notThisKeys('this is of the whole fleet, and the key is of a tenant'));
   else if (endpoint && req.method === 'POST') acceptCompletion(accept, endpoint, req, res, access.tenant);
-  else if (view && req.method === 'GET') view(parts, res);
+  else if (view && (req.method === 'GET' || req.method === 'HEAD')) view(parts, res);
   else if (endpoint || view) refuseMethod(req, res, endpoint ? 'POST' : 'GET');
   else sendError(res, unknownPath(path));
 }
 
-const VIEWS: Record<string, (parts: ListenerParts, res: ServerResponse) => void> = {
+/** What is asked for without scheme and host, which proxies may send; for the engine too. Source: RFC 9112, section 3.2.2. */
+function originForm(req: IncomingMessage): string {
+  const url = req.url ?? '/';
+  if (url.startsWith('/')) return url;
+  const target = /^https?:\/\/[^/?#]*(.*)$/i.exec(url)?.[1];
+  if (target === undefined) return url;
+  req.url = target.startsWith('/') ? target : `/${target}`;
+  return req.url;
+}
+
+type View = (parts: ListenerParts, res: ServerResponse) => void;
+
+function modelView(encoded: string): View {
+  return (parts, res) => {
+    const { data } = parts.models();
+    const name = decoded(encoded);
+    const model = data.find(({ id }) => id === name);
+    if (model) sendJson(res, 200, model);
+    else
+      sendError(
+        res,
+        modelNotFound(
+          name,
+          data.map(({ id }) => id),
+        ),
+      );
+  };
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+const VIEWS: Record<string, View> = {
   '/healthz': (_, res) => sendJson(res, 200, { status: 'ok' }),
   '/readyz': (parts, res) => (parts.ready() ? sendJson(res, 200, { status: 'ready' }) : sendJson(res, 503, { status: 'not ready' })),
   '/v1/models': (parts, res) => sendJson(res, 200, parts.models()),
-  '/uellm/stats': (parts, res) => sendJson(res, 200, parts.stats()),
+  '/uellm/stats': (parts, res) => {
+    parts.stats().then(
+      (stats) => sendJson(res, 200, stats),
+      () => sendError(res, internalError()),
+    );
+  },
   '/metrics': (parts, res) => {
     parts.metrics().then(
       ({ type, text }) => {
@@ -98,7 +203,8 @@ function sendJson(res: ServerResponse, status: number, body: unknown): void {
 
 /** What does not even parse as HTTP, or comes too slowly, is answered on the bare socket. */
 function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+  // Behind an answer that has begun, another would be read as its end.
+  if (error.code === 'ECONNRESET' || !socket.writable || answerOn(socket)?.headersSent) {
     socket.destroy();
     return;
   }

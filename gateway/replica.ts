@@ -2,10 +2,19 @@
 import type { Leftover } from '../core/domain/drain.ts';
 import type { RoutedReplica } from '../core/domain/routing.ts';
 import { ReplicaLoad } from '../core/scheduler/load.ts';
+import { roomBeside, type Share, shareUnheard } from '../core/scheduler/shares.ts';
 import type { EngineLoad, QueuedRequest, ReplicaView } from '../core/scheduler/types.ts';
-import { PreemptionCount } from './gauges.ts';
-import type { EngineGauges } from './scrape.ts';
-import type { Upstream } from './upstream.ts';
+import { PreemptionCount } from './upstream/gauges.ts';
+import type { EngineGauges } from './upstream/scrape.ts';
+import type { Upstream } from './upstream/upstream.ts';
+
+/** How many of this gateway's requests an engine may have counted: some were sent or ended while it answered. */
+export interface OwnRequests {
+  atLeast: number;
+  atMost: number;
+}
+
+const NONE: OwnRequests = { atLeast: 0, atMost: 0 };
 
 export class LiveReplica implements ReplicaView {
   readonly id: string;
@@ -29,19 +38,30 @@ export class LiveReplica implements ReplicaView {
   unroutedMs = 0;
   /** What is open on its present engine, and what that engine has shown of itself. */
   load: ReplicaLoad;
-  /** Requests open on any engine that it had, and requests that have ended on one: for the lease. */
+  /** Requests open on any engine that it had, and requests that have ended on one. */
   inFlight = 0;
   finished = 0;
+  /** Of what monitoring lets in, what is this gateway's; and what of its KV cache is not. */
+  maxInFlight = 1;
+  kvElsewhereTokens = 0;
   /** How those ended that were open when it left the table. */
   leftover: Leftover = { finished: 0, retried: 0, dropped: 0 };
   /** Requests that had been opened when the batch under way was closed. */
   #batchEnd = 0;
+  #gateways: number;
+  #share: Share | null = null;
+  /** What was open here when its engine last spoke: requests, and what their KV cache was expected to become. */
+  #own = NONE;
+  #ownKvTokens = 0;
 
-  constructor(row: RoutedReplica, upstream: Upstream) {
+  /** @param gateways that route to it, this one among them */
+  constructor(row: RoutedReplica, upstream: Upstream, gateways = 1) {
     this.id = row.replicaId;
     this.row = row;
     this.upstream = upstream;
     this.load = new ReplicaLoad(row.kvCacheTokens);
+    this.#gateways = gateways;
+    this.#look();
   }
 
   get deployment(): string {
@@ -53,8 +73,8 @@ export class LiveReplica implements ReplicaView {
   get weight(): number {
     return this.row.weight;
   }
-  /** As many as monitoring lets in. */
-  get maxInFlight(): number {
+  /** Of all gateways together: as many as monitoring lets in. */
+  get limit(): number {
     return Math.max(1, Math.floor(this.row.maxInFlight * (this.row.maxInFlightShare ?? 1)));
   }
   get batching(): 'continuous' | 'static' {
@@ -101,17 +121,46 @@ export class LiveReplica implements ReplicaView {
     this.#look();
   }
 
-  /** Its engine says this of itself. */
-  hearGauges(gauges: EngineGauges | null, nowMs: number): void {
+  /** So many gateways route to it, and this is the present one's share of it; null while they do not hear of each other. */
+  shareOut(gateways: number, share: Share | null): void {
+    this.#gateways = gateways;
+    this.#share = share;
+    this.#look();
+  }
+
+  /** Its engine says this of itself, `own` among it. */
+  hearGauges(gauges: EngineGauges | null, nowMs: number, own: OwnRequests): void {
     this.gauges = gauges;
+    this.#own = own;
+    this.#ownKvTokens = this.load.expectedKvTokens;
     if (gauges?.preemptions != null) this.preemptions.hear(gauges.preemptions, nowMs);
     this.#look();
   }
 
-  /** The engine's use is a share of its whole cache, the scheduler's of what it may fill. */
+  /** Reckons what the scheduler is to see. The engine's use is a share of its whole cache, the scheduler's of what it may fill. */
   #look(): void {
     const { gauges } = this;
     this.engine = gauges && this.#kvShare !== 1 ? { ...gauges, kvCacheUsage: gauges.kvCacheUsage / this.#kvShare } : gauges;
+    const { limit, kvCacheTokens } = this;
+    this.maxInFlight = limit;
+    this.kvElsewhereTokens = 0;
+    if (this.#gateways === 1) return;
+    const gateways = this.#gateways;
+    const { atLeast: ownAtLeast, atMost: ownAtMost } = this.#own;
+    const requests = gauges && { all: gauges.running + gauges.waiting, ownAtLeast, ownAtMost };
+    const share = this.#share;
+    if (share) {
+      this.maxInFlight = requests ? roomBeside(limit, share.requests, share.wanting, requests) : Math.min(limit, share.requests);
+      this.kvElsewhereTokens = Math.max(0, kvCacheTokens - share.kvTokens);
+    } else if (requests) {
+      const own = this.#ownKvTokens;
+      const kvTokens = { all: (this.engine?.kvCacheUsage ?? 0) * kvCacheTokens, ownAtLeast: own, ownAtMost: own };
+      this.maxInFlight = shareUnheard(limit, gateways, requests);
+      this.kvElsewhereTokens = kvCacheTokens - shareUnheard(kvCacheTokens, gateways, kvTokens);
+    } else {
+      this.maxInFlight = Math.max(1, Math.floor(limit / gateways));
+      this.kvElsewhereTokens = kvCacheTokens - Math.floor(kvCacheTokens / gateways);
+    }
   }
 
   /** From now on it is reached here. How it fared where it was reached before says nothing of that. */
@@ -119,7 +168,7 @@ export class LiveReplica implements ReplicaView {
     this.upstream = upstream;
     this.ailment = null;
     this.failures = 0;
-    this.hearGauges(null, 0);
+    this.hearGauges(null, 0, NONE);
   }
 
   /** It is another engine now: with nothing open on it, and with an empty cache. */

@@ -3,40 +3,74 @@
  * scheduler. Nothing on a request's way waits for Postgres: the routing table, the policies and the profiler's snapshot are in memory, and
  * observations leave in batches.
  *
- * A request's way: `listener.ts` → `accept.ts` → `exchange.ts` (one request's life) → `dispatcher.ts` (the queue) → `attempt.ts` and
- * `upstream.ts` (one sending) → `answer.ts` and `reply.ts` (back to the client) → `ledger.ts` (written down). `fleet.ts` knows the replicas,
- * `routing.ts` what to route by, `engines/` how each kind of engine is spoken to. May import core, db and engines; only `bin/` may import
- * from here, and tests.
+ * A request's way: `listener.ts` → `accept.ts` → `exchange.ts` (one request's life) → `dispatcher.ts` (the queue) → `upstream/` (one sending)
+ * → `answers/` (back to the client) → `accounts/` (written down). `fleet.ts` knows the replicas.
+ *
+ * - `access/`: who asks, for which tenant, and what that one may
+ * - `body/`: a request's body, walked over once and forwarded as the same bytes
+ * - `engines/`: how each kind of engine is spoken to
+ * - `upstream/`: connections to engines, what they say of themselves, whether they answer
+ * - `answers/`: an engine's answer on its way to the client
+ * - `accounts/`: observations, metrics, live figures
+ * - `routes/`: what to route by, from Postgres or a file
+ * - `several/`: what gateways tell each other
+ * - `tracing/`: OpenTelemetry; `clients/` and `hostile/`: tests of the whole, as clients and engines meet it
+ *
+ * May import core, db and engines; only `bin/` may import from here, and tests.
  */
 import { randomBytes } from 'node:crypto';
 import type { Server } from 'node:http';
 import { hostname } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 import { COLD_START_SNAPSHOT } from '../core/profiler/snapshot.ts';
 import { schedulerPolicy } from '../core/scheduler/registry.ts';
-import { type ControlPlane, connectControlPlane } from './control-plane.ts';
+import { watchFeatureKey } from './access/feature-key.ts';
+import { reportKeyUse } from './access/key-use.ts';
+import { TenantBudgets } from './access/tenant-budgets.ts';
+import { GenAiMetrics } from './accounts/gen-ai-metrics.ts';
+import { Ledger } from './accounts/ledger.ts';
+import { createMetrics } from './accounts/metrics.ts';
+import { Stats } from './accounts/stats.ts';
+import { setTenantGauges, tenantMetrics } from './accounts/tenant-metrics.ts';
+import { gatewayStats, listModels, setGauges } from './accounts/views.ts';
+import { KeepAlive } from './answers/keep-alive.ts';
+import { HeldBytes } from './body/held-bytes.ts';
+import { TokenEstimate } from './body/token-estimate.ts';
 import { Dispatcher } from './dispatcher.ts';
-import { draining as drainingError } from './errors.ts';
+import { draining as drainingError, tookTooLong } from './errors.ts';
 import type { Exchange } from './exchange.ts';
-import { watchFeatureKey } from './feature-key.ts';
 import { Fleet } from './fleet.ts';
-import { watchHealth } from './health.ts';
-import { Ledger } from './ledger.ts';
-import { createListener, listenOn } from './listener.ts';
-import { createMetrics } from './metrics.ts';
-import { type GatewayOptions, settle } from './options.ts';
-import { Routes, type RoutingSource } from './routing.ts';
-import { Stats } from './stats.ts';
-import { TokenEstimate } from './token-estimate.ts';
-import { gatewayStats, listModels, setGauges } from './views.ts';
+import { createListener, listenOn, urlOf } from './listener.ts';
+import { type GatewayOptions, requireKeys, settle } from './options.ts';
+import { type ControlPlane, connectControlPlane } from './routes/control-plane.ts';
+import { Routes, type RoutingSource } from './routes/routing.ts';
+import { Sharing } from './several/sharing.ts';
+import { type GatewayPart, mergedMetrics, mergedStats } from './several/siblings.ts';
+import { startTracing } from './tracing/tracing.ts';
+import { watchHealth } from './upstream/health.ts';
 
 export interface Gateway {
   url: string;
   gatewayId: string;
-  /** Refuses new requests, lets open ones end for a while, delivers what was observed, gives the lease back. */
-  close(): Promise<void>;
+  /**
+   * Is not ready any more, but takes requests for a time; then takes no more connections, lets open requests end for a time, delivers what was
+   * observed, gives the lease back.
+   * @param hurry cuts both times short
+   */
+  close(hurry?: AbortSignal): Promise<void>;
 }
 
 const SWEEP_EVERY_MS = 100;
+/** One of several on a port listens by then even where it has no routing table: its health must be seen. */
+const LISTEN_WITHIN_MS = 10_000;
+
+/** @param open in the order of their acceptance */
+function endOverlong(open: ReadonlySet<Exchange>, nowMs: number, mostMs: number): void {
+  for (const exchange of open) {
+    if (nowMs - exchange.arrivalMs < mostMs) return;
+    exchange.terminate(tookTooLong(mostMs));
+  }
+}
 
 /**
  * Serves once it resolves; it is ready when the first routing table has come.
@@ -44,7 +78,8 @@ const SWEEP_EVERY_MS = 100;
  */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const settings = settle(options);
-  const { logger, source, keys } = settings;
+  await requireKeys(options);
+  const { logger, source, keyring } = settings;
   const policy = schedulerPolicy(settings.policy);
   const gatewayId = settings.gatewayId ?? `gw-${hostname().slice(0, 40)}-${process.pid}-${randomBytes(3).toString('hex')}`;
   const start = randomBytes(5).toString('hex');
@@ -54,11 +89,16 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
   const metrics = createMetrics();
   const stats = new Stats();
+  const budgets = new TenantBudgets(gatewayId, tenantMetrics(metrics));
   const estimate = new TokenEstimate();
   const open = new Set<Exchange>();
+  const heldBytes = new HeldBytes(settings.maxHeldBytes);
+  const keepAlive = settings.keepAliveMs > 0 ? new KeepAlive(settings.keepAliveMs) : null;
   /** Deployments whose policy has thrown. */
   const policyFailures = new Set<string>();
   let routes: Routes | null = null;
+  /** Not ready any more; and taking no more requests. */
+  let leaving = false;
   let draining = false;
   let controlPlane: ControlPlane | null = null;
 
@@ -78,7 +118,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const dispatcher = new Dispatcher(fleet, {
     policy,
     maxQueued: Math.max(1, settings.maxQueued),
-    onScheduled: (ms) => metrics.scheduler.observe(ms / 1000),
+    onScheduled: (ms) => metrics.scheduler.observe({}, ms / 1000),
     onPolicyFailed: (deployment, error) => {
       // Whatever made it throw may do so with every request: it is counted each time, and told once.
       if (!policyFailures.has(deployment))
@@ -90,9 +130,28 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       metrics.policyFailures.inc({ deployment });
     },
   });
-  const ledger = new Ledger({ gatewayId, metrics, stats, estimate, observe: (observation) => controlPlane?.observe(observation) });
+  const sharing = new Sharing(gatewayId, fleet, dispatcher, settings.gateways);
+  const onLost = (reason: string) => logger.warn({ reason }, 'spans cannot be delivered; they are dropped, and this is told once');
+  const tracing = settings.tracing ? await startTracing({ ...settings.tracing, onLost }, gatewayId) : null;
+  const ledger = new Ledger({
+    gatewayId,
+    metrics,
+    stats,
+    estimate,
+    genAi: settings.tracing ? new GenAiMetrics(metrics.registry) : null,
+    observe: source.kind === 'postgres' ? (observation) => controlPlane?.observe(observation) : null,
+  });
 
   const featureKey = watchFeatureKey(settings.featureKeyFile ?? null, logger);
+  const ownStats = () =>
+    gatewayStats({ gatewayId, draining: leaving, startedMs, open: open.size, routes }, { fleet, dispatcher, stats }, performance.now());
+  const ownMetrics = () => {
+    setGauges(metrics, routes, fleet, dispatcher, heldBytes.held);
+    setTenantGauges(metrics, budgets);
+    return metrics.registry;
+  };
+  const { siblings } = settings;
+  siblings?.answerWith(async (): Promise<GatewayPart> => ({ stats: ownStats(), metrics: await ownMetrics().getMetricsAsJSON() }));
   const server = createListener(
     {
       nextId: () => `req-${start}-${(sequence++).toString(36)}`,
@@ -101,6 +160,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       ledger,
       estimate,
       open,
+      heldBytes,
+      keepAlive,
+      tracing,
       logger,
       clientStallMs: settings.clientStallMs,
       explainHeaders: settings.explainHeaders,
@@ -109,31 +171,50 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       snapshot: () => controlPlane?.snapshot() ?? COLD_START_SNAPSHOT,
       sketcher: featureKey.sketcher,
       draining: () => draining,
+      budgets,
     },
     {
-      keys,
-      ready: () => routes !== null && !draining,
+      keyring,
+      headersWithinMs: settings.headersWithinMs,
+      requestWithinMs: settings.requestWithinMs,
+      ready: () => routes !== null && !leaving,
+      leaving: () => leaving,
       models: () => listModels(routes, fleet, startedAtMs),
-      stats: () =>
-        gatewayStats({ gatewayId, draining, startedMs, open: open.size, routes }, { fleet, dispatcher, stats }, performance.now()),
+      stats: async () => (siblings ? mergedStats(await siblings.ask()) : ownStats()),
       metrics: async () => {
-        setGauges(metrics, routes, fleet, dispatcher);
-        return { type: metrics.registry.contentType, text: await metrics.registry.metrics() };
+        const text = await (siblings ? siblings.ask().then(mergedMetrics) : ownMetrics().metrics());
+        return { type: metrics.registry.contentType, text };
       },
     },
+    settings.createServer,
   );
-  const url = await listenOn(server, settings.address, settings.port);
+  const listen = () => listenOn(server, settings.address, settings.port);
+  const url = siblings ? urlOf(server, settings.address, settings.port) : await listen();
+  let hasTable = () => {};
+  const firstTable = new Promise<void>((resolve) => {
+    hasTable = resolve;
+  });
 
-  const sweeper = setInterval(() => dispatcher.sweep(performance.now()), SWEEP_EVERY_MS);
+  const sweeper = setInterval(() => {
+    const nowMs = performance.now();
+    dispatcher.sweep(nowMs);
+    keepAlive?.beat(nowMs);
+    endOverlong(open, nowMs, settings.maxRequestMs);
+  }, SWEEP_EVERY_MS);
   sweeper.unref();
   const stopHealth = watchHealth(fleet, { intervalMs: settings.scrapeIntervalMs, timeoutMs: settings.scrapeTimeoutMs });
 
   const applyRouting: Parameters<RoutingSource['start']>[0] = (view) => {
+    keyring.replace(view.keys ?? []);
     fleet.apply(view.table, performance.now());
+    budgets.declare(view.table.tenants ?? [], performance.now(), Date.now());
     routes = new Routes(view);
+    hasTable();
     controlPlane?.tellLease();
   };
+  let endKeyUse: () => Promise<void> = async () => undefined;
   if (source.kind === 'postgres') {
+    endKeyUse = reportKeyUse(keyring, source.database.db);
     controlPlane = await connectControlPlane({
       ...source,
       gatewayId,
@@ -143,42 +224,58 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       applyRouting,
       leaseState: () => ({
         routingVersion: routes?.version ?? 0,
-        ...fleet.counts(),
+        inFlight: fleet.inFlight(),
         leftover: fleet.leftover(),
         unhealthy: fleet.unhealthy(),
         gauges: fleet.gauges(performance.now()),
+        demand: sharing.demand(),
       }),
+      onDemands: (demands) => sharing.heard(demands),
+      budgets,
     });
   } else {
     source.routing.start(applyRouting);
   }
-  logger.info({ url, gatewayId, policy: policy.name }, 'gateway serves');
-
   let closing: Promise<void> | null = null;
-  const close = async () => {
+  const close = async (hurry?: AbortSignal) => {
+    leaving = true;
+    for (const exchange of open) exchange.endConnection();
+    if (settings.drainMs > 0) await delay(settings.drainMs, undefined, { signal: hurry }).catch(() => undefined);
     draining = true;
-    await settled(open, settings.closeGraceMs);
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    await settled(open, settings.closeGraceMs, hurry);
     for (const exchange of open) exchange.terminate(drainingError());
     if (source.kind === 'alone') await source.routing.close();
     stopHealth();
     clearInterval(sweeper);
     featureKey.close();
-    await endServer(server);
+    await endConnections(server, closed);
+    await endKeyUse();
     await controlPlane?.close();
     await fleet.close();
+    await tracing?.close();
   };
-  return { url, gatewayId, close: () => (closing ??= close()) };
+  const gateway: Gateway = { url, gatewayId, close: (hurry) => (closing ??= close(hurry)) };
+  if (siblings) {
+    // Whoever listens on the shared port is given requests: the others have them until this one knows where to send them.
+    await Promise.race([firstTable, delay(LISTEN_WITHIN_MS)]);
+    gateway.url = await listen().catch(async (error) => {
+      await gateway.close();
+      throw error;
+    });
+  }
+  logger.info({ url: gateway.url, gatewayId, policy: policy.name }, 'gateway serves');
+  return gateway;
 }
 
 /** Waits until nothing is open, for at most `graceMs`. */
-async function settled(open: ReadonlySet<unknown>, graceMs: number): Promise<void> {
+async function settled(open: ReadonlySet<unknown>, graceMs: number, hurry?: AbortSignal): Promise<void> {
   const untilMs = performance.now() + graceMs;
-  while (open.size > 0 && performance.now() < untilMs) await new Promise((resolve) => setTimeout(resolve, 20));
+  while (open.size > 0 && performance.now() < untilMs && !hurry?.aborted) await delay(20);
 }
 
-/** Takes no more connections; those that are idle end at once, the rest with their answers, which are on their way by now. */
-async function endServer(server: Server): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+/** Connections that are idle end at once, the rest with their answers, which are on their way by now. */
+async function endConnections(server: Server, closed: Promise<void>): Promise<void> {
   server.closeIdleConnections();
   const force = setTimeout(() => server.closeAllConnections(), 1000);
   await closed;

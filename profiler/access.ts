@@ -1,28 +1,59 @@
-/** Who may ask: holders of a key; without keys, programs of this machine, and no web page of another origin that runs on it. */
+/**
+ * Who may ask: holders of a key of the whole fleet, a viewer to read and an operator for the rest. Where the profiler is open, bound to loopback
+ * without a key in the environment, programs of this machine, and no web page of another origin that runs on it.
+ */
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { MiddlewareHandler } from 'hono';
+import type { Context, MiddlewareHandler } from 'hono';
+import { HTTPException } from 'hono/http-exception';
+import { includesRole, type Role } from '../core/domain/access.ts';
 import { UellmError } from '../core/domain/errors.ts';
+import { FailedAttempts } from '../core/domain/failed-attempts.ts';
+import type { Database } from '../db/client.ts';
+import { findKey, hasAdminKey, touchKeys } from '../db/queries/keys.ts';
 
-/** @throws invalid-input for an address that others reach, without a key */
-export function checkBinding(address: string, apiKeys: readonly string[]): void {
-  if (apiKeys.length > 0 || isLoopback(address)) return;
-  const allowed = 'a loopback address, or else an API key (UELLM_API_KEY)';
+/** A database that is away may have keys; nobody gets in before it is back. @throws invalid-input for an address that others reach, without a key */
+export async function checkBinding(address: string, apiKeys: readonly string[], db: Database): Promise<void> {
+  if (apiKeys.length > 0 || isLoopback(address) || (await hasAdminKey(db).catch(() => true))) return;
+  const allowed =
+    'a loopback address, or else an API key: UELLM_API_KEY, or one in the database (uellm keys create --offline --role admin)';
   throw new UellmError({ kind: 'invalid-input', what: 'address of the profiler', issues: [{ field: 'address', given: address, allowed }] });
 }
 
-export function requireAccess(apiKeys: readonly string[]): MiddlewareHandler {
+/** @param open without a key, all of this machine gets in */
+export function requireAccess({ apiKeys, open }: { apiKeys: readonly string[]; open: boolean }, db: Database): MiddlewareHandler {
   const digests = apiKeys.map(digest);
+  const attempts = new FailedAttempts();
   return async (c, next) => {
-    if (digests.length > 0) {
-      const given = digest(/^Bearer +(.+)$/i.exec(c.req.header('authorization') ?? '')?.[1] ?? '');
-      if (!digests.some((known) => timingSafeEqual(known, given))) {
+    if (open) checkSameMachine(c.req.header('host') ?? '', c.req.header('origin'));
+    else {
+      const address = addressOf(c);
+      const waitMs = attempts.waitMs(address, performance.now());
+      if (waitMs > 0) {
+        c.header('retry-after', String(Math.ceil(waitMs / 1000)));
+        throw new HTTPException(429, { message: 'too many failed authentications from this address' });
+      }
+      const given = /^Bearer +(\S+)$/i.exec(c.req.header('authorization') ?? '')?.[1];
+      const role = given === undefined ? undefined : await roleOf(given);
+      if (!role) {
+        if (given !== undefined) attempts.failed(address, performance.now());
         throw new UellmError({ kind: 'unauthorized', reason: 'this needs an API key, as Authorization: Bearer' });
       }
-    } else {
-      checkSameMachine(c.req.header('host') ?? '', c.req.header('origin'));
+      const needed: Role = c.req.method === 'GET' ? 'viewer' : 'operator';
+      if (role === 'tenant') throw new UellmError({ kind: 'forbidden', reason: 'this is of the whole fleet, and the key is of a tenant' });
+      if (!includesRole(role, needed))
+        throw new UellmError({ kind: 'forbidden', reason: `this needs the role ${needed}, and the key has ${role}` });
     }
     await next();
   };
+
+  async function roleOf(given: string): Promise<Role | 'tenant' | undefined> {
+    const hash = digest(given);
+    if (digests.some((known) => timingSafeEqual(known, hash))) return 'admin';
+    const key = await findKey(db, given);
+    if (!key) return undefined;
+    await touchKeys(db, [key.id]);
+    return key.tenant === null ? key.role : 'tenant';
+  }
 }
 
 /** DNS rebinding: a page of some site must not reach us by a name of its own that points here. */
@@ -34,8 +65,13 @@ function checkSameMachine(host: string, origin: string | undefined): void {
   }
 }
 
-function isLoopback(name: string): boolean {
+export function isLoopback(name: string): boolean {
   return name === 'localhost' || name === '::1' || name === '[::1]' || /^127(\.\d{1,3}){3}$/.test(name);
+}
+
+function addressOf(c: Context): string {
+  const { incoming } = (c.env ?? {}) as { incoming?: { socket?: { remoteAddress?: string } } };
+  return incoming?.socket?.remoteAddress ?? '';
 }
 
 function digest(key: string): Buffer {

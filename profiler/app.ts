@@ -26,9 +26,11 @@ export interface AppParts {
   metrics: ProfilerMetrics;
   logger: Logger;
   apiKeys: readonly string[];
+  /** All of this machine gets in without a key. */
+  open: boolean;
 }
 
-export function createApp({ db, trainer, metrics, logger, apiKeys }: AppParts): Hono {
+export function createApp({ db, trainer, metrics, logger, apiKeys, open }: AppParts): Hono {
   const app = new Hono();
   app.notFound((c) => problem(c, 404, 'not-found', `there is no ${c.req.method} ${c.req.path}`));
   app.onError((error, c) => {
@@ -46,7 +48,7 @@ export function createApp({ db, trainer, metrics, logger, apiKeys }: AppParts): 
   });
   app.get('/metrics', async (c) => c.body(await metrics.registry.metrics(), 200, { 'content-type': metrics.registry.contentType }));
 
-  app.use('/v1/*', requireAccess(apiKeys));
+  app.use('/v1/*', requireAccess({ apiKeys, open }, db));
   app.use(
     '/v1/*',
     bodyLimit({ maxSize: MAX_BODY_BYTES, onError: (c) => problem(c, 413, 'too-large', `a body of at most ${MAX_BODY_BYTES} bytes`) }),

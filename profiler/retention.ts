@@ -4,9 +4,12 @@
  * its being in time: what has no day is stored all the same.
  */
 import type { Logger } from 'pino';
+import { dayOf } from '../core/scheduler/tenant-budget.ts';
 import type { DatabaseConnection } from '../db/client.ts';
 import { recordArrivals } from '../db/queries/arrival-history.ts';
+import { pruneIdempotentAnswers } from '../db/queries/idempotent-answers.ts';
 import { createPartitions, dropPartitions, pruneDefault } from '../db/queries/observation-partitions.ts';
+import { pruneTenantUsage } from '../db/queries/tenant-budgets.ts';
 import { sessionLock } from '../db/session-lock.ts';
 
 export interface RetentionOptions {
@@ -68,6 +71,8 @@ export function startRetention({
       await attempt('arrivals added to the history', () => recordArrivals(db, now())),
       await attempt('days of observations dropped', () => dropPartitions(db, now(), policy)),
       await attempt('observations without a day deleted', () => pruneDefault(db, now(), DAYS_AHEAD, policy)),
+      await attempt('days of tenants’ use deleted', () => pruneTenantUsage(db, dayOf(now()), days)),
+      await attempt('answers to idempotent requests deleted', () => pruneIdempotentAnswers(db)),
     ];
     return !worked.includes(false);
   };

@@ -1,9 +1,11 @@
 import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { Role } from '../core/domain/access.ts';
 import type { FieldIssue } from '../core/domain/errors.ts';
 import { KNOWN_CONFIGS, modelShape } from '../core/domain/model-spec.ts';
 import type { reportScores } from '../core/profiler/scores.ts';
 import type { ShapeProfile } from '../core/profiler/shapes.ts';
+import { createKey } from '../db/queries/keys.ts';
 import { listSnapshotRecords, upsertStepTimeProfile } from '../db/queries/profiler.ts';
 import { createTestDatabase, type TestDatabase } from '../test/support/database.ts';
 import { anObservation } from '../test/support/observations.ts';
@@ -193,6 +195,28 @@ describe('access', () => {
       expect(right.status).toBe(200);
       const taken = startProfiler({ ...options, port: Number(new URL(profiler.url).port) });
       await expect(taken).rejects.toThrow('EADDRINUSE');
+    } finally {
+      await profiler.close();
+    }
+  });
+
+  it('takes keys of the database by their role, and none of a tenant', async () => {
+    const { connection } = database;
+    const make = async (role: Role, tenant: string | null = null) =>
+      (await createKey(connection.db, { name: null, role, tenant, expiresInSeconds: null }, 'test')).secret;
+    const [viewer, operator, theirs] = [await make('viewer'), await make('operator'), await make('admin', 'acme')];
+    const profiler = await startProfiler({ database: connection, address: '127.0.0.1', port: 0, logger, apiKeys: ['secret'] });
+    const status = async (method: string, path: string, key: string) =>
+      (await fetch(profiler.url + path, { method, headers: { authorization: `Bearer ${key}` } })).status;
+    try {
+      for (const [key, read, write] of [
+        [viewer, 200, 403],
+        [operator, 200, 400], // without a body
+        [theirs, 403, 403],
+      ] as const)
+        expect([await status('GET', '/v1/status', key), await status('POST', '/v1/predict', key)]).toEqual([read, write]);
+      for (let i = 0; i < 10; i++) expect(await status('GET', '/v1/status', `guess${i}`)).toBe(401);
+      expect(await status('GET', '/v1/status', 'guess')).toBe(429);
     } finally {
       await profiler.close();
     }

@@ -3,12 +3,13 @@
  * a model's shapes for deployments. Gateways predict in their own process from the same snapshots; nothing on a request's way
  * waits for this service. `server.ts` is its one entry, `client.ts` what others ask it by.
  */
-import { createServer, type Server } from 'node:http';
+import { createServer as createHttpServer, type Server } from 'node:http';
+import { Server as TlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import type { Logger } from 'pino';
 import type { DatabaseConnection } from '../db/client.ts';
-import { checkBinding } from './access.ts';
+import { checkBinding, isLoopback } from './access.ts';
 import { createApp } from './app.ts';
 import { createMetrics } from './metrics.ts';
 import { DEFAULT_RETENTION_DAYS, startRetention } from './retention.ts';
@@ -20,7 +21,9 @@ export interface ProfilerOptions {
   /** 0 takes a free one. */
   port: number;
   logger: Logger;
-  /** Any of them opens `/v1`. Without keys only loopback addresses may be bound. */
+  /** Makes the server, where it is to speak TLS. */
+  createServer?: typeof createHttpServer;
+  /** Any of them opens `/v1`, as keys of the database do. Without keys only loopback addresses may be bound. */
   apiKeys?: readonly string[];
   /** How long observations are kept. */
   retentionDays?: number;
@@ -37,14 +40,15 @@ export async function startProfiler({
   address,
   port,
   logger,
+  createServer = createHttpServer,
   apiKeys = [],
   retentionDays = DEFAULT_RETENTION_DAYS,
 }: ProfilerOptions): Promise<Profiler> {
-  checkBinding(address, apiKeys);
+  await checkBinding(address, apiKeys, database.db);
   const metrics = createMetrics();
   const trainer = startTrainer({ database, logger, metrics });
-  const app = createApp({ db: database.db, trainer, metrics, logger, apiKeys });
-  const server = createServer(getRequestListener(app.fetch));
+  const app = createApp({ db: database.db, trainer, metrics, logger, apiKeys, open: apiKeys.length === 0 && isLoopback(address) });
+  const server = createServer({}, getRequestListener(app.fetch));
   try {
     await listening(server, address, port);
   } catch (error) {
@@ -53,7 +57,7 @@ export async function startProfiler({
   }
   const retention = startRetention({ database, logger, days: retentionDays });
   const bound = (server.address() as AddressInfo).port;
-  const url = `http://${address.includes(':') ? `[${address}]` : address}:${bound}`;
+  const url = `${server instanceof TlsServer ? 'https' : 'http'}://${address.includes(':') ? `[${address}]` : address}:${bound}`;
   logger.info({ url }, 'profiler serves');
   return {
     url,

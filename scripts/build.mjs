@@ -69,10 +69,12 @@ function run(packageName, binary, args) {
 
 async function compile(target) {
   await run('typescript', 'tsc', ['-p', 'tsconfig.build.json', '--outDir', target]);
-  for (const data of ['db/migrations', 'infra/demo']) cpSync(join(root, data), join(target, data), { recursive: true });
+  for (const data of ['db/migrations', 'infra/demo', 'workflows/encoded-failures.cjs'])
+    cpSync(join(root, data), join(target, data), { recursive: true });
   const { bundleWorkflowCode } = await import('@temporalio/worker');
   const { code } = await bundleWorkflowCode({
     workflowsPath: join(target, 'workflows/index.js'),
+    failureConverterPath: join(target, 'workflows/encoded-failures.cjs'),
     logger: { ...console, trace() {}, debug() {}, info() {} },
   });
   writeFileSync(join(target, 'workflow-bundle.js'), code);

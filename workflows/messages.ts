@@ -23,6 +23,7 @@ export const workflowIds = {
   monitorSchedule: 'monitor',
   move: (replicaId: string) => `move-${replicaId}`,
   place: (replicaId: string) => `place-${replicaId}`,
+  readLog: (id: string) => `read-log-${id}`,
   reload: (replicaId: string) => `reload-${replicaId}`,
   replace: 'replace-cluster',
   restore: (replicaId: string, generation: number) => `restore-${replicaId}-g${generation}`,
@@ -170,6 +171,15 @@ export interface ReplaceResult {
 }
 /** Something more is to be made good. `replaceReplicas`, workflow id `replace-cluster`. */
 export const replaceSignal = defineSignal<[ReplaceInput]>('replace');
+
+/** `readLog`, of the last lines of a log that lies on a host. */
+export interface ReadLogInput {
+  host: string;
+  /** Whose engine's; null for the host worker's own. */
+  replicaId: string | null;
+  /** At most. */
+  lines: number;
+}
 
 /** What a host's workflow hands on when it continues as new. */
 export interface HostPresenceState {

@@ -9,6 +9,8 @@ export interface HostDeps {
   drivers: readonly EngineDriver[];
   /** The newest probe of this host's accelerators; null before the first is made. */
   probed: () => HostProbe | null;
+  /** The newest lines that this host's worker has logged, oldest first. */
+  workerLog: () => readonly string[];
   /** Its cache of weights; null where engines find their weights themselves. */
   weights: WeightStore | null;
 }

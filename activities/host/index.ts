@@ -6,6 +6,7 @@ import { withFailures } from '../failures.ts';
 import { createCalibrationActivities } from './calibrate.ts';
 import type { HostDeps } from './deps.ts';
 import { createEngineActivities } from './engines.ts';
+import { createLogActivities } from './logs.ts';
 import { createPresenceActivities } from './presence.ts';
 import { createReloadActivities } from './reload.ts';
 import { createWeightActivities } from './weights.ts';
@@ -17,6 +18,7 @@ export function createHostActivities(deps: HostDeps) {
   return withFailures({
     ...createEngineActivities(deps),
     ...createCalibrationActivities(deps),
+    ...createLogActivities(deps),
     ...createPresenceActivities(deps),
     ...createReloadActivities(deps),
     ...createWeightActivities(deps),

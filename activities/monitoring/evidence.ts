@@ -7,7 +7,7 @@ import { outOfMemoryExits } from '../../db/queries/monitoring-exits.ts';
 import { combineGauges } from './gauges.ts';
 
 /** A gateway that has not renewed its lease for so long says nothing of the present. */
-const FRESH_LEASE_MS = 5000;
+export const FRESH_LEASE_MS = 5000;
 
 /** @param nowMs Unix time */
 export async function gatherEvidence(db: Executor, nowMs: number): Promise<Evidence> {

@@ -69,7 +69,7 @@ beforeEach(async () => {
 const GAUGES: ReplicaGauges = { stepTimeRatio: null, kvUsage: 0.3, expectedKvUsage: 0.3, preemptions: 0, running: 1, waiting: 0 };
 
 async function tell(gauges: Partial<ReplicaGauges>): Promise<void> {
-  const lease = { gatewayId: 'g1', address: 'http://127.0.0.1:1', routingVersion: 1e9, inFlight: { r1: 4 }, finished: {}, unhealthy: {} };
+  const lease = { gatewayId: 'g1', address: 'http://127.0.0.1:1', routingVersion: 1e9, inFlight: { r1: 4 }, unhealthy: {} };
   await renewLease(db(), { ...lease, gauges: { r1: { ...GAUGES, ...gauges } } });
 }
 
@@ -151,7 +151,6 @@ describe('a look at a cluster', () => {
           address: 'http://127.0.0.1:1',
           routingVersion: 1e9,
           inFlight,
-          finished: {},
           unhealthy: {},
           gauges,
         });

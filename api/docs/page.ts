@@ -18,6 +18,7 @@ interface Operation {
   parameters?: Parameter[];
   requestBody?: { required?: boolean; content: Content };
   responses: Record<string, { description: string; content?: Content }>;
+  'x-uellm-access'?: { role: string; tenants?: boolean };
 }
 type Content = Record<string, { schema: JsonSchema }>;
 interface Parameter {
@@ -69,10 +70,11 @@ function byTag({ paths = {} }: OpenApiDocument): Map<string, Endpoint[]> {
 }
 
 function endpointBlock(endpoint: Endpoint) {
-  const { method, path, summary, description } = endpoint;
+  const { method, path, summary, description, 'x-uellm-access': access } = endpoint;
   return html`<details id="${method}-${path}">
   <summary><span class="method ${method}">${method}</span><span class="path">${path}</span><span class="what">${summary ?? ''}</span></summary>
   ${description ? html`<p>${description}</p>` : ''}
+  ${access ? html`<p><small>For the role ${access.role}${access.tenants ? ', of a tenant, too' : ''}.</small></p>` : ''}
   ${requestForm(endpoint)}
   <h4>Answers</h4>
   ${Object.entries(endpoint.responses).map(([status, response]) => answerBlock(status, response))}

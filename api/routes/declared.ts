@@ -4,19 +4,26 @@
  * the audit row in it, versions and If-Match.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
-import { UellmError } from '../../core/domain/errors.ts';
+import { type OpenAPIHono, z } from '@hono/zod-openapi';
+import { notFound, UellmError } from '../../core/domain/errors.ts';
 import { nameSchema } from '../../core/domain/names.ts';
 import type { Executor } from '../../db/client.ts';
 import { recordAudit } from '../../db/queries/audit.ts';
 import type { Page, PageRequest } from '../../db/queries/page.ts';
 import type { ApiDependencies, ApiEnv } from '../context.ts';
-import { listOf } from '../schema/common.ts';
+import { listOf, prefixFilter } from '../schema/common.ts';
 import { pageRequest } from './cursor.ts';
 import { checkIfMatch, etagOf } from './etag.ts';
-import { BODY_PROBLEMS, jsonBody, jsonContent, listAnswer, listQuery, newRoutes, problems } from './route.ts';
+import { BODY_PROBLEMS, createRoute, jsonBody, jsonContent, listAnswer, listQuery, newRoutes, problems } from './route.ts';
 
-export interface DeclaredKind<Spec extends { name: string }, View extends { version: number }> {
+/** By what a kind's list may be filtered, beside its names. */
+type Filters = Record<string, z.ZodOptional<z.ZodType<string>>>;
+
+export interface DeclaredKind<
+  Spec extends { name: string },
+  View extends { version: number; spec: Spec },
+  F extends Filters = Record<never, never>,
+> {
   /** Last segment of its address, and what audit rows call it. */
   path: 'hosts' | 'models' | 'slo-policies' | 'tenants' | 'deployments';
   /** As sentences call one of it. */
@@ -25,7 +32,11 @@ export interface DeclaredKind<Spec extends { name: string }, View extends { vers
   title: string;
   input: z.ZodType<Spec>;
   resource: z.ZodType;
-  list(db: Executor, page: PageRequest): Promise<Page<View>>;
+  /** The tenant whose it is, which may then read it; null for the fleet's. Absent of a kind that is all the fleet's. */
+  tenantOf?(spec: Spec): string | null;
+  filters?: F;
+  /** @param tenant whose alone; null for all, and always for kinds without `tenantOf` */
+  list(db: Executor, page: PageRequest, tenant: string | null, where: { [K in keyof F]?: z.output<F[K]> }): Promise<Page<View>>;
   /** @throws not-found */
   read(db: Executor, name: string): Promise<View>;
   /** Holds the row until the transaction ends. @throws not-found */
@@ -48,15 +59,20 @@ export interface Removal {
 }
 
 export const nameParam = z.object({ name: nameSchema });
-const ifMatchHeader = z.object({ 'if-match': z.string().optional().openapi({ description: 'The ETag of the version to change.' }) });
+const ifMatchHeader = z.object({
+  'if-match': z.string().optional().openapi({ description: 'The ETag of the version to change; `*` for any.', example: '*' }),
+});
 const etagHeader = { ETag: { description: 'The version, in quotes.', schema: { type: 'string' as const } } };
 
-export function declaredRoutes<Spec extends { name: string }, View extends { version: number }>(
-  { database: { db } }: ApiDependencies,
-  kind: DeclaredKind<Spec, View>,
-): OpenAPIHono<ApiEnv> {
+export function declaredRoutes<
+  Spec extends { name: string },
+  View extends { version: number; spec: Spec },
+  F extends Filters = Record<never, never>,
+>({ database: { db } }: ApiDependencies, kind: DeclaredKind<Spec, View, F>): OpenAPIHono<ApiEnv> {
   const { path, what, title } = kind;
   const tags = [path];
+  const tenants = kind.tenantOf !== undefined;
+  const tenantOf = (spec: Spec) => kind.tenantOf?.(spec) ?? null;
   const one = { ...jsonContent(kind.resource, `The ${what}.`), headers: etagHeader };
 
   return newRoutes()
@@ -64,17 +80,24 @@ export function declaredRoutes<Spec extends { name: string }, View extends { ver
       createRoute({
         method: 'get',
         path: '/',
+        access: { role: 'viewer', tenants },
         tags,
         summary: 'List them',
-        request: { query: listQuery({}) },
+        request: { query: listQuery({ prefix: prefixFilter, ...(kind.filters as Filters) }) },
         responses: { 200: jsonContent(listOf(kind.resource, `${title}List`), 'By name.'), ...problems() },
       }),
-      async (c) => c.json(listAnswer(await kind.list(db, pageRequest(c.req.valid('query'))), kind.present), 200),
+      async (c) => {
+        const { limit, cursor, prefix, ...where } = c.req.valid('query');
+        const { tenant } = c.get('principal');
+        const found = await kind.list(db, pageRequest({ limit, cursor, prefix }), tenant, where as { [K in keyof F]?: z.output<F[K]> });
+        return c.json(listAnswer(found, kind.present), 200);
+      },
     )
     .openapi(
       createRoute({
         method: 'post',
         path: '/',
+        access: { role: 'operator' },
         tags,
         summary: 'Create one',
         request: jsonBody(kind.input),
@@ -86,7 +109,14 @@ export function declaredRoutes<Spec extends { name: string }, View extends { ver
       async (c) => {
         const spec = specOf<Spec>(c.req.valid('json'));
         const view = await db.transaction(async (tx) => {
-          await recordAudit(tx, { actor: c.get('actor'), action: 'create', kind: path, name: spec.name, after: spec });
+          await recordAudit(tx, {
+            actor: c.get('actor'),
+            action: 'create',
+            kind: path,
+            name: spec.name,
+            tenant: tenantOf(spec),
+            after: spec,
+          });
           await kind.create(tx, spec);
           return kind.read(tx, spec.name);
         });
@@ -97,13 +127,17 @@ export function declaredRoutes<Spec extends { name: string }, View extends { ver
       createRoute({
         method: 'get',
         path: '/{name}',
+        access: { role: 'viewer', tenants },
         tags,
         summary: 'Read one',
         request: { params: nameParam },
         responses: { 200: one, ...problems(404) },
       }),
       async (c) => {
-        const view = await kind.read(db, c.req.valid('param').name);
+        const { name } = c.req.valid('param');
+        const view = await kind.read(db, name);
+        const { tenant } = c.get('principal');
+        if (tenant !== null && tenantOf(view.spec) !== tenant) throw notFound(what, name);
         return c.json(kind.present(view), 200, { etag: etagOf(view.version) });
       },
     )
@@ -111,6 +145,7 @@ export function declaredRoutes<Spec extends { name: string }, View extends { ver
       createRoute({
         method: 'put',
         path: '/{name}',
+        access: { role: 'operator' },
         tags,
         summary: 'Replace one',
         description: 'The whole object. Where nothing differs, nothing changes, its version included.',
@@ -125,7 +160,15 @@ export function declaredRoutes<Spec extends { name: string }, View extends { ver
           const before = await kind.lock(tx, name);
           checkIfMatch(c.req.valid('header')['if-match'], before.version);
           if (!isDeepStrictEqual(spec, before.spec)) {
-            await recordAudit(tx, { actor: c.get('actor'), action: 'replace', kind: path, name, before: before.spec, after: spec });
+            await recordAudit(tx, {
+              actor: c.get('actor'),
+              action: 'replace',
+              kind: path,
+              name,
+              tenant: tenantOf(spec),
+              before: before.spec,
+              after: spec,
+            });
             await kind.replace(tx, spec, before.spec);
           }
           return kind.read(tx, name);
@@ -137,6 +180,7 @@ export function declaredRoutes<Spec extends { name: string }, View extends { ver
       createRoute({
         method: 'delete',
         path: '/{name}',
+        access: { role: 'operator' },
         tags,
         summary: 'Delete one',
         request: { params: nameParam, headers: ifMatchHeader, query: kind.removal ?? z.strictObject({}) },
@@ -147,7 +191,14 @@ export function declaredRoutes<Spec extends { name: string }, View extends { ver
         await db.transaction(async (tx) => {
           const before = await kind.lock(tx, name);
           checkIfMatch(c.req.valid('header')['if-match'], before.version);
-          await recordAudit(tx, { actor: c.get('actor'), action: 'delete', kind: path, name, before: before.spec });
+          await recordAudit(tx, {
+            actor: c.get('actor'),
+            action: 'delete',
+            kind: path,
+            name,
+            tenant: tenantOf(before.spec),
+            before: before.spec,
+          });
           await kind.remove(tx, before.spec, c.get('actor'), c.req.valid('query'));
         });
         return c.body(null, 204);

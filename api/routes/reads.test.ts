@@ -98,7 +98,7 @@ describe('replicas', () => {
     expect(await status('replicas/b')).toMatchObject({ unreachable: null });
     expect(await status('deployments/chat')).toMatchObject({ replicas: { ready: 1, living: 1 } });
 
-    const lease = { address: 'http://g', routingVersion: 1, inFlight: {}, finished: {} };
+    const lease = { address: 'http://g', routingVersion: 1, inFlight: {} };
     await renewLease(api.db, { ...lease, gatewayId: 'g1', unhealthy: {} });
     await renewLease(api.db, { ...lease, gatewayId: 'g2', unhealthy: { b: 'connection refused', a: 'gone' } });
     await renewLease(api.db, { ...lease, gatewayId: 'g3', unhealthy: { b: 'timeout' } });

@@ -68,6 +68,7 @@ export const changeKindSchema = z.enum([
   'models',
   'slo-policies',
   'tenants',
+  'keys',
   'deployments',
   'replicas',
   'plans',

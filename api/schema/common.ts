@@ -42,6 +42,12 @@ export const textFilter = z
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it keeps out
   .regex(/^[^\x00-\x1f\x7f]+$/, 'a text without control characters');
 
+/** The filter of every list by name. */
+export const prefixFilter = textFilter.optional().openapi({ description: 'Only those whose name begins so.' });
+
+/** A filter that takes a moment. */
+export const timeFilter = z.iso.datetime({ offset: true, error: 'a time such as 2026-01-31T12:00:00Z' });
+
 export function listOf<S extends z.ZodType>(item: S, name: string) {
   return z
     .object({ items: z.array(item), next: z.string().optional().openapi({ description: 'Cursor of the next page; absent on the last.' }) })

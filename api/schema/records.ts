@@ -41,6 +41,7 @@ export const auditResourceSchema = z
     action: z.string(),
     kind: z.string(),
     name: z.string(),
+    tenant: z.string().nullable().openapi({ description: "Whose the object is; null: the fleet's." }),
     before: z.unknown(),
     after: z.unknown(),
   })

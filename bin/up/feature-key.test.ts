@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { deriveKey } from '../../gateway/feature-key.ts';
+import { deriveKey } from '../../gateway/access/feature-key.ts';
 import { ensureFeatureKey } from './feature-key.ts';
 
 let directory: string;

@@ -39,7 +39,7 @@ export interface Status {
 export async function readStatus(db: Executor, nowMs: number, watchedSinceMs: number, clients: Status['clients']): Promise<Status> {
   const windowSeconds = windowOf(nowMs, watchedSinceMs);
   const [attainment, replicas, rollouts, hosts] = await Promise.all([
-    sloAttainment(db, new Date(nowMs - windowSeconds * 1000)),
+    sloAttainment(db, new Date(nowMs - windowSeconds * 1000), null),
     livingReplicas(db),
     listRollouts(db, { limit: 20 }, {}),
     listHosts(db, { limit: 100 }),

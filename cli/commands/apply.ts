@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import type { ApiClient } from '../../api/client.ts';
+import type { WhatIf } from '../../api/schema/index.ts';
 import { messageOf, UellmError } from '../../core/domain/errors.ts';
 import type { DeclaredObject } from '../../core/domain/objects.ts';
 import { action, type CommandContext } from '../command.ts';
@@ -10,8 +11,10 @@ import { parseDocuments } from '../documents.ts';
 import { COLLECTIONS } from '../kinds.ts';
 import { paint, toneOf } from '../output/colour.ts';
 import { type OutputOptions, print, withOutput } from '../output/print.ts';
+import type { TableStyle } from '../output/table.ts';
 import { checkReferences } from '../references.ts';
 import type { Terminal } from '../terminal.ts';
+import { policyTable } from '../what-if-text.ts';
 
 interface ApplyOptions extends OutputOptions {
   file: string;
@@ -34,14 +37,36 @@ export function addApply(program: Command, terminal: Terminal): void {
 }
 
 async function apply({ client, terminal }: CommandContext, options: ApplyOptions): Promise<void> {
-  const objects = parseDocuments(await read(options.file, terminal), options.file);
+  const objects = parseDocuments(await readInput(options.file, terminal), options.file);
   for (const warning of await checkReferences(client, objects, options.file)) terminal.err(`warning: ${warning}\n`);
+  const dryRun = options.dryRun === true;
   const items: Applied[] = [];
+  let whatIf: WhatIf | undefined;
   try {
-    for (const object of objects) items.push(await applyOne(client, object, options.dryRun === true));
+    for (const object of objects) items.push(await applyOne(client, object, dryRun));
+    if (dryRun) whatIf = await policiesTried(client, objects, items, terminal);
   } finally {
+    const result = { dryRun, items, ...(whatIf ? { whatIf } : {}) };
     // What was done before one was refused stays done, and is told.
-    if (items.length > 0) print(terminal, options, { dryRun: options.dryRun === true, items }, () => text(terminal, items, options));
+    if (items.length > 0) print(terminal, options, result, () => text(terminal, items, options, whatIf));
+  }
+}
+
+/** What the policies that differ would have made of the last hour's requests; a dry run is one without it, too. */
+async function policiesTried(
+  client: ApiClient,
+  objects: readonly DeclaredObject[],
+  items: readonly Applied[],
+  terminal: Terminal,
+): Promise<WhatIf | undefined> {
+  const differs = (name: string) => items.some((item) => item.kind === 'SloPolicy' && item.name === name && item.action !== 'unchanged');
+  const policies = objects.flatMap((object) => (object.kind === 'SloPolicy' && differs(object.spec.name) ? [object.spec] : []));
+  if (policies.length === 0) return undefined;
+  try {
+    return await client.whatIf({ policies });
+  } catch (error) {
+    terminal.err(`warning: what would change for the last hour's requests is not known: ${messageOf(error)}\n`);
+    return undefined;
   }
 }
 
@@ -60,7 +85,7 @@ async function applyOne(client: ApiClient, { kind, spec }: DeclaredObject, dryRu
   return { kind, name, action: 'replaced', diff };
 }
 
-function text({ colour }: Terminal, items: readonly Applied[], { dryRun }: ApplyOptions): string {
+function text({ colour, columns }: Terminal, items: readonly Applied[], { dryRun }: ApplyOptions, whatIf: WhatIf | undefined): string {
   const lines = items.flatMap(({ kind, name, action: done, diff }) => [
     `${kind} '${name}' ${dryRun && done !== 'unchanged' ? 'would be ' : ''}${paint(done, toneOf(done), colour)}`,
     ...(dryRun ? diff.map((line) => `  ${line}`) : []),
@@ -68,10 +93,17 @@ function text({ colour }: Terminal, items: readonly Applied[], { dryRun }: Apply
   const waiting = items.filter(({ kind, action: done }) => kind === 'Deployment' && done !== 'unchanged').map(({ name }) => name);
   const hint =
     dryRun || waiting.length === 0 ? [] : ['declared, not rolled out yet:', ...waiting.map((name) => `  uellm deploy ${name} --watch`)];
-  return [...lines, ...hint, ''].join('\n');
+  const tried = whatIf ? ['', triedText(whatIf, { colour, columns: columns() }).trimEnd()] : [];
+  return [...lines, ...tried, ...hint, ''].join('\n');
 }
 
-async function read(file: string, terminal: Terminal): Promise<string> {
+function triedText(whatIf: WhatIf, style: TableStyle): string {
+  const { policies, notes } = whatIf;
+  return [policies.length > 0 ? policyTable(whatIf, style) : '', ...notes.map((note) => `note: ${note}\n`)].join('');
+}
+
+/** @throws invalid-input for a file that cannot be read */
+export async function readInput(file: string, terminal: Terminal): Promise<string> {
   if (file === '-') return terminal.stdin();
   try {
     return await readFile(file, 'utf8');

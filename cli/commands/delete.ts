@@ -1,4 +1,4 @@
-/** uellm delete KIND NAME [--drain], and `delete observations` */
+/** uellm delete KIND NAME [--drain], and `delete observations`, `delete key` */
 import type { Command } from 'commander';
 import type { DeclaredCollection } from '../../api/client.ts';
 import { action } from '../command.ts';
@@ -6,6 +6,7 @@ import { parseDeclaredKind, singular } from '../kinds.ts';
 import { type OutputOptions, print, withOutput } from '../output/print.ts';
 import type { Terminal } from '../terminal.ts';
 import { addDeleteObservations } from './delete-observations.ts';
+import { addDeleteKey } from './keys.ts';
 
 interface DeleteOptions extends OutputOptions {
   drain?: boolean;
@@ -24,4 +25,5 @@ export function addDelete(program: Command, terminal: Terminal): void {
       }),
     );
   addDeleteObservations(command, terminal);
+  addDeleteKey(command, terminal);
 }

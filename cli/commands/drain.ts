@@ -8,6 +8,7 @@ import { action, type CommandContext } from '../command.ts';
 import { drainReasons, openLines, receiptLines } from '../details.ts';
 import { parseDuration } from '../duration.ts';
 import { CommandFailed } from '../failure.ts';
+import { bar } from '../output/bar.ts';
 import { paint, toneOf } from '../output/colour.ts';
 import { createProgress, type Progress } from '../output/live.ts';
 import { type OutputOptions, print, withOutput } from '../output/print.ts';
@@ -92,14 +93,17 @@ async function startOrJoin(client: ApiClient, host: string, input: DrainInput, p
 
 function followDrain(client: ApiClient, host: string, terminal: Terminal, progress: Progress): Promise<Drain> {
   const began = Date.now();
+  let most = 0;
   return watch(progress, async () => {
     const now = await client.drain(host);
+    most = Math.max(most, now.remaining.length);
+    const gone = most === 0 ? 0 : 1 - now.remaining.length / most;
     const seconds = ((Date.now() - began) / 1000).toFixed(1).padStart(6);
     const left = now.remaining.length > 0 ? ` (${counted(now.remaining.length, 'replica')} left)` : '';
     const [reason = '', ...waiting] = drainReasons(now);
     const head = (colour: boolean) => `${paint(now.phase, toneOf(now.phase), colour)}: ${reason}${left}`;
     const block = [
-      `${seconds} s  ${head(terminal.colour)}`,
+      `${seconds} s  ${bar(now.phase === 'drained' ? 1 : gone, terminal.colour)} ${head(terminal.colour)}`,
       ...openLines(now).map((line) => `          ${line}`),
       ...waiting.map((line) => `          ${line}`),
     ];

@@ -13,14 +13,28 @@ const MOST = 1000;
 
 interface GetOptions extends OutputOptions {
   limit: number;
+  where: Filter;
 }
+
+/** Of a list's own filters: `{ actor: 'admin' }`. */
+type Filter = Record<string, string>;
 
 export function addGet(program: Command, terminal: Terminal): void {
   withOutput(program.command('get'))
     .description('show objects: all of a kind, or one by name')
-    .argument('<kind>', 'host, model, slo-policy, tenant, deployment, replica, plan, rollout, observation, correction or audit', parseKind)
+    .argument(
+      '<kind>',
+      'host, model, slo-policy, tenant, deployment, replica, plan, rollout, observation, correction, audit or key',
+      parseKind,
+    )
     .argument('[name]', 'name or id of one')
     .option('--limit <n>', 'so many at most', parseLimit, 100)
+    .option(
+      '--where <field=value>',
+      'of all, only these; may be repeated, as in: get audit --where actor=admin --where kind=hosts',
+      parseFilter,
+      {},
+    )
     .action(action(terminal, get));
 }
 
@@ -30,7 +44,7 @@ async function get(context: CommandContext, collection: Collection, name: string
 }
 
 async function getAll<C extends Collection>({ client, terminal }: CommandContext, collection: C, options: GetOptions): Promise<void> {
-  const page = await client.list(collection, { limit: options.limit });
+  const page = await client.list(collection, { ...options.where, limit: options.limit });
   if (options.output === 'yaml') terminal.out(page.items.map((item) => toDocument(collection, item)).join('---\n'));
   else print(terminal, options, page, () => tableOf(terminal, collection, page.items));
   if (page.next && options.output === 'table') terminal.err(`there are more: --limit takes up to ${MOST}\n`);
@@ -78,4 +92,11 @@ function parseLimit(text: string): number {
   const limit = Number(text);
   if (!Number.isInteger(limit) || limit < 1 || limit > MOST) throw new InvalidArgumentError(`A whole number from 1 to ${MOST}.`);
   return limit;
+}
+
+/** Which fields there are is the API's to say. */
+function parseFilter(text: string, filters: Filter): Filter {
+  const [, field, value] = /^([A-Za-z]+)=(.+)$/s.exec(text) ?? [];
+  if (field === undefined || value === undefined || field === 'limit') throw new InvalidArgumentError('It is FIELD=VALUE.');
+  return { ...filters, [field]: value };
 }

@@ -115,10 +115,14 @@ describe('delete observations', () => {
 
 describe('a tenant', () => {
   it('is applied, shown and deleted like other objects', async () => {
-    const status = { version: 1, createdAt: new Date().toISOString(), updatedAt: new Date().toISOString() };
-    const tenant = { name: 'acme', features: 'off', status };
+    const use = { requestsPerMinute: 12, tokensPerMinute: 3400, requestsInFlight: 2, requestsToday: 99, tokensToday: 51_000 };
+    const status = { version: 1, createdAt: new Date().toISOString(), updatedAt: new Date().toISOString(), use };
+    const tenant = { name: 'acme', features: 'off', weight: 3, limits: { requestsPerMinute: 60, tokensPerDay: 1_000_000 }, status };
     const listed = answering({ items: [tenant] });
-    expect((await runCli(['get', 'tenants'], listed)).out).toBe('NAME  FEATURES  VERSION\nacme  off       1\n');
+    expect((await runCli(['get', 'tenants'], listed)).out).toBe(
+      'NAME  FEATURES  WEIGHT  REQ/MIN  TOKENS/MIN  IN FLIGHT  TOKENS TODAY   VERSION\n' +
+        'acme  off       3       12/60    3400        2          51000/1000000  1\n',
+    );
     const applied = answering({ ...tenant, features: 'full' });
     const { out } = await runCli(['apply', '-f', '-', '--dry-run'], { ...applied, stdin: 'kind: Tenant\nname: acme\nfeatures: off\n' });
     expect(out).toContain("Tenant 'acme' would be replaced");

@@ -10,11 +10,17 @@ export interface OutputOptions {
   output: Format;
 }
 
-/** Gives a command `-o json|yaml|table` and `--json`. */
+/** Gives a command `-o json|yaml|table` and `--json`; two forms at once are bad usage. */
 export function withOutput(command: Command): Command {
-  return command
+  command
     .addOption(new Option('-o, --output <format>', 'form of the result').choices(FORMATS).default('table'))
     .addOption(new Option('--json', 'the same as -o json').implies({ output: 'json' }));
+  const refuseTwo = () => {
+    const { json, output } = command.opts<{ json?: boolean; output: Format }>();
+    if (json && command.getOptionValueSource('output') === 'cli' && output !== 'json')
+      command.error(`error: options '--json' and '-o ${output}' ask for two forms of one result`);
+  };
+  return command.on('option:output', refuseTwo).on('option:json', refuseTwo);
 }
 
 /** @param table the text for people, made only when it is asked for */

@@ -26,10 +26,10 @@ describe('renderTable', () => {
       ['NAME           REASON          STATE', 'h1             a reason that…  x', 'a-host-with-…                  ready', ''].join('\n'),
     );
   });
-  it('fits any terminal that has room for its narrowest form', () => {
+  it('fits any terminal', () => {
     const cell = fc.string({ unit: 'grapheme-ascii', maxLength: 60 });
     fc.assert(
-      fc.property(fc.array(fc.tuple(cell, cell, cell), { maxLength: 5 }), fc.integer({ min: 30, max: 120 }), (cells, columns) => {
+      fc.property(fc.array(fc.tuple(cell, cell, cell), { maxLength: 5 }), fc.integer({ min: 5, max: 120 }), (cells, columns) => {
         const lines = renderTable(header, cells, { columns, colour: false }).split('\n');
         expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(columns);
       }),

@@ -1,5 +1,5 @@
 /** Tables that fit: columns as wide as what is in them, and where that is too wide, the widest ones give way. */
-import { paint, type Tone } from './colour.ts';
+import { cutPainted, paint, type Tone } from './colour.ts';
 
 export interface Cell {
   text: string;
@@ -8,7 +8,7 @@ export interface Cell {
 export type Row = readonly (string | Cell)[];
 
 const GAP = 2;
-/** No column is cut below this. */
+/** No column is cut below this: where all are as narrow, lines are cut at the edge. */
 const NARROWEST = 8;
 
 export interface TableStyle {
@@ -31,7 +31,7 @@ export function renderTable(header: readonly string[], rows: readonly Row[], { c
       .join(' '.repeat(GAP))
       .trimEnd(),
   );
-  return `${lines.join('\n')}\n`;
+  return `${lines.map((line) => cutPainted(line, columns)).join('\n')}\n`;
 }
 
 function truncate(text: string, width: number): string {

@@ -18,7 +18,7 @@ const ATTENTION_COMPUTE_SHARE = 0.65;
 /** Times the ideal time of a token's operations: beside the reading of weights (`ra`), and again on top of it (`rc`, `d1`). */
 const COMPUTE_FACTOR = 0.68;
 /** Launching a layer's kernels. */
-const LAYER_SECONDS = 25e-6;
+export const LAYER_SECONDS = 25e-6;
 
 /** Latency of one all-reduce, and of each accelerator after the second. Two of them a layer. */
 const ALL_REDUCE_SECONDS = 9.6e-6;
@@ -138,7 +138,7 @@ function kvRead({ kvBytesPerToken, slidingWindow }: ModelShape): { bytesPerToken
 }
 
 /** Rings: each accelerator sends 2 (n - 1) / n of every 16-bit hidden state, twice a layer. */
-function allReduces(
+export function allReduces(
   { layers, hiddenSize }: ModelShape,
   accelerator: AcceleratorKind,
   tensorParallel: number,

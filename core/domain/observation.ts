@@ -49,3 +49,12 @@ export const observationSchema = z.object({
     .optional(),
 });
 export type Observation = z.infer<typeof observationSchema>;
+
+/** Tokens that an engine has spent on it, prompt and answer: none where no engine has seen it. */
+export function tokensServed({
+  replicaId,
+  inputTokens,
+  outputTokens,
+}: Pick<Observation, 'replicaId' | 'inputTokens' | 'outputTokens'>): number {
+  return replicaId === null ? 0 : inputTokens + (outputTokens ?? 0);
+}

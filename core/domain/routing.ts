@@ -31,6 +31,8 @@ export const routedReplicaSchema = z.object({
   engine: engineKindSchema,
   /** Base URL without a trailing slash. */
   endpoint: z.string(),
+  /** The name under which its engine serves the model, where it is neither the deployment's nor the model's. */
+  servedAs: z.string().optional(),
   /** Relative share of its deployment's traffic; 0 takes nothing new. */
   weight: z.number().nonnegative(),
   /** Requests that a gateway may have open on it at once. */

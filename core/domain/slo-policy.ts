@@ -32,7 +32,7 @@ export const sloPolicySchema = z.strictObject({
   targets: sloTargetsSchema,
   /** Higher is more urgent; below 0 may be shed. */
   priority: z.number().int().min(-1000).max(1000).default(0),
-  /** Share of a tenant under this policy, relative to other tenants of the same class, when not all can be served in time; 1 where absent. */
+  /** Share of a tenant under this policy, relative to others of the same class, while requests wait; the tenant's own where absent. */
   weight: z.number().positive().max(1000).optional(),
   queue: z
     .strictObject({
@@ -58,7 +58,7 @@ export interface RequestIdentity {
 /** The class of a request that names none. */
 export const DEFAULT_CLASS = 'standard';
 export const DEFAULT_TENANT = 'default';
-/** The weight under a policy that sets none. */
+/** The weight of a tenant where neither a policy nor it sets one. */
 export const DEFAULT_WEIGHT = 1;
 
 /** The policy for a request that no policy matches: no latency target is promised, and nothing is shed. */

@@ -21,6 +21,28 @@ describe('admission', () => {
   });
 });
 
+describe('a queue that a tenant has filled', () => {
+  const flood = (count: number, parts: object = {}) =>
+    Array.from({ length: count }, (_, i) => queuedRequest({ id: `flood-${i}`, tenant: 'flood', arrivalMs: i, ...parts }));
+  const small = (parts: object = {}) => queuedRequest({ id: 'x', tenant: 'small', ...parts });
+
+  it('takes others in the place of its youngest, and no more of its own', () => {
+    const queue = new Set(flood(4));
+    expect(admission(queue, small(), 4)).toMatchObject({ verdict: 'admit', instead: { id: 'flood-3' } });
+    expect(admission(queue, queuedRequest({ id: 'x', tenant: 'flood' }), 4).verdict).toBe('full');
+  });
+  it('is shared by weights', () => {
+    const queue = new Set([...flood(3, { tenantWeight: 3 }), small()]);
+    expect(admission(queue, small(), 4).verdict).toBe('full');
+    expect(admission(new Set([...flood(2), small({ tenantWeight: 3 })]), small({ tenantWeight: 3 }), 3)).toMatchObject({
+      instead: { id: 'flood-1' },
+    });
+  });
+  it('keeps what is more urgent than the newcomer', () => {
+    expect(admission(new Set(flood(4, { priority: 1 })), small(), 4).verdict).toBe('full');
+  });
+});
+
 describe('standing', () => {
   const demotable = queuedRequest({ id: 'a', queue: { maxWaitMs: 1000 } });
   it('demotes after the longest wait, and ages a demoted request to the front', () => {

@@ -3,7 +3,10 @@ import type { QueuedRequest } from './types.ts';
 
 export type Admission<R> = { verdict: 'admit'; instead: R | null } | { verdict: 'full' };
 
-/** A full queue takes a request only in the place of one that may be shed (priority below 0) and is less urgent. */
+/**
+ * A full queue takes a request only in the place of one that may be shed (priority below 0) and is less urgent, or else of one whose tenant has
+ * more waiting for its weight: the queue belongs to all tenants, and one that floods it pushes out its own.
+ */
 export function admission<R extends QueuedRequest>(queue: ReadonlySet<R>, request: QueuedRequest, maxQueued: number): Admission<R> {
   if (queue.size < maxQueued) return { verdict: 'admit', instead: null };
   let victim: R | null = null;
@@ -13,7 +16,28 @@ export function admission<R extends QueuedRequest>(queue: ReadonlySet<R>, reques
       victim = waiting;
     }
   }
+  victim ??= youngestOfGreediest(queue, request);
   return victim ? { verdict: 'admit', instead: victim } : { verdict: 'full' };
+}
+
+/** Of the tenant that would still have more waiting for its weight than the newcomer's; requests that are more urgent are left alone. */
+function youngestOfGreediest<R extends QueuedRequest>(queue: ReadonlySet<R>, request: QueuedRequest): R | null {
+  const shares = new Map<string, { waiting: number; youngest: R | null }>();
+  for (const waiting of queue) {
+    if (waiting.priority > request.priority) continue;
+    let share = shares.get(waiting.tenant);
+    if (!share) {
+      share = { waiting: 0, youngest: null };
+      shares.set(waiting.tenant, share);
+    }
+    share.waiting += 1 / waiting.tenantWeight;
+    // They wait in the order in which they came.
+    share.youngest = waiting;
+  }
+  let most = (shares.get(request.tenant)?.waiting ?? 0) + 1 / request.tenantWeight;
+  let victim: R | null = null;
+  for (const { waiting, youngest } of shares.values()) if (waiting > most) [most, victim] = [waiting, youngest];
+  return victim;
 }
 
 /** A demoted request comes first again once it has waited this many times longer than its policy allows: demotion must not starve. */

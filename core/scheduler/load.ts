@@ -111,7 +111,7 @@ export class ReplicaLoad {
   /** Share of the last seconds that the engine spent on prompts, 0 to 0.95. */
   prefillShare(nowMs: number): number {
     const share = this.#prefillShare * Math.exp((this.#prefillAtMs - nowMs) / this.#prefillWindowMs);
-    return share < 0.95 ? share : 0.95;
+    return Math.min(share, 0.95);
   }
 
   /** How long a prompt takes the engine, ms: the mean over prompts weighted by their time, which is what a bystander meets. */

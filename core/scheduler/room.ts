@@ -15,11 +15,12 @@ export function hasPlace(replica: ReplicaView): boolean {
 }
 
 /**
- * KV cache tokens in use in the end: what we expect of ours; or what ours use already if that is more, since answers outgrow predictions;
- * or what the engine reports if that is more, since other gateways use it too.
+ * KV cache tokens in use in the end: what we expect of ours, or what ours use already if that is more, since answers outgrow predictions,
+ * beside what belongs to other gateways; or what the engine reports if that is more.
  */
-export function kvTokensInUse({ load, engine, kvCacheTokens }: ReplicaView): number {
-  return Math.max(load.expectedKvTokens, load.decodeContextTokens + load.prefillTokens, (engine?.kvCacheUsage ?? 0) * kvCacheTokens);
+export function kvTokensInUse({ load, engine, kvCacheTokens, kvElsewhereTokens = 0 }: ReplicaView): number {
+  const ours = Math.max(load.expectedKvTokens, load.decodeContextTokens + load.prefillTokens);
+  return Math.max(ours + kvElsewhereTokens, (engine?.kvCacheUsage ?? 0) * kvCacheTokens);
 }
 
 /** The KV cache of the largest replica, whether it has room or not. */

@@ -53,7 +53,7 @@ export interface ReplicaView {
   readonly revision: number;
   /** Above 0. */
   readonly weight: number;
-  /** Requests that may be open on it at once; of one that batches statically, the size of its batch. */
+  /** Requests that the caller may have open on it at once; of one that batches statically, the size of its batch. */
   readonly maxInFlight: number;
   /** Whether it takes requests into the batch under way, or its next batch when all of the last has ended. */
   readonly batching: 'continuous' | 'static';
@@ -61,6 +61,8 @@ export interface ReplicaView {
   readonly accepting: boolean;
   readonly stepTime: StepTimeCoefficients;
   readonly kvCacheTokens: number;
+  /** Of `kvCacheTokens`, those that belong to other gateways. None where absent. */
+  readonly kvElsewhereTokens?: number;
   /** What the caller has open on it. */
   readonly load: ReplicaLoad;
   /** null until it was asked. */

@@ -1,5 +1,5 @@
 /** A request of a trace as the scheduler and the engine see it, and what became of it. */
-import type { SloPolicy, SloTargets } from '../domain/slo-policy.ts';
+import { DEFAULT_TENANT, DEFAULT_WEIGHT, type SloPolicy, type SloTargets } from '../domain/slo-policy.ts';
 import type { Deadlines } from '../scheduler/deadlines.ts';
 import type { Prefix, QueuedRequest } from '../scheduler/types.ts';
 import type { EngineRequest, Sequence } from './engine-state.ts';
@@ -13,8 +13,8 @@ export class SimulatedRequest implements QueuedRequest, EngineRequest {
   readonly id: string;
   readonly deployment = 'simulated';
   readonly class: string;
-  readonly tenant = 'default';
-  readonly tenantWeight = 1;
+  readonly tenant: string;
+  readonly tenantWeight: number;
   /** As the scheduler knows it: higher is more urgent. An engine is told the negative, since there lower goes sooner. */
   readonly priority: number;
   readonly arrivalMs: number;
@@ -54,9 +54,14 @@ export class SimulatedRequest implements QueuedRequest, EngineRequest {
     inputTokens: number;
     outputTokens: number;
     prefix: Prefix | null;
+    /** Traces know none: all are one tenant's. */
+    tenant?: string;
+    tenantWeight?: number;
   }) {
     this.id = parts.id;
     this.class = parts.class;
+    this.tenant = parts.tenant ?? DEFAULT_TENANT;
+    this.tenantWeight = parts.tenantWeight ?? DEFAULT_WEIGHT;
     this.priority = parts.priority;
     this.arrivalMs = parts.arrivalMs;
     this.targets = parts.targets;

@@ -111,7 +111,7 @@ function sortedLatencies(served: readonly SimulatedRequest[]): { ttftMs: Float64
   };
 }
 
-function quantiles(sorted: Float64Array): Quantiles {
+export function quantiles(sorted: Float64Array): Quantiles {
   return { p50: quantile(sorted, 0.5), p90: quantile(sorted, 0.9), p99: quantile(sorted, 0.99) };
 }
 

@@ -41,7 +41,7 @@ const holdLease = (gatewayId: string, fromMs: number, toMs: number) =>
   db()
     .insert(gatewayLeases)
     .values({
-      ...{ gatewayId, address: 'http://127.0.0.1:1', routingVersion: 1, inFlight: {}, finished: {} },
+      ...{ gatewayId, address: 'http://127.0.0.1:1', routingVersion: 1, inFlight: {} },
       ...{ startedAt: new Date(fromMs), renewedAt: new Date(toMs) },
     });
 /** `chat 11:45 3` */

@@ -1,5 +1,5 @@
 /** The audit trail: who changed what. A row is written in the transaction of its change, so there is neither without the other. */
-import { and, desc, eq, lt } from 'drizzle-orm';
+import { and, desc, eq, gte, lt } from 'drizzle-orm';
 import { notFound } from '../../core/domain/errors.ts';
 import type { Executor } from '../client.ts';
 import { audit } from '../schema/index.ts';
@@ -14,6 +14,8 @@ export interface AuditEntry {
   /** Kind of the object, as in its address: `hosts`, `rollouts`, ... */
   kind: string;
   name: string;
+  /** Whose the object is; the fleet's where absent. */
+  tenant?: string | null;
   before?: unknown;
   after?: unknown;
 }
@@ -22,19 +24,32 @@ export async function recordAudit(db: Executor, entry: AuditEntry): Promise<void
   await db.insert(audit).values(entry);
 }
 
+export interface AuditFilter {
+  actor?: string | undefined;
+  action?: string | undefined;
+  kind?: string | undefined;
+  name?: string | undefined;
+  /** Only what concerns this tenant; null for everything. */
+  tenant?: string | null | undefined;
+  since?: Date | undefined;
+  until?: Date | undefined;
+}
+
 /** Newest first. */
-export async function listAudit(
-  db: Executor,
-  page: PageRequest,
-  where: { kind?: string | undefined; name?: string | undefined },
-): Promise<Page<AuditRow>> {
+export async function listAudit(db: Executor, page: PageRequest, where: AuditFilter): Promise<Page<AuditRow>> {
+  const { actor, action, kind, name, tenant, since, until } = where;
   const rows = await db
     .select()
     .from(audit)
     .where(
       and(
-        where.kind === undefined ? undefined : eq(audit.kind, where.kind),
-        where.name === undefined ? undefined : eq(audit.name, where.name),
+        actor === undefined ? undefined : eq(audit.actor, actor),
+        action === undefined ? undefined : eq(audit.action, action),
+        kind === undefined ? undefined : eq(audit.kind, kind),
+        name === undefined ? undefined : eq(audit.name, name),
+        ofTenant(tenant),
+        since === undefined ? undefined : gte(audit.at, since),
+        until === undefined ? undefined : lt(audit.at, until),
         page.after === undefined ? undefined : lt(audit.id, serialKey(page.after)),
       ),
     )
@@ -43,9 +58,14 @@ export async function listAudit(
   return toPage(rows, page, (row) => String(row.id));
 }
 
-/** @throws not-found */
-export async function loadAudit(db: Executor, id: number): Promise<AuditRow> {
-  const [row] = await db.select().from(audit).where(eq(audit.id, id));
+/** @param tenant whom it has to concern; null for any @throws not-found */
+export async function loadAudit(db: Executor, id: number, tenant: string | null): Promise<AuditRow> {
+  const [row] = await db
+    .select()
+    .from(audit)
+    .where(and(eq(audit.id, id), ofTenant(tenant)));
   if (!row) throw notFound('audit entry', String(id));
   return row;
 }
+
+const ofTenant = (tenant: string | null | undefined) => (tenant == null ? undefined : eq(audit.tenant, tenant));

@@ -10,6 +10,7 @@ export type ChangeKind =
   | 'models'
   | 'slo-policies'
   | 'tenants'
+  | 'keys'
   | 'deployments'
   | 'replicas'
   | 'plans'

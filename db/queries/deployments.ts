@@ -1,12 +1,12 @@
 /** Deployments as wanted, their revisions, and the rows that a rollout begins with. What `deployModel` records is in `rollouts.ts`. */
-import { and, asc, desc, eq, gt, isNull, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, isNull, sql } from 'drizzle-orm';
 import type { DeploymentSpec } from '../../core/domain/deployment.ts';
 import { notFound, UellmError } from '../../core/domain/errors.ts';
 import type { RolloutStatus } from '../../core/domain/rollout.ts';
 import type { Executor } from '../client.ts';
 import { deployments, replicas, revisions, rollouts } from '../schema/index.ts';
 import { notifyChange } from './changes.ts';
-import { type Page, type PageRequest, toPage } from './page.ts';
+import { filteredBy, namesOf, type Page, type PageRequest, toPage } from './page.ts';
 
 export type DeploymentRow = typeof deployments.$inferSelect;
 
@@ -34,11 +34,12 @@ const selection = {
     from ${revisions} v where v.deployment = "deployments"."name" and v.number = "deployments"."latest_revision")`,
 };
 
-export async function listDeployments(db: Executor, page: PageRequest): Promise<Page<DeploymentRow & DeploymentProgress>> {
+/** @param model whose; undefined for all */
+export async function listDeployments(db: Executor, page: PageRequest, model?: string): Promise<Page<DeploymentRow & DeploymentProgress>> {
   const rows = await db
     .select(selection)
     .from(deployments)
-    .where(page.after === undefined ? undefined : gt(deployments.name, page.after))
+    .where(and(namesOf(page, deployments.name), filteredBy(sql`${deployments.spec}->>'model'`, model)))
     .orderBy(asc(deployments.name))
     .limit(page.limit + 1);
   return toPage(

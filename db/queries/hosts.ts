@@ -1,11 +1,11 @@
 /** Hosts as declared, and what operators do to them. What the control plane says of them is written in `host-states.ts`. */
-import { and, asc, eq, gt, isNull, sql } from 'drizzle-orm';
+import { and, asc, eq, isNull, sql } from 'drizzle-orm';
 import { notFound, UellmError } from '../../core/domain/errors.ts';
-import type { HostService, HostSpec } from '../../core/domain/fleet.ts';
+import type { HostLiveness, HostService, HostSpec } from '../../core/domain/fleet.ts';
 import type { Executor } from '../client.ts';
 import { acceleratorClaims, hosts, replicas } from '../schema/index.ts';
 import { notifyChange } from './changes.ts';
-import { type Page, type PageRequest, toPage } from './page.ts';
+import { filteredBy, namesOf, type Page, type PageRequest, toPage } from './page.ts';
 
 export type HostRow = typeof hosts.$inferSelect;
 
@@ -22,11 +22,16 @@ const selection = {
   claimed: sql<number>`(select count(*) from ${acceleratorClaims} c where c.host = "hosts"."name")::int`,
 };
 
-export async function listHosts(db: Executor, page: PageRequest): Promise<Page<HostRow & HostUse>> {
+export interface HostFilter {
+  service?: HostService | undefined;
+  liveness?: HostLiveness | undefined;
+}
+
+export async function listHosts(db: Executor, page: PageRequest, where: HostFilter = {}): Promise<Page<HostRow & HostUse>> {
   const rows = await db
     .select(selection)
     .from(hosts)
-    .where(page.after === undefined ? undefined : gt(hosts.name, page.after))
+    .where(and(namesOf(page, hosts.name), filteredBy(hosts.service, where.service), filteredBy(hosts.liveness, where.liveness)))
     .orderBy(asc(hosts.name))
     .limit(page.limit + 1);
   return toPage(

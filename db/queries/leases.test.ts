@@ -17,7 +17,6 @@ const lease = (gatewayId: string, routingVersion: number, inFlight: Record<strin
   address: 'http://127.0.0.1:8000',
   routingVersion,
   inFlight,
-  finished: { r1: 7 },
   unhealthy: { r2: 'its metrics did not answer 2 times' },
 });
 

@@ -3,6 +3,7 @@ import { asc, eq, gt, lt, or, sql } from 'drizzle-orm';
 import type { Leftover, OpenRequests } from '../../core/domain/drain.ts';
 import { SILENT_AFTER_MS } from '../../core/placement/forecast/recent.ts';
 import type { ReplicaGauges } from '../../core/profiler/monitor/evidence.ts';
+import type { Demand } from '../../core/scheduler/shares.ts';
 import type { Executor } from '../client.ts';
 import { gatewayLeases } from '../schema/index.ts';
 import { currentRoutingVersion } from './routing.ts';
@@ -18,14 +19,19 @@ export interface Lease {
   routingVersion: number;
   /** replica id → requests open on it, at the moment for which `routingVersion` holds. */
   inFlight: Record<string, number>;
-  /** replica id → requests that ended on it since this gateway began to route to it. */
-  finished: Record<string, number>;
   /** replica id → how those ended that were open on it when this gateway stopped routing to it. */
   leftover?: Record<string, Leftover>;
   /** replica id → why the gateway sends nothing there, for the routed replicas that do not answer it. */
   unhealthy: Record<string, string>;
   /** replica id → what monitoring reads of it (`monitoring-evidence.ts`): written, not read back with the rest. */
   gauges?: Record<string, ReplicaGauges>;
+  /** replica id → what the gateway wants of it, for the other gateways: read by `gatewayDemands` alone. */
+  demand?: Record<string, Demand>;
+}
+
+export interface GatewayDemand {
+  gatewayId: string;
+  demand: Record<string, Demand>;
 }
 
 /**
@@ -53,13 +59,24 @@ const columns = {
   address: gatewayLeases.address,
   routingVersion: gatewayLeases.routingVersion,
   inFlight: gatewayLeases.inFlight,
-  finished: gatewayLeases.finished,
   unhealthy: gatewayLeases.unhealthy,
 };
 
 /** Leases renewed within the last `maxAgeMs`, by the database's clock, in the order of their gateways' ids. */
 export async function liveLeases(db: Executor, maxAgeMs: number): Promise<Lease[]> {
   return db.select(columns).from(gatewayLeases).where(renewedWithin(maxAgeMs)).orderBy(asc(gatewayLeases.gatewayId));
+}
+
+/** A gateway that has not renewed its lease for so long has no share of the replicas: five renewals. */
+const SHARES_FOR_MS = 2500;
+
+/** What each gateway wants of each replica, in the order of their ids. */
+export async function gatewayDemands(db: Executor): Promise<GatewayDemand[]> {
+  return db
+    .select({ gatewayId: gatewayLeases.gatewayId, demand: gatewayLeases.demand })
+    .from(gatewayLeases)
+    .where(renewedWithin(SHARES_FOR_MS))
+    .orderBy(asc(gatewayLeases.gatewayId));
 }
 
 /**

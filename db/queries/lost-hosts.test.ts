@@ -33,7 +33,7 @@ async function fleetOf(count: number): Promise<void> {
   await db().insert(acceleratorClaims).values({ host: 'h1', accelerator: 0, replicaId: 'r1' });
 }
 const gateway = (gatewayId: string, unhealthy: Record<string, string>) =>
-  renewLease(db(), { gatewayId, address: '', routingVersion: 0, inFlight: {}, finished: {}, leftover: {}, unhealthy });
+  renewLease(db(), { gatewayId, address: '', routingVersion: 0, inFlight: {}, leftover: {}, unhealthy });
 const silence = (host: string, proposed: 'suspect' | 'lost') => recordSilence(db(), host, proposed, 'silent: heartbeat timeout');
 const hostRow = async (name: string) => (await db().select().from(hosts).where(eq(hosts.name, name)))[0]!;
 const replicaState = async () => (await db().select().from(replicas))[0]!.state;

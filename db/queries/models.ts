@@ -1,11 +1,11 @@
 /** Models as declared. */
-import { and, asc, eq, gt, isNull, sql } from 'drizzle-orm';
+import { and, asc, eq, isNull, sql } from 'drizzle-orm';
 import { notFound, UellmError } from '../../core/domain/errors.ts';
 import type { Model } from '../../core/domain/model-spec.ts';
 import type { Executor } from '../client.ts';
 import { deployments, models, replicas } from '../schema/index.ts';
 import { notifyChange } from './changes.ts';
-import { type Page, type PageRequest, toPage } from './page.ts';
+import { namesOf, type Page, type PageRequest, toPage } from './page.ts';
 
 export type ModelRow = typeof models.$inferSelect & {
   /** Names of the deployments that serve it. */
@@ -26,7 +26,7 @@ export async function listModels(db: Executor, page: PageRequest): Promise<Page<
   const rows = await db
     .select(selection)
     .from(models)
-    .where(page.after === undefined ? undefined : gt(models.name, page.after))
+    .where(namesOf(page, models.name))
     .orderBy(asc(models.name))
     .limit(page.limit + 1);
   return toPage(rows, page, (row) => row.name);

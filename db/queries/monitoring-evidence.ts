@@ -16,7 +16,7 @@ export interface Window {
  */
 const LONGEST_REQUEST_MS = 180_000;
 
-function endedIn({ from, to }: Window) {
+export function endedIn({ from, to }: Window) {
   const earliest = new Date(from.getTime() - LONGEST_REQUEST_MS);
   return and(
     gte(observations.acceptedAt, earliest),

@@ -14,7 +14,7 @@ const { features: _, featureKey: __, ...readable } = getTableColumns(observation
 export async function listObservations(
   db: Executor,
   page: PageRequest,
-  where: { deployment?: string | undefined; since?: Date | undefined },
+  where: { deployment?: string | undefined; tenant?: string | null | undefined; since?: Date | undefined },
 ): Promise<Page<ObservationRow>> {
   const rows = await db
     .select(readable)
@@ -22,6 +22,7 @@ export async function listObservations(
     .where(
       and(
         where.deployment === undefined ? undefined : eq(observations.deployment, where.deployment),
+        ofTenant(where.tenant),
         where.since === undefined ? undefined : gte(observations.acceptedAt, where.since),
         page.after === undefined ? undefined : lt(observations.id, serialKey(page.after)),
       ),
@@ -31,9 +32,12 @@ export async function listObservations(
   return toPage(rows, page, (row) => String(row.id));
 }
 
-/** @throws not-found */
-export async function readObservation(db: Executor, id: number): Promise<ObservationRow> {
-  const [row] = await db.select(readable).from(observations).where(eq(observations.id, id));
+/** @param tenant whose it has to be; null for any @throws not-found */
+export async function readObservation(db: Executor, id: number, tenant: string | null): Promise<ObservationRow> {
+  const [row] = await db
+    .select(readable)
+    .from(observations)
+    .where(and(eq(observations.id, id), ofTenant(tenant)));
   if (!row) throw notFound('observation', String(id));
   return row;
 }
@@ -50,8 +54,8 @@ export interface SloAttainment {
   targetAttainment: number | null;
 }
 
-/** Attainment by policy, class and deployment over the requests accepted since `since`. */
-export async function sloAttainment(db: Executor, since: Date): Promise<SloAttainment[]> {
+/** Attainment by policy, class and deployment over the requests accepted since `since`. @param tenant whose requests; null for all */
+export async function sloAttainment(db: Executor, since: Date, tenant: string | null): Promise<SloAttainment[]> {
   const target = sql<number | null>`(${sloPolicies.spec}->'targets'->>'attainment')::float8`;
   const rows = await db
     .select({
@@ -64,7 +68,7 @@ export async function sloAttainment(db: Executor, since: Date): Promise<SloAttai
     })
     .from(observations)
     .leftJoin(sloPolicies, eq(sloPolicies.name, observations.policy))
-    .where(and(gte(observations.acceptedAt, since), isNotNull(observations.attained)))
+    .where(and(gte(observations.acceptedAt, since), isNotNull(observations.attained), ofTenant(tenant)))
     .groupBy(observations.policy, observations.class, observations.deployment)
     .orderBy(observations.policy, observations.class, observations.deployment);
   return rows.map((row) => ({
@@ -73,3 +77,5 @@ export async function sloAttainment(db: Executor, since: Date): Promise<SloAttai
       row.policy === FALLBACK_POLICY.name ? (row.targetAttainment ?? FALLBACK_POLICY.targets.attainment) : row.targetAttainment,
   }));
 }
+
+const ofTenant = (tenant: string | null | undefined) => (tenant == null ? undefined : eq(observations.tenant, tenant));

@@ -1,9 +1,9 @@
 /** Observations as gateways deliver them and as the profiler follows them. */
-import { asc, desc, getTableColumns, gt, lte, sql } from 'drizzle-orm';
+import { asc, desc, getTableColumns, gt, lte, type SQL, sql } from 'drizzle-orm';
 import { toSnakeCase } from 'drizzle-orm/casing';
 import type { Observation } from '../../core/domain/observation.ts';
 import type { Executor } from '../client.ts';
-import { observations } from '../schema/index.ts';
+import { observations, tenantUsage } from '../schema/index.ts';
 
 /** NOTIFY channel, without a payload: there is something new to learn from. */
 export const OBSERVATIONS_CHANNEL = 'uellm_observations';
@@ -34,13 +34,26 @@ export async function insertObservations(db: Executor, batch: readonly Observati
     // Whoever stops in the middle must not hold up the others.
     await tx.execute(sql`set local idle_in_transaction_session_timeout = '5s'`);
     await tx.execute(sql`select pg_advisory_xact_lock(${DELIVERY_LOCK})`);
-    const inserted = await tx.execute(sql`
-      insert into ${observations} (${columnList}) select ${columnList} from json_populate_recordset(null::observations, ${rows}::json)
-      on conflict (request_id, accepted_at) do nothing`);
-    if (inserted.rowCount) await tx.execute(sql`select pg_notify(${OBSERVATIONS_CHANNEL}, '')`);
-    return inserted.rowCount ?? 0;
+    // Each tenant's sums of the day go with its rows: what is delivered twice is counted once.
+    const { rows: counted } = await tx.execute<{ stored: number }>(sql`
+      with stored as (
+        insert into ${observations} (${columnList}) select ${columnList} from json_populate_recordset(null::observations, ${rows}::json)
+        on conflict (request_id, accepted_at) do nothing returning tenant, accepted_at, replica_id, input_tokens, output_tokens
+      ), summed as (
+        insert into ${tenantUsage} as u (tenant, day, requests, input_tokens, output_tokens)
+        select tenant, (accepted_at at time zone 'UTC')::date, count(*), ${sumServed(sql`input_tokens`)}, ${sumServed(sql`output_tokens`)}
+        from stored group by 1, 2
+        on conflict (tenant, day) do update set requests = u.requests + excluded.requests,
+          input_tokens = u.input_tokens + excluded.input_tokens, output_tokens = u.output_tokens + excluded.output_tokens
+      ) select count(*)::int as stored from stored`);
+    const { stored } = counted[0]!;
+    if (stored > 0) await tx.execute(sql`select pg_notify(${OBSERVATIONS_CHANNEL}, '')`);
+    return stored;
   });
 }
+
+/** What no engine has seen took nothing. As `tokensServed` of the domain says. */
+const sumServed = (tokens: SQL) => sql`coalesce(sum(${tokens}) filter (where replica_id is not null), 0)`;
 
 /** As `json_populate_recordset` reads it: columns by their names, bytes in Postgres' hexadecimal form. */
 function toRow({ acceptedAtMs, features, ...fields }: Observation): Record<string, unknown> {

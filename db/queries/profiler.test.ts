@@ -88,6 +88,8 @@ describe('the history of snapshots', () => {
     const { createdAt, ...oldest } = (await listSnapshotRecords(db, { limit: 2, after: first.next! })).items[0]!;
     expect(oldest).toEqual({ version: 1, reason: 'learned', basedOn: null, trainedThroughId: 10, scores: { version: 1 } });
     expect(await latestSnapshotRecord(db)).toEqual(first.items[0]);
+    const since = async (at: Date) => (await listSnapshotRecords(db, { limit: 10 }, at)).items.map(({ version }) => version);
+    expect([await since(first.items[0]!.createdAt), await since(new Date(Date.now() + 60_000))]).toEqual([[3], []]);
   });
 
   it('keeps the last of each hour of two days, and of each day of thirty', async () => {

@@ -1,5 +1,5 @@
 /** What the profiler publishes: snapshots of its output-length model, and step-time coefficients by shape. */
-import { desc, eq, lt, sql } from 'drizzle-orm';
+import { and, desc, eq, gte, lt, sql } from 'drizzle-orm';
 import { conflict, notFound } from '../../core/domain/errors.ts';
 import type { StepTimeProfile } from '../../core/domain/step-time.ts';
 import { rolledBack } from '../../core/profiler/roll-back.ts';
@@ -118,12 +118,17 @@ export async function snapshotWithReason(db: Executor, reason: string): Promise<
   return row?.version ?? null;
 }
 
-/** Newest first; the first of the first page is the one in force. */
-export async function listSnapshotRecords(db: Executor, page: PageRequest): Promise<Page<SnapshotRecord>> {
+/** Newest first; the first of the first page is the one in force. @param since published then or later; undefined for all */
+export async function listSnapshotRecords(db: Executor, page: PageRequest, since?: Date): Promise<Page<SnapshotRecord>> {
   const rows = await db
     .select(recordColumns)
     .from(profilerSnapshots)
-    .where(page.after === undefined ? undefined : lt(profilerSnapshots.version, serialKey(page.after)))
+    .where(
+      and(
+        since && gte(profilerSnapshots.createdAt, since),
+        page.after === undefined ? undefined : lt(profilerSnapshots.version, serialKey(page.after)),
+      ),
+    )
     .orderBy(desc(profilerSnapshots.version))
     .limit(page.limit + 1);
   return toPage(rows, page, (row) => String(row.version));

@@ -1,20 +1,25 @@
 /** SLO policies. Every change keeps the version it replaces, and raises the routing version: gateways hold the policies in force. */
-import { asc, eq, gt, sql } from 'drizzle-orm';
+import { and, asc, eq, sql } from 'drizzle-orm';
 import { notFound, UellmError } from '../../core/domain/errors.ts';
 import type { SloPolicy } from '../../core/domain/slo-policy.ts';
 import type { Executor } from '../client.ts';
 import { sloPolicies, sloPolicyVersions } from '../schema/index.ts';
 import { notifyChange } from './changes.ts';
-import { type Page, type PageRequest, toPage } from './page.ts';
+import { filteredBy, namesOf, type Page, type PageRequest, toPage } from './page.ts';
 import { bumpRoutingVersion } from './routing.ts';
 
 export type SloPolicyRow = typeof sloPolicies.$inferSelect;
 
-export async function listSloPolicies(db: Executor, page: PageRequest): Promise<Page<SloPolicyRow>> {
+/**
+ * @param tenant only policies that name it; null for all
+ * @param model the same of models; undefined for all
+ */
+export async function listSloPolicies(db: Executor, page: PageRequest, tenant: string | null, model?: string): Promise<Page<SloPolicyRow>> {
+  const named = (what: 'model' | 'tenant', name?: string) => filteredBy(sql`${sloPolicies.spec}->'match'->>${what}`, name);
   const rows = await db
     .select()
     .from(sloPolicies)
-    .where(page.after === undefined ? undefined : gt(sloPolicies.name, page.after))
+    .where(and(namesOf(page, sloPolicies.name), named('tenant', tenant ?? undefined), named('model', model)))
     .orderBy(asc(sloPolicies.name))
     .limit(page.limit + 1);
   return toPage(rows, page, (row) => row.name);

@@ -1,20 +1,21 @@
 /** Tenants as declared. Every change raises the routing version: gateways read there what they may look at of a tenant's requests. */
-import { asc, eq, gt, sql } from 'drizzle-orm';
+import { and, asc, eq, sql } from 'drizzle-orm';
 import { notFound, UellmError } from '../../core/domain/errors.ts';
 import type { Tenant } from '../../core/domain/tenant.ts';
 import type { Executor } from '../client.ts';
 import { tenants } from '../schema/index.ts';
 import { notifyChange } from './changes.ts';
-import { type Page, type PageRequest, toPage } from './page.ts';
+import { filteredBy, namesOf, type Page, type PageRequest, toPage } from './page.ts';
 import { bumpRoutingVersion } from './routing.ts';
 
 export type TenantRow = typeof tenants.$inferSelect;
 
-export async function listTenants(db: Executor, page: PageRequest): Promise<Page<TenantRow>> {
+/** @param only that one; null for all */
+export async function listTenants(db: Executor, page: PageRequest, only: string | null): Promise<Page<TenantRow>> {
   const rows = await db
     .select()
     .from(tenants)
-    .where(page.after === undefined ? undefined : gt(tenants.name, page.after))
+    .where(and(filteredBy(tenants.name, only ?? undefined), namesOf(page, tenants.name)))
     .orderBy(asc(tenants.name))
     .limit(page.limit + 1);
   return toPage(rows, page, (row) => row.name);

@@ -11,6 +11,8 @@ export const audit = pgTable(
     action: text().notNull(),
     kind: text().notNull(),
     name: text().notNull(),
+    /** Whose the object is; null for the fleet's. */
+    tenant: text(),
     before: jsonb(),
     after: jsonb(),
   },

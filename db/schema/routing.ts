@@ -1,6 +1,7 @@
 import { bigint, integer, jsonb, pgTable, text, timestamp } from 'drizzle-orm/pg-core';
 import type { Leftover } from '../../core/domain/drain.ts';
 import type { ReplicaGauges } from '../../core/profiler/monitor/evidence.ts';
+import type { Demand } from '../../core/scheduler/shares.ts';
 
 /** One row: the version of the routing table. Whatever gateways should see raises it, in the transaction of the change. */
 export const routingVersion = pgTable('routing_version', {
@@ -15,8 +16,8 @@ export const gatewayLeases = pgTable('gateway_leases', {
   routingVersion: bigint({ mode: 'number' }).notNull(),
   /** replica id → requests open on it. */
   inFlight: jsonb().$type<Record<string, number>>().notNull(),
-  /** replica id → requests that ended on it since the gateway began to route to it. */
-  finished: jsonb().$type<Record<string, number>>().notNull(),
+  /** replica id → what the gateway wants of it: what it has open there, and its part of what waits. Read by the other gateways. */
+  demand: jsonb().$type<Record<string, Demand>>().notNull().default({}),
   /** replica id → what became of the requests that were open on it when the gateway stopped routing to it. */
   leftover: jsonb().$type<Record<string, Leftover>>().notNull().default({}),
   /** replica id → why the gateway sends nothing there, for the routed replicas that do not answer it. */

@@ -12,6 +12,8 @@ const request = (more: Partial<GenerationRequest> = {}): GenerationRequest => ({
   ignoreEos: false,
   exactTokens: null,
   stop: [],
+  choices: 1,
+  structure: null,
   priority: 0,
   stream: false,
   includeUsage: false,

@@ -2,10 +2,11 @@
 import { createRandom, hash32, lognormal } from '../../core/simulator/random.ts';
 import { createFiller } from './filler.ts';
 import type { GenerationRequest } from './request.ts';
+import type { Structure } from './structure.ts';
 
 export interface Answer {
   outputTokens: number;
-  finishReason: 'stop' | 'length';
+  finishReason: 'stop' | 'length' | 'tool_calls';
   /** The stop string that was met. */
   stopReason: string | null;
   /** Text of the next token. */
@@ -18,10 +19,12 @@ const OUTPUT_SIGMA = 0.8;
 
 /**
  * @param limitTokens most tokens of output that the request and the context allow
+ * @param choice which of the answers to the same prompt
  * @param lengthFactor a fault: answers this many times longer than they would be; what `ignore_eos` fixes stays
  */
-export function planAnswer(request: GenerationRequest, seed: string, limitTokens: number, lengthFactor: number): Answer {
-  const key = `${seed}:${hash32(request.content)}`;
+export function planAnswer(request: GenerationRequest, seed: string, limitTokens: number, lengthFactor: number, choice = 0): Answer {
+  if (request.structure) return structured(request.structure, limitTokens);
+  const key = `${seed}:${hash32(request.content)}${choice === 0 ? '' : `:${choice}`}`;
   const wanted = wantedTokens(request, key, lengthFactor);
   const outputTokens = Math.min(wanted, limitTokens);
   const filler = createFiller(`${key}:text`);
@@ -33,6 +36,26 @@ export function planAnswer(request: GenerationRequest, seed: string, limitTokens
   };
   return request.stop.length === 0 ? answer : cutAtStop(answer, request);
 }
+
+const CHARACTERS_PER_TOKEN = 4;
+
+/** Its length is that of its text. */
+function structured({ tool, text }: Structure, limitTokens: number): Answer {
+  const wanted = Math.ceil(text.length / CHARACTERS_PER_TOKEN);
+  let index = 0;
+  return {
+    outputTokens: Math.min(wanted, limitTokens),
+    finishReason: wanted > limitTokens ? 'length' : tool === null ? 'stop' : 'tool_calls',
+    stopReason: null,
+    nextPiece: () => {
+      const at = CHARACTERS_PER_TOKEN * index++;
+      return text.slice(at, at + CHARACTERS_PER_TOKEN);
+    },
+  };
+}
+
+/** A prompt that is to be read and not answered. */
+export const NO_ANSWER: Answer = { outputTokens: 1, finishReason: 'stop', stopReason: null, nextPiece: () => '' };
 
 function wantedTokens(request: GenerationRequest, key: string, lengthFactor: number): number {
   if (request.ignoreEos && request.exactTokens === null) return Number.POSITIVE_INFINITY;

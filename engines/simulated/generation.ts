@@ -5,6 +5,8 @@ import type { Reply } from './reply.ts';
 
 export interface Generation extends EngineRequest {
   readonly answer: Answer;
+  /** Which of the answers to its request. */
+  readonly choice: number;
   readonly reply: Reply;
   readonly arrivedAtMs: number;
   /** null until the engine first worked on it. */

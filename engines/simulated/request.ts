@@ -1,6 +1,7 @@
 /** Bodies of `/v1/completions` and `/v1/chat/completions`, as far as they matter to an engine that only imitates. */
 import { z } from 'zod';
 import { parseInput } from '../../core/domain/validate.ts';
+import { type Structure, structureFields, structureOf } from './structure.ts';
 
 /** The API that a request came by; it decides the form of the answer. */
 export type Api = 'chat' | 'completions';
@@ -18,6 +19,10 @@ export interface GenerationRequest {
   /** Exact length of the answer, for load generation against simulated engines. */
   exactTokens: number | null;
   stop: readonly string[];
+  /** Answers to the one prompt. */
+  choices: number;
+  /** What the answer is to be, where its form was asked for; null for free text. */
+  structure: Structure | null;
   /** Lower goes sooner. */
   priority: number;
   stream: boolean;
@@ -31,6 +36,9 @@ const TEMPLATE_TOKENS_PER_MESSAGE = 4;
 /** vLLM's default on `/v1/completions`, which is OpenAI's. */
 const COMPLETIONS_DEFAULT_MAX_TOKENS = 16;
 
+/** OpenAI's limit. */
+const MAX_CHOICES = 128;
+
 const tokens = z.number().int().min(1);
 const common = {
   model: z.string(),
@@ -41,8 +49,8 @@ const common = {
   ignore_eos: z.boolean().nullish(),
   stop: z.union([z.string(), z.array(z.string())]).nullish(),
   priority: z.number().int().nullish(),
-  // One choice, without the prompt and without probabilities: what would change that is refused rather than ignored.
-  n: z.literal(1).nullish(),
+  n: z.number().int().min(1).max(MAX_CHOICES).nullish(),
+  // Without the prompt and without probabilities: what would change that is refused rather than ignored.
   best_of: z.literal(1).nullish(),
   echo: z.literal(false).nullish(),
   logprobs: z.literal(false).nullish(),
@@ -53,6 +61,7 @@ type TextPart = { type: 'text'; text: string };
 const isTextPart = (value: unknown): value is TextPart =>
   (value as TextPart | null)?.type === 'text' && typeof (value as TextPart).text === 'string';
 const isTokenId = (value: unknown) => Number.isInteger(value);
+const isTokenIds = (value: unknown) => Array.isArray(value) && value.length > 0 && value.every(isTokenId);
 
 const contentSchema = z.custom<string | TextPart[]>(
   (value) => typeof value === 'string' || (Array.isArray(value) && value.every(isTextPart)),
@@ -65,8 +74,19 @@ const promptSchema = z.custom<string | [string] | number[]>(
   'one text, or its token ids',
 );
 
+/** What may be embedded: a prompt, or several of one kind. */
+export const promptsSchema = z.custom<string | number[] | string[] | number[][]>(
+  (value) =>
+    typeof value === 'string' ||
+    (Array.isArray(value) &&
+      value.length > 0 &&
+      (value.every((one) => typeof one === 'string') || value.every(isTokenId) || value.every((one) => isTokenIds(one)))),
+  'a text, its token ids, or a list of either',
+);
+
 const chatSchema = z.looseObject({
   ...common,
+  ...structureFields,
   max_completion_tokens: tokens.nullish(),
   messages: z.array(z.looseObject({ role: z.string(), content: contentSchema.nullish() })).min(1),
 });
@@ -92,17 +112,20 @@ function parseChat(value: unknown): GenerationRequest {
     content,
     inputTokens: tokensOf(content) + TEMPLATE_TOKENS_PER_MESSAGE * body.messages.length,
     maxTokens: body.max_completion_tokens ?? body.max_tokens ?? null,
+    // An exact length leaves a form no room.
+    structure: body.simulated_output_tokens ? null : structureOf(body, body.messages.at(-1)!.role),
   };
 }
 
 function parseCompletions(value: unknown): GenerationRequest {
   const body = parseInput(completionsSchema, value, 'request');
-  const content = String(body.prompt);
+  const prompt = Array.isArray(body.prompt) && typeof body.prompt[0] === 'string' ? body.prompt[0] : (body.prompt as string | number[]);
   return {
     ...shared(body),
     api: 'completions',
-    content,
-    inputTokens: typeof body.prompt[0] === 'number' ? body.prompt.length : tokensOf(content),
+    structure: null,
+    content: contentOf(prompt),
+    inputTokens: tokensOfPrompt(prompt),
     maxTokens: body.max_tokens ?? (body.simulated_output_tokens ? null : COMPLETIONS_DEFAULT_MAX_TOKENS),
   };
 }
@@ -114,6 +137,7 @@ function shared(body: z.output<z.ZodObject<typeof common>>) {
     ignoreEos: body.ignore_eos ?? false,
     exactTokens: body.simulated_output_tokens ?? null,
     stop: [body.stop ?? []].flat().filter((text) => text !== ''),
+    choices: body.n ?? 1,
     priority: body.priority ?? 0,
     stream: body.stream ?? false,
     includeUsage: body.stream_options?.include_usage ?? false,
@@ -122,6 +146,15 @@ function shared(body: z.output<z.ZodObject<typeof common>>) {
 
 function textOf(content: string | TextPart[] | null | undefined): string {
   return typeof content === 'string' ? content : (content ?? []).map((part) => part.text).join('');
+}
+
+/** What an answer to a prompt is keyed by. */
+export function contentOf(prompt: string | readonly number[]): string {
+  return String(prompt);
+}
+
+export function tokensOfPrompt(prompt: string | readonly number[]): number {
+  return typeof prompt === 'string' ? tokensOf(prompt) : prompt.length;
 }
 
 function tokensOf(text: string): number {

@@ -142,7 +142,7 @@ describe('refusals', () => {
     ['an unknown model', { model: 'gpt' }, 404, 'NotFoundError', 'The model `gpt` does not exist.', 'model'],
     ['a long prompt', { messages: long }, 400, 'BadRequestError', "This model's maximum context length is 2000 tokens.", 'input_tokens'],
     ['many output tokens', { max_tokens: 1999 }, 400, 'BadRequestError', 'you requested 1999 output tokens', 'max_tokens'],
-    ['n of 2', { n: 2 }, 400, 'BadRequestError', 'n: got 2, allowed is 1', 'n'],
+    ['n of 0', { n: 0 }, 400, 'BadRequestError', 'n: got 0, allowed is', 'n'],
     [
       'images',
       { messages: [{ role: 'user', content: [{ type: 'image_url' }] }] },
@@ -163,7 +163,7 @@ describe('refusals', () => {
   it('of what is not JSON, of unknown routes and of wrong methods', async () => {
     const engine = await start();
     expect((await post(engine, '/v1/chat/completions', '{"model": ')).status).toBe(400);
-    expect((await fetch(`${engine.url}/v1/embeddings`)).status).toBe(404);
+    expect((await fetch(`${engine.url}/v1/responses`)).status).toBe(404);
     expect((await fetch(`${engine.url}/v1/chat/completions`)).status).toBe(405);
   });
 });

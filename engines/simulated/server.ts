@@ -10,12 +10,13 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { parseInput } from '../../core/domain/validate.ts';
 import { readJson } from './body.ts';
+import { createEmbeddingReply, parseEmbeddingRequest } from './embeddings.ts';
 import { type ApiError, apiErrorOf, sendError, unavailable, unknownModel, unknownRoute, wrongMethod } from './errors.ts';
 import { type Faults, faultsSchema, NO_FAULTS } from './faults.ts';
 import type { GenerationSequence } from './generation.ts';
 import { createReply } from './reply.ts';
 import { type Api, modelOf, parseRequest } from './request.ts';
-import { createServing } from './serving.ts';
+import { createServing, type Started } from './serving.ts';
 import type { Settings } from './settings.ts';
 
 export interface SimulatedEngine {
@@ -59,7 +60,7 @@ export async function startSimulatedEngine(
     return null;
   }
 
-  async function generate(api: Api, req: IncomingMessage, res: ServerResponse): Promise<void> {
+  async function generate(api: Api | 'embeddings', req: IncomingMessage, res: ServerResponse): Promise<void> {
     const body = await readJson(req);
     // Nobody waits any more, and no 'close' will tell.
     if (res.destroyed) return;
@@ -69,16 +70,26 @@ export async function startSimulatedEngine(
     if (!body.ok) return sendError(res, body.error);
     const model = modelOf(body.value);
     if (model !== null && !settings.names.includes(model)) return sendError(res, unknownModel(model));
-    const request = parseRequest(api, body.value);
-    const started = serving.start(request, createReply(request, req, res));
+    const started = start(api, body.value, req, res);
     if (!started.ok) return sendError(res, started.error);
-    const { sequence } = started;
-    open.add(sequence);
+    const { sequences } = started;
+    for (const sequence of sequences) open.add(sequence);
     res.on('close', () => {
-      serving.cancel(sequence);
-      open.delete(sequence);
+      for (const sequence of sequences) {
+        serving.cancel(sequence);
+        open.delete(sequence);
+      }
       if (open.size === 0) drained();
     });
+  }
+
+  function start(api: Api | 'embeddings', body: unknown, req: IncomingMessage, res: ServerResponse): Started {
+    if (api === 'embeddings') {
+      const request = parseEmbeddingRequest(body);
+      return serving.embed(request, createEmbeddingReply(request, `${settings.seed}:${settings.model}`, res));
+    }
+    const request = parseRequest(api, body);
+    return serving.start(request, createReply(request, req, res));
   }
 
   async function setFaults(req: IncomingMessage, res: ServerResponse): Promise<void> {
@@ -104,6 +115,7 @@ export async function startSimulatedEngine(
     '/v1/models': get((res) => sendJson(res, modelList(settings, createdSeconds))),
     '/v1/completions': { method: 'POST', handle: (req, res) => generate('completions', req, res) },
     '/v1/chat/completions': { method: 'POST', handle: (req, res) => generate('chat', req, res) },
+    '/v1/embeddings': { method: 'POST', handle: (req, res) => generate('embeddings', req, res) },
     '/simulated/faults': { method: 'POST', handle: setFaults },
   };
 

@@ -4,12 +4,12 @@
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { RoutedReplica } from '../../core/domain/routing.ts';
+import type { Passed } from '../answers/event-stream.ts';
+import type { Usage } from '../answers/usage.ts';
+import type { CompletionRequest } from '../body/request.ts';
 import type { ApiError } from '../errors.ts';
-import type { Passed } from '../event-stream.ts';
-import type { CompletionRequest } from '../request.ts';
-import type { EngineGauges } from '../scrape.ts';
-import type { Upstream } from '../upstream.ts';
-import type { Usage } from '../usage.ts';
+import type { EngineGauges } from '../upstream/scrape.ts';
+import type { Upstream } from '../upstream/upstream.ts';
 
 /** What a client asked for, as far as it matters to an engine. */
 export interface Asked {
@@ -41,6 +41,8 @@ export interface EngineAnswer {
   outputTokens(usage: Usage | null): number | null;
   /** Bytes have come. Says what may go on to the client, and how many tokens came. @throws for an answer that has failed, or is none */
   push(chunk: Buffer, nowMs: number): Passed;
+  /** It has said that this is all, whether its connection ends or not. */
+  readonly complete: boolean;
   /** It has ended: how, and what is still to go to the client. `cut-off`: without its last event. */
   end(): { verdict: 'ok' | 'failed' | 'rejected' | 'cut-off'; rest: Buffer | null };
   /** What the engine said of its tokens. */

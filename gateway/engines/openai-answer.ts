@@ -1,6 +1,7 @@
 /** Answers of OpenAI's API, written by the gateway: chunks of a stream, or a whole. Source: OpenAI API reference, chat and completions. */
-import type { Endpoint } from '../request.ts';
-import type { Usage } from '../usage.ts';
+
+import type { Usage } from '../answers/usage.ts';
+import type { Endpoint } from '../body/request.ts';
 
 export const DONE = 'data: [DONE]\n\n';
 

@@ -1,9 +1,9 @@
 /** The dialect of each kind of engine. */
 import type { EngineKind } from '../../core/domain/deployment.ts';
+import type { CompletionRequest } from '../body/request.ts';
 import { type ApiError, RequestError } from '../errors.ts';
 import type { Fleet } from '../fleet.ts';
-import type { CompletionRequest } from '../request.ts';
-import type { Destination } from '../routing.ts';
+import type { Destination } from '../routes/routing.ts';
 import type { EngineDialect } from './dialect.ts';
 import { openai } from './openai.ts';
 import { triton } from './triton.ts';

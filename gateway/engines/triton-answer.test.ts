@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { tritonError, tritonEvent } from '../../test/support/triton.ts';
-import { type Endpoint, readRequest } from '../request.ts';
+import { type Endpoint, readRequest } from '../body/request.ts';
 import { TritonAnswer } from './triton-answer.ts';
 
 function answer(body: object, endpoint: Endpoint = 'completion', status = 200): TritonAnswer {

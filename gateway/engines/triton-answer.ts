@@ -2,9 +2,10 @@
  * The events of Triton's vLLM backend as an answer of OpenAI's API. Each event has the text and the output tokens since the last one, the
  * prompt's tokens, and a finish reason that is the word `None` until there is one; a failure is an event `{ "error": ... }`, at any time.
  */
+
+import { dataOf, EventBuffer, type Passed, splitEvents } from '../answers/event-stream.ts';
+import { count, type Usage } from '../answers/usage.ts';
 import { engineRejected, errorBody, upstreamFailed } from '../errors.ts';
-import { dataOf, EventBuffer, type Passed, splitEvents } from '../event-stream.ts';
-import type { Usage } from '../usage.ts';
 import type { Asked, EngineAnswer } from './dialect.ts';
 import { AnswerWriter, DONE } from './openai-answer.ts';
 
@@ -42,6 +43,10 @@ export class TritonAnswer implements EngineAnswer {
     this.headers = { 'content-type': this.isStream ? 'text/event-stream; charset=utf-8' : 'application/json' };
     this.#wantsUsage = request.wantsUsage;
     this.#writer = new AnswerWriter(request.endpoint, requestId, acceptedAtMs, request.model, request.streamed);
+  }
+
+  get complete(): boolean {
+    return this.#finishReason !== null;
   }
 
   get firstTokenMs(): number | null {
@@ -101,8 +106,8 @@ export class TritonAnswer implements EngineAnswer {
     const { text_output: text, finish_reason: reason, num_input_tokens: input, num_output_tokens: output } = event;
     if (typeof text !== 'string') throw new Error('an event of its stream has no text_output');
     if (typeof reason === 'string' && FAILURES.has(reason)) throw new Error(`it gave the request up (${reason})`);
-    if (typeof input === 'number') this.#usage.promptTokens = input;
-    const outputs = typeof output === 'number' ? output : 1;
+    this.#usage.promptTokens = count(input) ?? this.#usage.promptTokens;
+    const outputs = count(output) ?? 1;
     this.#usage.completionTokens = (this.#usage.completionTokens ?? 0) + outputs;
     const opening = this.#begun ? '' : this.#writer.opening();
     this.#begun = true;

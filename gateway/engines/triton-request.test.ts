@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { routedReplica } from '../../test/support/gateway.ts';
+import { type Endpoint, readRequest } from '../body/request.ts';
 import { RequestError } from '../errors.ts';
-import { type Endpoint, readRequest } from '../request.ts';
 import { checkForTriton, tritonBody } from './triton-request.ts';
 
 const chat = {

@@ -4,8 +4,8 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { ChatTemplate, RoutedReplica } from '../../core/domain/routing.ts';
+import type { CompletionRequest } from '../body/request.ts';
 import { invalidField, RequestError } from '../errors.ts';
-import type { CompletionRequest } from '../request.ts';
 import { renderChat } from './chat-template.ts';
 
 interface Rule {
@@ -71,6 +71,7 @@ const NEUTRAL: Readonly<Record<CompletionRequest['endpoint'], Readonly<Record<st
     add_generation_prompt: nothingBut(true),
     chat_template_kwargs: { is: isObject, allowed: 'an object' },
   },
+  embedding: {},
   completion: { ...SHARED, best_of: nothingBut(1), echo: nothingBut(false), suffix: nothingBut('') },
 };
 
@@ -87,6 +88,7 @@ const NO_MATTER = new Set(
 /** @throws RequestError 400 that names what Triton cannot do */
 export function checkForTriton({ endpoint, body, maxTokens }: CompletionRequest): void {
   const fields = fieldsOf(body);
+  if (endpoint === 'embedding') refuse('input', fields.input ?? fields.messages, 'nothing: it makes no embeddings');
   for (const [field, value] of Object.entries(fields)) {
     if (value === null || NO_MATTER.has(field)) continue;
     const rule = ruleOf(SAMPLING, field) ?? ruleOf(NEUTRAL[endpoint], field);

@@ -4,7 +4,7 @@
  */
 import { tritonMetricsUrl, tritonModelName } from '../../engines/triton/endpoint.ts';
 import { RequestError } from '../errors.ts';
-import { readEngineGauges } from '../scrape.ts';
+import { readEngineGauges } from '../upstream/scrape.ts';
 import type { EngineDialect } from './dialect.ts';
 import { TritonAnswer } from './triton-answer.ts';
 import { checkForTriton, tritonBody } from './triton-request.ts';

@@ -60,6 +60,9 @@ describe('judge', () => {
     const none = request({ tokens: 0, end: { how: 'error', code: 'no_replica', message: 'no replica is serving' } });
     expect(judge(none, [fault({ atMs: 60_000, untilMs: 60_000 })])).toEqual({ verdict: 'clear-error', because: 'no_replica' });
     expect(judge(none, [gatewayKilled])).toEqual({ verdict: 'not-accepted', because: 'the gateway was starting' });
+    const starting = request({ tokens: 0, end: { how: 'error', code: 'starting', message: '' } });
+    expect(judge(starting, [gatewayKilled])).toEqual({ verdict: 'not-accepted', because: 'the gateway was starting' });
+    expect(judge(starting, []).verdict).toBe('lost');
     expect(judge(none, [fault({ kind: 'kill-temporal', target: 'temporal' })]).verdict).toBe('lost');
   });
 

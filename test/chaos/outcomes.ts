@@ -79,7 +79,7 @@ function judgeError(request: RequestRecord, code: string, message: string, fault
   const tookEngines = faults.filter((f) => TAKES_ENGINES.includes(f.kind));
   if (code === 'draining') return { verdict: 'not-accepted', because: 'the gateway was ending' };
   // One that has just begun has no routing table yet, and says at its /readyz that it is not ready.
-  if (code === 'no_replica' && gatewayWasDown(request, faults, STARTING_MS))
+  if ((code === 'starting' || code === 'no_replica') && gatewayWasDown(request, faults, STARTING_MS))
     return { verdict: 'not-accepted', because: 'the gateway was starting' };
   if (SHORTAGE_CODES.includes(code)) {
     const short = tookEngines.some((f) => overlaps(f, request.startedAtMs - SHORT_OF_ENGINES_MS, request.endedAtMs));

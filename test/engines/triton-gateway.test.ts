@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EngineState } from '../../engines/driver.ts';
 import { streamCompletion } from '../../engines/openai.ts';
 import { readTritonMetrics } from '../../engines/triton/metrics.ts';
-import { fileRouting } from '../../gateway/file-routing.ts';
+import { fileRouting } from '../../gateway/routes/file-routing.ts';
 import { type Gateway, startGateway } from '../../gateway/server.ts';
 import { testHosts, until, untilReady } from './support.ts';
 import { findTriton, type RealTriton, tritonDriver, tritonSpec } from './triton.ts';

@@ -2,6 +2,7 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import pino from 'pino';
 import { vi } from 'vitest';
+import { observedReplicas } from '../../activities/monitoring/observed-replicas.ts';
 import { loadServingFleet } from '../../activities/planning-input.ts';
 import type { WorkflowActions } from '../../api/actions.ts';
 import { type AppOptions, createApp } from '../../api/app.ts';
@@ -9,7 +10,9 @@ import type { ApiEnv, CostSources } from '../../api/context.ts';
 import { createEventHub } from '../../api/events.ts';
 import { reckonCost } from '../../api/routes/cost/reckon.ts';
 import type { RolloutStatus } from '../../core/domain/rollout.ts';
+import { diagnose } from '../../core/placement/diagnosis/diagnose.ts';
 import { loadHighsSolver } from '../../core/placement/fleet/highs.ts';
+import { whatIf } from '../../core/simulator/what-if.ts';
 import type { Database } from '../../db/client.ts';
 import { createTestDatabase } from './database.ts';
 
@@ -45,6 +48,7 @@ export function fakeActions(): FakeActions {
     startRebalance: vi.fn(async () => undefined),
     rebalance: vi.fn(async () => null),
     cancelRebalance: vi.fn(async () => false),
+    readLog: vi.fn(async ({ replicaId }) => ({ source: replicaId ?? 'host worker', lines: ['first', 'last'] })),
     schedules: vi.fn(async () => []),
     changeSchedule: vi.fn(async (name, change) => ({
       ...{ name, everySeconds: 300, paused: false, note: '', lastRunAt: null, nextRunAt: null },
@@ -58,6 +62,9 @@ export function costSources(db: Database): CostSources {
   return {
     loadFleet: (nowMs) => loadServingFleet(db, nowMs),
     reckon: async (question) => reckonCost(question, await loadHighsSolver()),
+    observedReplicas: (nowMs, windowSeconds) => observedReplicas(db, nowMs, windowSeconds),
+    diagnose: async (input) => diagnose(input),
+    replay: async (question) => whatIf(question),
   };
 }
 
@@ -69,7 +76,7 @@ export async function createTestApi(options: Partial<AppOptions> = {}): Promise<
   const info = { version: '0.0.0-test', temporalUiUrl: 'http://127.0.0.1:8233', gatewayUrl: 'http://127.0.0.1:8000' };
   const cost = costSources(database.connection.db);
   const dependencies = { database: database.connection, actions, events, cost, info, logger };
-  const app = createApp(dependencies, { apiKeys: [], webRoot: null, ...options });
+  const app = createApp(dependencies, { apiKeys: [], open: (options.apiKeys ?? []).length === 0, tokens: null, webRoot: null, ...options });
   return {
     app,
     db: database.connection.db,

@@ -2,8 +2,9 @@
 import { pino } from 'pino';
 import type { RoutedReplica } from '../../core/domain/routing.ts';
 import type { SloPolicy } from '../../core/domain/slo-policy.ts';
+import type { Tenant } from '../../core/domain/tenant.ts';
 import type { GatewayOptions } from '../../gateway/options.ts';
-import type { RoutingSource, RoutingView } from '../../gateway/routing.ts';
+import type { RoutingSource, RoutingView } from '../../gateway/routes/routing.ts';
 import { type Gateway, startGateway } from '../../gateway/server.ts';
 
 export function routedReplica(parts: Partial<RoutedReplica> & { replicaId: string; endpoint: string }): RoutedReplica {
@@ -36,7 +37,7 @@ export function sloPolicy(parts: Partial<Omit<SloPolicy, 'queue'>> & { queue?: P
 
 export interface RoutedGateway extends Gateway {
   /** Puts a table in force, with the next version. */
-  route(replicas: RoutedReplica[], policies?: SloPolicy[], deployments?: RoutingView['deployments']): void;
+  route(replicas: RoutedReplica[], policies?: SloPolicy[], deployments?: RoutingView['deployments'], tenants?: Tenant[]): void;
 }
 
 export async function startRoutedGateway(options: Partial<Omit<GatewayOptions, 'source'>> = {}): Promise<RoutedGateway> {
@@ -58,9 +59,9 @@ export async function startRoutedGateway(options: Partial<Omit<GatewayOptions, '
   });
   return {
     ...gateway,
-    route(replicas, policies = [], deployments = []) {
+    route(replicas, policies = [], deployments = [], tenants = []) {
       version += 1;
-      apply?.({ table: { version, replicas, policies }, deployments });
+      apply?.({ table: { version, replicas, policies, tenants }, deployments });
     },
   };
 }

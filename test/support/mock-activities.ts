@@ -228,6 +228,7 @@ export function createMockWorld(rollout: Record<string, unknown> = {}): MockWorl
     },
     reloadEngine: async () => ({ endpoint: 'http://127.0.0.1:1', chat: null }),
     calibrateEngine: async () => ({ stepTime: STEP, sound: true, errorPercent: 1, kvCacheTokens: 1000, chat: null }),
+    readLog: async (id, lines) => ({ source: id ?? 'host worker', lines: ['first', 'last'].slice(-lines) }),
     reportPresence: async () => ({ engines: [], digest: '' }),
   };
   world.activities = recorded(world, activities);

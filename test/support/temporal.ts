@@ -80,6 +80,7 @@ let bundle: Promise<WorkflowBundle> | undefined;
 export function workflowBundle(): Promise<WorkflowBundle> {
   bundle ??= bundleWorkflowCode({
     workflowsPath: fileURLToPath(new URL('../../workflows/index.ts', import.meta.url)),
+    failureConverterPath: fileURLToPath(new URL('../../workflows/encoded-failures.cjs', import.meta.url)),
     logger: new DefaultLogger('ERROR'),
   });
   return bundle;

@@ -324,6 +324,15 @@ describe('schedules', () => {
   });
 });
 
+describe('logs', () => {
+  it('prints the lines as they are, of a host or of a replica', async () => {
+    expect(await uellm('logs host h1 --lines 2')).toMatchObject({ out: 'first\nlast\n', err: '', exitCode: 0 });
+    expect(await json('logs host h1')).toEqual({ source: 'host worker', lines: ['first', 'last'] });
+    expect(await uellm('logs replica nobody')).toMatchObject({ out: '', err: "error: there is no replica named 'nobody'\n", exitCode: 1 });
+    expect(await uellm('logs host h1 --lines 1001')).toMatchObject({ exitCode: 2 });
+  });
+});
+
 describe('rebalancing', () => {
   it('shows what a dry run would move', async () => {
     const retire = { kind: 'retire' as const, replicaId: 'r1', deployment: 'chat', host: 'h1', after: ['r2'], reason: 'idle' };

@@ -39,6 +39,15 @@ describe('the whole loop', () => {
     expect(whole.headers.get('x-uellm-simulated')).toBe('true');
   });
 
+  it('fetches the logs of an engine and of its host worker from the host', async () => {
+    const [replica] = await replicas();
+    const log = (path: string) => cluster.api<{ source: string; lines: string[] }>('GET', `${path}/log?lines=5`);
+    expect((await log(`/replicas/${replica!.id}`)).source).toContain(replica!.id);
+    const { source, lines } = await log(`/hosts/${replica!.host}`);
+    expect([source, lines.length > 0]).toEqual(['host worker', true]);
+    expect(() => lines.map((line) => JSON.parse(line))).not.toThrow();
+  });
+
   it('rolls a second revision out by canary under load without a failed stream', async () => {
     const load = startLoad(cluster.gatewayUrl, MODEL, { clients: 4, tokens: 40 });
     const rollout = await cluster.deploy(MODEL);

@@ -14,7 +14,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Environment, readEnvironment, variablesOf } from '../../bin/environment.ts';
 import { layoutOf } from '../../bin/up/layout.ts';
 import type { ProfilerSnapshot } from '../../core/profiler/snapshot.ts';
-import { deriveKey } from '../../gateway/feature-key.ts';
+import { deriveKey } from '../../gateway/access/feature-key.ts';
 import { filesUnder, flock, type Place, traces } from '../support/canaries.ts';
 import { execute, withDatabase } from '../support/database.ts';
 import { smallFleet } from '../support/demo-objects.ts';

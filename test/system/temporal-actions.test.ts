@@ -1,8 +1,10 @@
 /** What the API asks of Temporal, on the real server with the real workflows: what is answered, declined, and said when nobody is there to answer. */
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { toFailure } from '../../activities/failures.ts';
 import type { WorkflowActions } from '../../api/actions.ts';
 import { createTemporalActions } from '../../api/temporal-actions.ts';
+import { notFound } from '../../core/domain/errors.ts';
 import { CONTROL_TASK_QUEUE, hostTaskQueue } from '../../workflows/messages.ts';
 import { createMockWorld, delegating, type MockWorld } from '../support/mock-activities.ts';
 import { createTestNamespace, type RunningWorker, type TestNamespace } from '../support/temporal.ts';
@@ -56,6 +58,7 @@ describe('without a worker', () => {
       actions.updateRollout('chat-r1', 'pause', { by: 'ann', reason: '' }),
       actions.drainStatus('h1'),
       actions.cancelDrain('h1', 'ann'),
+      actions.readLog({ host: 'h2', replicaId: null, lines: 1 }),
     ]);
     for (const answer of answers) expect(answer).toMatchObject({ status: 'rejected', reason: detail('unavailable', /control worker/) });
     expect(Date.now() - began).toBeLessThan(12_000);
@@ -107,6 +110,16 @@ describe('with workers', () => {
     await expect
       .poll(() => actions.rebalance('rebalance-dry-run-1'), { timeout: 10_000 })
       .toMatchObject({ state: 'completed', result: { outcome: 'dry-run' } });
+  });
+
+  it('reads the end of a log on a host, and says whether it is the log or the host that is not there', async () => {
+    world = createMockWorld();
+    expect(await actions.readLog({ host: 'h2', replicaId: 'chat-1', lines: 1 })).toEqual({ source: 'chat-1', lines: ['last'] });
+    world.fail.readLog = { error: toFailure(notFound('log of replica', 'chat-9')) as Error, times: 1 };
+    await expect(actions.readLog({ host: 'h2', replicaId: 'chat-9', lines: 1 })).rejects.toMatchObject(detail('not-found', /chat-9/));
+    await expect(actions.readLog({ host: 'h9', replicaId: null, lines: 1 })).rejects.toMatchObject(
+      detail('unavailable', /worker of host h9/),
+    );
   });
 
   it('pauses, resumes and approves a rollout, and passes on what it declines', async () => {

@@ -20,7 +20,7 @@ import { useResource } from './state/use-resource.ts';
 
 export function App() {
   const { error } = useResource(info);
-  const locked = error instanceof ApiError && error.problem.status === 401;
+  const locked = error instanceof ApiError && [401, 429].includes(error.problem.status);
   return (
     <>
       <a class="skip" href="#fleet">

@@ -1,10 +1,9 @@
 /** /api/v1/events: server-sent events (WHATWG HTML, 9.2). */
-import { createRoute } from '@hono/zod-openapi';
 import { streamSSE } from 'hono/streaming';
 import { UellmError } from '../../../core/domain/errors.ts';
 import type { ApiDependencies } from '../../context.ts';
 import { changeSchema } from '../../schema/cluster.ts';
-import { newRoutes, problems } from '../route.ts';
+import { createRoute, newRoutes, problems } from '../route.ts';
 
 /** Changes closer together than this are told together. */
 const GATHER_MS = 100;
@@ -15,6 +14,7 @@ export function eventRoutes({ events }: ApiDependencies) {
     createRoute({
       method: 'get',
       path: '/',
+      access: { role: 'viewer' },
       tags: ['events'],
       summary: 'Changes as they happen',
       description: 'Each `changed` event names a kind of object to read again. A comment every 15 s keeps the connection open.',

@@ -1,6 +1,6 @@
 /** /api/v1/rebalances */
 import { randomUUID } from 'node:crypto';
-import { createRoute, z } from '@hono/zod-openapi';
+import { z } from '@hono/zod-openapi';
 import { conflict, notFound } from '../../../core/domain/errors.ts';
 import { recordAudit } from '../../../db/queries/audit.ts';
 import { workflowIds } from '../../../workflows/messages.ts';
@@ -8,7 +8,7 @@ import type { ApiDependencies } from '../../context.ts';
 import { rebalanceInputSchema, rebalanceSchema, rebalanceStartedSchema } from '../../schema/cluster.ts';
 import { textFilter } from '../../schema/common.ts';
 import type { Rebalance } from '../../schema/index.ts';
-import { BODY_PROBLEMS, jsonBody, jsonContent, newRoutes, problems } from '../route.ts';
+import { BODY_PROBLEMS, createRoute, jsonBody, jsonContent, newRoutes, problems } from '../route.ts';
 
 const tags = ['rebalances'];
 
@@ -18,6 +18,7 @@ export function rebalanceRoutes({ database: { db }, actions }: ApiDependencies) 
       createRoute({
         method: 'post',
         path: '/',
+        access: { role: 'operator' },
         tags,
         summary: 'Rebalance the cluster',
         request: jsonBody(rebalanceInputSchema, false),
@@ -41,6 +42,7 @@ export function rebalanceRoutes({ database: { db }, actions }: ApiDependencies) 
       createRoute({
         method: 'get',
         path: '/{workflowId}',
+        access: { role: 'viewer' },
         tags,
         summary: 'How a rebalance stands',
         request: { params: z.object({ workflowId: textFilter }) },
@@ -58,6 +60,7 @@ export function rebalanceRoutes({ database: { db }, actions }: ApiDependencies) 
       createRoute({
         method: 'post',
         path: '/cancel',
+        access: { role: 'operator' },
         tags,
         summary: 'End the rebalance under way',
         description: 'Moves that are not done are undone, those that are done stay.',

@@ -1,12 +1,12 @@
 /** /api/v1/schedules */
-import { createRoute, z } from '@hono/zod-openapi';
+import { z } from '@hono/zod-openapi';
 import { notFound } from '../../../core/domain/errors.ts';
 import { recordAudit } from '../../../db/queries/audit.ts';
 import type { Schedule, ScheduleChange, ScheduleName } from '../../actions.ts';
 import type { ApiDependencies } from '../../context.ts';
 import { scheduleInputSchema, scheduleNameSchema, scheduleSchema } from '../../schema/cluster.ts';
 import type { ScheduleResource } from '../../schema/index.ts';
-import { BODY_PROBLEMS, jsonBody, jsonContent, newRoutes, problems } from '../route.ts';
+import { BODY_PROBLEMS, createRoute, jsonBody, jsonContent, newRoutes, problems } from '../route.ts';
 
 const tags = ['schedules'];
 const params = z.object({ name: scheduleNameSchema });
@@ -15,7 +15,8 @@ export function scheduleRoutes({ database: { db }, actions }: ApiDependencies) {
   /** The row of the audit trail stands and falls with the change. */
   const change = async (actor: string, name: ScheduleName, to: ScheduleChange): Promise<ScheduleResource> =>
     db.transaction(async (tx) => {
-      await recordAudit(tx, { actor, action: 'change', kind: 'schedules', name, after: to });
+      const before = (await actions.schedules()).find((schedule) => schedule.name === name);
+      await recordAudit(tx, { actor, action: 'change', kind: 'schedules', name, before, after: to });
       return presentSchedule(await actions.changeSchedule(name, to));
     });
   return newRoutes()
@@ -23,6 +24,7 @@ export function scheduleRoutes({ database: { db }, actions }: ApiDependencies) {
       createRoute({
         method: 'get',
         path: '/',
+        access: { role: 'viewer' },
         tags,
         summary: 'What runs by itself, and how often',
         responses: { 200: jsonContent(z.object({ items: z.array(scheduleSchema) }), 'The schedules.'), ...problems() },
@@ -33,6 +35,7 @@ export function scheduleRoutes({ database: { db }, actions }: ApiDependencies) {
       createRoute({
         method: 'get',
         path: '/{name}',
+        access: { role: 'viewer' },
         tags,
         summary: 'One schedule',
         request: { params },
@@ -49,6 +52,7 @@ export function scheduleRoutes({ database: { db }, actions }: ApiDependencies) {
       createRoute({
         method: 'patch',
         path: '/{name}',
+        access: { role: 'operator' },
         tags,
         summary: 'Change a schedule, pause it, let it go on',
         description: 'What is not named stays as it is. It holds over every restart.',
@@ -61,6 +65,7 @@ export function scheduleRoutes({ database: { db }, actions }: ApiDependencies) {
       createRoute({
         method: 'put',
         path: '/{name}',
+        access: { role: 'operator' },
         tags,
         summary: 'Set a schedule as a whole',
         description: 'What is not named is as at first: not paused, without a note.',

@@ -1,5 +1,5 @@
 /** /api/v1/cost */
-import { createRoute, z } from '@hono/zod-openapi';
+import { z } from '@hono/zod-openapi';
 import { costsSince, policyTraffic } from '../../../db/queries/cost-reads.ts';
 import { readDeployment } from '../../../db/queries/deployments.ts';
 import { allPolicies } from '../../../db/queries/planning-reads.ts';
@@ -7,7 +7,7 @@ import type { ApiDependencies } from '../../context.ts';
 import { textFilter } from '../../schema/common.ts';
 import { costSchema } from '../../schema/cost.ts';
 import type { Cost } from '../../schema/index.ts';
-import { jsonContent, newRoutes, problems } from '../route.ts';
+import { createRoute, jsonContent, newRoutes, problems } from '../route.ts';
 import { createSharedRuns } from './shared-runs.ts';
 
 const DEFAULT_WINDOW_SECONDS = 3600;
@@ -47,6 +47,7 @@ export function costRoutes({ database: { db }, cost }: ApiDependencies) {
     createRoute({
       method: 'get',
       path: '/',
+      access: { role: 'viewer' },
       tags: ['cost'],
       summary: 'What serving costs, and what an SLO costs',
       description:

@@ -20,6 +20,7 @@ import { placeableHostNames } from '../../../db/queries/hosts.ts';
 import { lockModel } from '../../../db/queries/models.ts';
 import { livingReplicas } from '../../../db/queries/replicas.ts';
 import type { ApiDependencies } from '../../context.ts';
+import { textFilter } from '../../schema/common.ts';
 import { deploymentInputSchema, deploymentResourceSchema } from '../../schema/deployments.ts';
 import type { DeploymentResource } from '../../schema/index.ts';
 import { declaredRoutes } from '../declared.ts';
@@ -31,15 +32,18 @@ const removalQuery = z.strictObject({
   }),
 });
 
+const filters = { model: textFilter.optional() };
+
 export function deploymentRoutes(dependencies: ApiDependencies) {
-  return declaredRoutes<DeploymentSpec, DeploymentRow & DeploymentProgress>(dependencies, {
+  return declaredRoutes<DeploymentSpec, DeploymentRow & DeploymentProgress, typeof filters>(dependencies, {
     path: 'deployments',
     what: 'deployment',
     title: 'Deployment',
     input: deploymentInputSchema,
     resource: deploymentResourceSchema,
-    async list(db, page) {
-      const found = await listDeployments(db, page);
+    filters,
+    async list(db, page, _, { model }) {
+      const found = await listDeployments(db, page, model);
       return { ...found, items: await withoutUnreachable(db, found.items) };
     },
     async read(db, name) {

@@ -3,7 +3,6 @@
  * and its workflow tells that one so. One that waits already has not begun, and is ended here.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { createRoute } from '@hono/zod-openapi';
 import { conflict, UellmError } from '../../../core/domain/errors.ts';
 import type { Executor, Transaction } from '../../../db/client.ts';
 import { recordAudit } from '../../../db/queries/audit.ts';
@@ -22,13 +21,14 @@ import { workflowIds } from '../../../workflows/messages.ts';
 import type { ApiDependencies } from '../../context.ts';
 import { rolloutInputSchema, rolloutStartedSchema } from '../../schema/rollouts.ts';
 import { nameParam } from '../declared.ts';
-import { BODY_PROBLEMS, jsonBody, jsonContent, newRoutes, problems } from '../route.ts';
+import { BODY_PROBLEMS, createRoute, jsonBody, jsonContent, newRoutes, problems } from '../route.ts';
 
 export function startRolloutRoutes({ database: { db }, actions }: ApiDependencies) {
   return newRoutes().openapi(
     createRoute({
       method: 'post',
       path: '/{name}/rollouts',
+      access: { role: 'operator' },
       tags: ['deployments', 'rollouts'],
       summary: 'Roll out a deployment',
       description:

@@ -1,5 +1,4 @@
 /** /api/v1/hosts/{name}/drain and /uncordon */
-import { createRoute } from '@hono/zod-openapi';
 import type { DrainReceipt } from '../../../core/domain/drain.ts';
 import { conflict, notFound } from '../../../core/domain/errors.ts';
 import { recordAudit } from '../../../db/queries/audit.ts';
@@ -11,7 +10,7 @@ import type { ApiDependencies } from '../../context.ts';
 import { drainInputSchema, drainSchema, drainStartedSchema, hostResourceSchema } from '../../schema/hosts.ts';
 import type { Drain } from '../../schema/index.ts';
 import { nameParam } from '../declared.ts';
-import { BODY_PROBLEMS, jsonBody, jsonContent, newRoutes, problems } from '../route.ts';
+import { BODY_PROBLEMS, createRoute, jsonBody, jsonContent, newRoutes, problems } from '../route.ts';
 import { presentHost } from './hosts.ts';
 
 const tags = ['hosts'];
@@ -23,6 +22,7 @@ export function drainRoutes({ database: { db }, actions }: ApiDependencies) {
       createRoute({
         method: 'post',
         path: '/{name}/drain',
+        access: { role: 'operator' },
         tags,
         summary: 'Drain a host',
         description: 'The host takes no new work from now on, also while no worker is up; the workflow then moves what is there.',
@@ -61,6 +61,7 @@ export function drainRoutes({ database: { db }, actions }: ApiDependencies) {
       createRoute({
         method: 'get',
         path: '/{name}/drain',
+        access: { role: 'viewer' },
         tags,
         summary: 'How the newest drain of a host stands',
         request: params,
@@ -82,6 +83,7 @@ export function drainRoutes({ database: { db }, actions }: ApiDependencies) {
       createRoute({
         method: 'post',
         path: '/{name}/uncordon',
+        access: { role: 'operator' },
         tags,
         summary: 'Let a host take work again',
         description: 'A drain that is running is cancelled: what has moved stays moved.',

@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { DrainReceipt } from '../../../core/domain/drain.ts';
 import { conflict, UellmError } from '../../../core/domain/errors.ts';
-import { expandAccelerators, type HostSpec } from '../../../core/domain/fleet.ts';
+import { expandAccelerators, type HostSpec, hostLivenessSchema, hostServiceSchema } from '../../../core/domain/fleet.ts';
 import { compareInventory } from '../../../core/domain/inventory.ts';
 import type { Executor } from '../../../db/client.ts';
 import {
@@ -22,14 +22,17 @@ import type { HostResource } from '../../schema/index.ts';
 import { declaredRoutes } from '../declared.ts';
 import { syncExternalReplicas } from './external.ts';
 
+const filters = { service: hostServiceSchema.optional(), liveness: hostLivenessSchema.optional() };
+
 export function hostRoutes(dependencies: ApiDependencies) {
-  return declaredRoutes<HostSpec, HostRow & HostUse>(dependencies, {
+  return declaredRoutes<HostSpec, HostRow & HostUse, typeof filters>(dependencies, {
     path: 'hosts',
     what: 'host',
     title: 'Host',
     input: hostInputSchema,
     resource: hostResourceSchema,
-    list: listHosts,
+    filters,
+    list: (db, page, _, where) => listHosts(db, page, where),
     read: readHost,
     lock: (tx, name) => lockHost(tx, name, 'update'),
     async create(tx, spec) {

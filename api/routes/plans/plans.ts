@@ -1,5 +1,5 @@
 /** /api/v1/plans */
-import { createRoute, z } from '@hono/zod-openapi';
+import { z } from '@hono/zod-openapi';
 import { planPurposeSchema } from '../../../core/domain/plan.ts';
 import { listPlans, type PlanRow } from '../../../db/queries/plan-reads.ts';
 import { loadPlan } from '../../../db/queries/plans.ts';
@@ -8,7 +8,7 @@ import { listOf, textFilter } from '../../schema/common.ts';
 import type { PlanResource } from '../../schema/index.ts';
 import { planResourceSchema } from '../../schema/plans.ts';
 import { pageRequest } from '../cursor.ts';
-import { jsonContent, listAnswer, listQuery, newRoutes, problems } from '../route.ts';
+import { createRoute, jsonContent, listAnswer, listQuery, newRoutes, problems } from '../route.ts';
 
 const tags = ['plans'];
 const query = listQuery({ purpose: planPurposeSchema.optional(), subject: textFilter.optional() });
@@ -19,6 +19,7 @@ export function planRoutes({ database: { db } }: ApiDependencies) {
       createRoute({
         method: 'get',
         path: '/',
+        access: { role: 'viewer' },
         tags,
         summary: 'List plans',
         request: { query },
@@ -33,6 +34,7 @@ export function planRoutes({ database: { db } }: ApiDependencies) {
       createRoute({
         method: 'get',
         path: '/{id}',
+        access: { role: 'viewer' },
         tags,
         summary: 'Read a plan',
         request: { params: z.object({ id: textFilter }) },

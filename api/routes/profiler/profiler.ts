@@ -1,9 +1,10 @@
 /** /api/v1/profiler: served from Postgres, whether the profiler runs or not. */
-import { createRoute, z } from '@hono/zod-openapi';
+import { z } from '@hono/zod-openapi';
 import { recordAudit } from '../../../db/queries/audit.ts';
 import { countObservationsAfter } from '../../../db/queries/observations.ts';
 import { listSnapshotRecords, readSnapshotRecord, rollbackSnapshot, type SnapshotRecord } from '../../../db/queries/profiler.ts';
 import type { ApiDependencies } from '../../context.ts';
+import { timeFilter } from '../../schema/common.ts';
 import type { ProfilerSnapshotResource } from '../../schema/index.ts';
 import {
   profilerRollbackSchema,
@@ -13,7 +14,7 @@ import {
   profilerStatusSchema,
 } from '../../schema/profiler.ts';
 import { pageRequest } from '../cursor.ts';
-import { BODY_PROBLEMS, jsonBody, jsonContent, listAnswer, listQuery, newRoutes, problems } from '../route.ts';
+import { BODY_PROBLEMS, createRoute, jsonBody, jsonContent, listAnswer, listQuery, newRoutes, problems } from '../route.ts';
 
 const tags = ['profiler'];
 const HISTORY = 10;
@@ -32,6 +33,7 @@ export function profilerRoutes({ database: { db } }: ApiDependencies) {
       createRoute({
         method: 'get',
         path: '/status',
+        access: { role: 'viewer' },
         tags,
         summary: 'How well answers are predicted',
         responses: {
@@ -51,18 +53,24 @@ export function profilerRoutes({ database: { db } }: ApiDependencies) {
       createRoute({
         method: 'get',
         path: '/snapshots',
+        access: { role: 'viewer' },
         tags,
         summary: 'List published snapshots',
         description: 'Without their weights. The newest fifty are kept, and of older ones the last of each hour and of each day.',
-        request: { query: listQuery({}) },
+        request: { query: listQuery({ since: timeFilter.optional() }) },
         responses: { 200: jsonContent(profilerSnapshotListSchema, 'Newest first; the first is in force.'), ...problems() },
       }),
-      async (c) => c.json(listAnswer(await listSnapshotRecords(db, pageRequest(c.req.valid('query'))), presentSnapshot), 200),
+      async (c) => {
+        const { since, ...page } = c.req.valid('query');
+        const found = await listSnapshotRecords(db, pageRequest(page), since === undefined ? undefined : new Date(since));
+        return c.json(listAnswer(found, presentSnapshot), 200);
+      },
     )
     .openapi(
       createRoute({
         method: 'get',
         path: '/snapshots/{version}',
+        access: { role: 'viewer' },
         tags,
         summary: 'Read a snapshot',
         description: 'Without its weights.',
@@ -75,6 +83,7 @@ export function profilerRoutes({ database: { db } }: ApiDependencies) {
       createRoute({
         method: 'post',
         path: '/rollback',
+        access: { role: 'operator' },
         tags,
         summary: 'Go back to an earlier snapshot',
         description:

@@ -1,14 +1,18 @@
 /** /api/v1/corrections */
-import { createRoute } from '@hono/zod-openapi';
 import { type CorrectionRow, listCorrections, readCorrection } from '../../../db/queries/correction-reads.ts';
 import type { ApiDependencies } from '../../context.ts';
-import { listOf } from '../../schema/common.ts';
+import { listOf, textFilter } from '../../schema/common.ts';
 import type { CorrectionResource } from '../../schema/index.ts';
 import { correctionResourceSchema } from '../../schema/records.ts';
 import { pageRequest } from '../cursor.ts';
-import { jsonContent, listAnswer, listQuery, newRoutes, problems, serialParam } from '../route.ts';
+import { createRoute, jsonContent, listAnswer, listQuery, newRoutes, problems, serialParam } from '../route.ts';
 
 const tags = ['corrections'];
+const query = listQuery({
+  kind: textFilter.optional(),
+  subject: textFilter.optional(),
+  state: correctionResourceSchema.shape.state.optional(),
+});
 
 export function correctionRoutes({ database: { db } }: ApiDependencies) {
   return newRoutes()
@@ -16,17 +20,22 @@ export function correctionRoutes({ database: { db } }: ApiDependencies) {
       createRoute({
         method: 'get',
         path: '/',
+        access: { role: 'viewer' },
         tags,
         summary: 'List corrections',
-        request: { query: listQuery({}) },
+        request: { query },
         responses: { 200: jsonContent(listOf(correctionResourceSchema, 'CorrectionList'), 'Newest first.'), ...problems() },
       }),
-      async (c) => c.json(listAnswer(await listCorrections(db, pageRequest(c.req.valid('query'))), presentCorrection), 200),
+      async (c) => {
+        const { limit, cursor, ...where } = c.req.valid('query');
+        return c.json(listAnswer(await listCorrections(db, pageRequest({ limit, cursor }), where), presentCorrection), 200);
+      },
     )
     .openapi(
       createRoute({
         method: 'get',
         path: '/{id}',
+        access: { role: 'viewer' },
         tags,
         summary: 'Read a correction',
         request: { params: serialParam },

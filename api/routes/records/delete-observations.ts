@@ -1,11 +1,11 @@
 /** DELETE /api/v1/observations */
-import { createRoute, z } from '@hono/zod-openapi';
+import { z } from '@hono/zod-openapi';
 import { recordAudit } from '../../../db/queries/audit.ts';
 import { deleteObservationsOf } from '../../../db/queries/observation-deletion.ts';
 import type { ApiDependencies } from '../../context.ts';
 import { textFilter } from '../../schema/common.ts';
 import { observationsDeletedSchema } from '../../schema/records.ts';
-import { jsonContent, newRoutes, problems } from '../route.ts';
+import { createRoute, jsonContent, newRoutes, problems, tenantFilter } from '../route.ts';
 
 const query = z.strictObject({ tenant: textFilter.openapi({ description: 'Whose observations are to go.' }) });
 
@@ -14,6 +14,7 @@ export function deleteObservationsRoutes({ database: { db } }: ApiDependencies) 
     createRoute({
       method: 'delete',
       path: '/',
+      access: { role: 'admin', tenants: true },
       tags: ['observations'],
       summary: "Delete a tenant's observations",
       description:
@@ -25,7 +26,8 @@ export function deleteObservationsRoutes({ database: { db } }: ApiDependencies) 
     }),
     async (c) => {
       const { tenant } = c.req.valid('query');
-      const entry = { actor: c.get('actor'), kind: 'observations', name: tenant };
+      tenantFilter(c.get('principal'), tenant);
+      const entry = { actor: c.get('actor'), kind: 'observations', name: tenant, tenant };
       await recordAudit(db, { ...entry, action: 'delete' });
       const deleted = await deleteObservationsOf(db, tenant);
       await recordAudit(db, { ...entry, action: 'deleted', after: { deleted } });

@@ -1,19 +1,20 @@
 /** /api/v1/observations and /api/v1/slo-attainment */
-import { createRoute, z } from '@hono/zod-openapi';
+import { z } from '@hono/zod-openapi';
 import type { Observation } from '../../../core/domain/observation.ts';
 import { listObservations, type ObservationRow, readObservation, sloAttainment } from '../../../db/queries/observation-reads.ts';
 import type { ApiDependencies } from '../../context.ts';
-import { listOf, textFilter } from '../../schema/common.ts';
+import { listOf, textFilter, timeFilter } from '../../schema/common.ts';
 import type { ObservationResource } from '../../schema/index.ts';
 import { observationResourceSchema } from '../../schema/records.ts';
 import { sloAttainmentSchema } from '../../schema/slo-policies.ts';
 import { pageRequest } from '../cursor.ts';
-import { jsonContent, listAnswer, listQuery, newRoutes, problems, serialParam } from '../route.ts';
+import { createRoute, jsonContent, listAnswer, listQuery, newRoutes, problems, serialParam, tenantFilter } from '../route.ts';
 
 const tags = ['observations'];
 const query = listQuery({
   deployment: textFilter.optional(),
-  since: z.iso.datetime({ offset: true, error: 'a time such as 2026-01-31T12:00:00Z' }).optional(),
+  tenant: textFilter.optional(),
+  since: timeFilter.optional(),
 });
 const DEFAULT_WINDOW_SECONDS = 300;
 const MAX_WINDOW_SECONDS = 7 * 86_400;
@@ -27,6 +28,7 @@ export function observationRoutes({ database: { db } }: ApiDependencies) {
       createRoute({
         method: 'get',
         path: '/',
+        access: { role: 'viewer', tenants: true },
         tags,
         summary: 'List observations',
         description: 'What was predicted for each request, and what happened. Prompts are never stored.',
@@ -34,8 +36,12 @@ export function observationRoutes({ database: { db } }: ApiDependencies) {
         responses: { 200: jsonContent(listOf(observationResourceSchema, 'ObservationList'), 'Newest first.'), ...problems() },
       }),
       async (c) => {
-        const { deployment, since, ...page } = c.req.valid('query');
-        const filter = { deployment, since: since === undefined ? undefined : new Date(since) };
+        const { deployment, tenant, since, ...page } = c.req.valid('query');
+        const filter = {
+          deployment,
+          tenant: tenantFilter(c.get('principal'), tenant),
+          since: since === undefined ? undefined : new Date(since),
+        };
         return c.json(listAnswer(await listObservations(db, pageRequest(page), filter), presentObservation), 200);
       },
     )
@@ -43,12 +49,13 @@ export function observationRoutes({ database: { db } }: ApiDependencies) {
       createRoute({
         method: 'get',
         path: '/{id}',
+        access: { role: 'viewer', tenants: true },
         tags,
         summary: 'Read an observation',
         request: { params: serialParam },
         responses: { 200: jsonContent(observationResourceSchema, 'The observation.'), ...problems(404) },
       }),
-      async (c) => c.json(presentObservation(await readObservation(db, c.req.valid('param').id)), 200),
+      async (c) => c.json(presentObservation(await readObservation(db, c.req.valid('param').id, c.get('principal').tenant)), 200),
     );
 }
 
@@ -57,6 +64,7 @@ export function sloAttainmentRoutes({ database: { db } }: ApiDependencies) {
     createRoute({
       method: 'get',
       path: '/',
+      access: { role: 'viewer', tenants: true },
       tags: ['slo-policies', 'observations'],
       summary: 'How far each SLO policy is attained',
       request: { query: windowQuery },
@@ -64,7 +72,7 @@ export function sloAttainmentRoutes({ database: { db } }: ApiDependencies) {
     }),
     async (c) => {
       const { windowSeconds } = c.req.valid('query');
-      const rows = await sloAttainment(db, new Date(Date.now() - windowSeconds * 1000));
+      const rows = await sloAttainment(db, new Date(Date.now() - windowSeconds * 1000), c.get('principal').tenant);
       return c.json({ items: rows.map((row) => ({ ...row, windowSeconds })) }, 200);
     },
   );

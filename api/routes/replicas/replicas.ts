@@ -1,5 +1,5 @@
 /** /api/v1/replicas */
-import { createRoute, z } from '@hono/zod-openapi';
+import { z } from '@hono/zod-openapi';
 import { listReplicas } from '../../../db/queries/replica-reads.ts';
 import { loadReplica, type ReplicaRow } from '../../../db/queries/replicas.ts';
 import type { ApiDependencies } from '../../context.ts';
@@ -7,7 +7,7 @@ import { listOf, textFilter } from '../../schema/common.ts';
 import type { ReplicaResource } from '../../schema/index.ts';
 import { replicaResourceSchema, replicaStatesSchema } from '../../schema/replicas.ts';
 import { pageRequest } from '../cursor.ts';
-import { jsonContent, listAnswer, listQuery, newRoutes, problems } from '../route.ts';
+import { createRoute, jsonContent, listAnswer, listQuery, newRoutes, problems } from '../route.ts';
 import { unreachableReplicas } from './unreachable.ts';
 
 const tags = ['replicas'];
@@ -24,6 +24,7 @@ export function replicaRoutes({ database: { db } }: ApiDependencies) {
       createRoute({
         method: 'get',
         path: '/',
+        access: { role: 'viewer' },
         tags,
         summary: 'List replicas',
         request: { query },
@@ -46,6 +47,7 @@ export function replicaRoutes({ database: { db } }: ApiDependencies) {
       createRoute({
         method: 'get',
         path: '/{id}',
+        access: { role: 'viewer' },
         tags,
         summary: 'Read a replica',
         request: { params: z.object({ id: textFilter }) },

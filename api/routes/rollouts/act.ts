@@ -1,5 +1,4 @@
 /** POST /api/v1/rollouts/{id}/{pause,resume,approve,abort} */
-import { createRoute } from '@hono/zod-openapi';
 import { conflict, UellmError } from '../../../core/domain/errors.ts';
 import type { RolloutStatus } from '../../../core/domain/rollout.ts';
 import type { Database } from '../../../db/client.ts';
@@ -9,7 +8,7 @@ import { endRollout } from '../../../db/queries/rollouts.ts';
 import type { RolloutAction } from '../../actions.ts';
 import type { ApiDependencies } from '../../context.ts';
 import { rolloutActionInputSchema, rolloutActionSchema, rolloutResourceSchema } from '../../schema/rollouts.ts';
-import { BODY_PROBLEMS, jsonBody, jsonContent, newRoutes, problems } from '../route.ts';
+import { BODY_PROBLEMS, createRoute, jsonBody, jsonContent, newRoutes, problems } from '../route.ts';
 import { presentRollout, rolloutParam } from './rollouts.ts';
 
 const WHAT: Record<RolloutAction, string> = {
@@ -26,6 +25,7 @@ export function rolloutActionRoutes({ database: { db }, actions }: ApiDependenci
       createRoute({
         method: 'post',
         path: `/{id}/${action}`,
+        access: { role: 'operator' },
         tags: ['rollouts'],
         summary: WHAT[action],
         description: 'The workflow answers; 503 after 5 s without a control worker, and the request may still take effect when one comes.',

@@ -1,5 +1,5 @@
 /** /api/v1/rollouts */
-import { createRoute, z } from '@hono/zod-openapi';
+import { z } from '@hono/zod-openapi';
 import { rolloutPhaseSchema } from '../../../core/domain/rollout.ts';
 import { listRollouts, type RolloutRow, readRollout } from '../../../db/queries/rollout-reads.ts';
 import type { ApiDependencies } from '../../context.ts';
@@ -7,7 +7,7 @@ import { listOf, textFilter } from '../../schema/common.ts';
 import type { RolloutResource } from '../../schema/index.ts';
 import { rolloutResourceSchema } from '../../schema/rollouts.ts';
 import { pageRequest } from '../cursor.ts';
-import { jsonContent, listAnswer, listQuery, newRoutes, problems } from '../route.ts';
+import { createRoute, jsonContent, listAnswer, listQuery, newRoutes, problems } from '../route.ts';
 
 const tags = ['rollouts'];
 const query = listQuery({ deployment: textFilter.optional(), phase: rolloutPhaseSchema.optional() });
@@ -19,6 +19,7 @@ export function rolloutRoutes({ database: { db } }: ApiDependencies) {
       createRoute({
         method: 'get',
         path: '/',
+        access: { role: 'viewer' },
         tags,
         summary: 'List rollouts',
         request: { query },
@@ -33,6 +34,7 @@ export function rolloutRoutes({ database: { db } }: ApiDependencies) {
       createRoute({
         method: 'get',
         path: '/{id}',
+        access: { role: 'viewer' },
         tags,
         summary: 'Read a rollout',
         request: { params: rolloutParam },

@@ -1,4 +1,5 @@
 /** /api/v1/slo-policies */
+import { ANY } from '../../../core/domain/names.ts';
 import type { SloPolicy } from '../../../core/domain/slo-policy.ts';
 import {
   deleteSloPolicy,
@@ -10,18 +11,24 @@ import {
   updateSloPolicy,
 } from '../../../db/queries/slo-policies.ts';
 import type { ApiDependencies } from '../../context.ts';
+import { textFilter } from '../../schema/common.ts';
 import type { SloPolicyResource } from '../../schema/index.ts';
 import { sloPolicyInputSchema, sloPolicyResourceSchema } from '../../schema/slo-policies.ts';
 import { declaredRoutes } from '../declared.ts';
+import { tenantFilter } from '../route.ts';
+
+const filters = { model: textFilter.optional(), tenant: textFilter.optional() };
 
 export function sloPolicyRoutes(dependencies: ApiDependencies) {
-  return declaredRoutes<SloPolicy, SloPolicyRow>(dependencies, {
+  return declaredRoutes<SloPolicy, SloPolicyRow, typeof filters>(dependencies, {
     path: 'slo-policies',
     what: 'SLO policy',
     title: 'SloPolicy',
     input: sloPolicyInputSchema,
     resource: sloPolicyResourceSchema,
-    list: listSloPolicies,
+    tenantOf: ({ match }) => (match.tenant === ANY ? null : match.tenant),
+    filters,
+    list: (db, page, tenant, { model, tenant: asked }) => listSloPolicies(db, page, tenantFilter({ tenant }, asked), model),
     read: readSloPolicy,
     lock: lockSloPolicy,
     create: insertSloPolicy,

@@ -1,7 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { routingTableSchema } from '../../../core/domain/routing.ts';
+import { dayOf } from '../../../core/scheduler/tenant-budget.ts';
+import { insertObservations } from '../../../db/queries/observations.ts';
 import { loadRoutingTable } from '../../../db/queries/routing.ts';
+import { shareBudgets } from '../../../db/queries/tenant-budgets.ts';
 import { createTestApi, type TestApi } from '../../../test/support/api.ts';
+import { anObservation } from '../../../test/support/observations.ts';
 import { tenantResourceSchema } from '../../schema/tenants.ts';
 
 const PATH = '/api/v1/tenants';
@@ -39,6 +43,34 @@ describe('tenants', () => {
     expect(await loadRoutingTable(api.db)).toMatchObject({ version: before.version + 4, tenants: [{ name: 'globex', features: 'full' }] });
     const audit = await api.call<{ items: { action: string }[] }>('GET', '/api/v1/audit?kind=tenants&name=acme');
     expect(audit.body.items.map(({ action }) => action)).toEqual(['delete', 'replace', 'create']);
+  });
+
+  it('say what they may have, and what they have had', async () => {
+    const limits = { requestsPerMinute: 60, tokensPerDay: 1000 };
+    await api.call('POST', PATH, { name: 'initech', weight: 3, limits });
+    const none = { requestsPerMinute: null, tokensPerMinute: null, requestsInFlight: null, requestsToday: 0, tokensToday: 0 };
+    expect((await api.call('GET', `${PATH}/initech`)).body).toMatchObject({ weight: 3, limits, status: { use: none } });
+    const day = dayOf(Date.now());
+    const use = { requestsInFlight: 2, requestsPerMinute: 10, tokensPerMinute: 300 };
+    const state = new Map([['initech', { demand: 0, openShare: 0, use }]]);
+    for (const gateway of ['g1', 'g2']) await shareBudgets(api.db, gateway, state, day, () => undefined);
+    const fields = { tenant: 'initech', acceptedAtMs: Date.now(), inputTokens: 7, outputTokens: 3 };
+    const rows = [anObservation('a', fields), anObservation('b', { ...fields, replicaId: null, outcome: 'shed', outputTokens: null })];
+    for (let twice = 0; twice < 2; twice++) await insertObservations(api.db, rows);
+    expect((await api.call('GET', `${PATH}/initech`)).body).toMatchObject({
+      status: { use: { requestsInFlight: 4, requestsPerMinute: 20, tokensPerMinute: 600, requestsToday: 2, tokensToday: 10 } },
+    });
+  });
+
+  it.each([
+    [{ limits: {} }, 'limits'],
+    [{ limits: { requestsPerMinute: 0 } }, 'limits.requestsPerMinute'],
+    [{ limits: { tokensPerMinute: 1.5 } }, 'limits.tokensPerMinute'],
+    [{ limits: { requestsPerHour: 5 } }, 'limits.requestsPerHour'],
+    [{ weight: 0 }, 'weight'],
+  ])('refuse %j', async (fields, field) => {
+    const { status, body } = await api.call<{ issues: { field: string }[] }>('POST', PATH, { name: 'wrong', ...fields });
+    expect([status, body.issues[0]?.field]).toEqual([422, field]);
   });
 
   it('refuse what they do not know', async () => {

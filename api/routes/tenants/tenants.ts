@@ -1,5 +1,8 @@
 /** /api/v1/tenants */
 import type { Tenant } from '../../../core/domain/tenant.ts';
+import { dayOf } from '../../../core/scheduler/tenant-budget.ts';
+import type { Executor } from '../../../db/client.ts';
+import { type TenantUsage, tenantUse } from '../../../db/queries/tenant-budgets.ts';
 import {
   deleteTenant,
   insertTenant,
@@ -15,14 +18,18 @@ import { tenantInputSchema, tenantResourceSchema } from '../../schema/tenants.ts
 import { declaredRoutes } from '../declared.ts';
 
 export function tenantRoutes(dependencies: ApiDependencies) {
-  return declaredRoutes<Tenant, TenantRow>(dependencies, {
+  return declaredRoutes<Tenant, TenantView>(dependencies, {
     path: 'tenants',
     what: 'tenant',
     title: 'Tenant',
     input: tenantInputSchema,
     resource: tenantResourceSchema,
-    list: listTenants,
-    read: readTenant,
+    tenantOf: ({ name }) => name,
+    list: async (db, request, tenant) => {
+      const page = await listTenants(db, request, tenant);
+      return { ...page, items: await withUse(db, page.items) };
+    },
+    read: async (db, name) => (await withUse(db, [await readTenant(db, name)]))[0]!,
     lock: lockTenant,
     create: insertTenant,
     replace: updateTenant,
@@ -31,6 +38,14 @@ export function tenantRoutes(dependencies: ApiDependencies) {
   });
 }
 
-function presentTenant({ spec, version, createdAt, updatedAt }: TenantRow): TenantResource {
-  return { ...spec, status: { version, createdAt: createdAt.toISOString(), updatedAt: updatedAt.toISOString() } };
+type TenantView = TenantRow & { use: TenantUsage };
+
+function presentTenant({ spec, version, createdAt, updatedAt, use }: TenantView): TenantResource {
+  return { ...spec, status: { version, createdAt: createdAt.toISOString(), updatedAt: updatedAt.toISOString(), use } };
+}
+
+async function withUse(db: Executor, rows: readonly TenantRow[]): Promise<TenantView[]> {
+  const names = rows.map(({ name }) => name);
+  const use = await tenantUse(db, names, dayOf(Date.now()));
+  return rows.map((row) => ({ ...row, use: use(row.name) }));
 }

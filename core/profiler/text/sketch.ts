@@ -12,14 +12,16 @@ export const WORD_BUCKETS = 16_384;
 export const MAX_BUCKETS = 512;
 
 /** Characters that are looked at: the beginning says what is asked for, and so does the end where a document lies between. */
-const HEAD_CHARACTERS = 1024;
-const TAIL_CHARACTERS = 512;
-const WINDOW = HEAD_CHARACTERS + TAIL_CHARACTERS;
+export const LOOKED_AT_HEAD = 1024;
+export const LOOKED_AT_TAIL = 512;
+const WINDOW = LOOKED_AT_HEAD + LOOKED_AT_TAIL;
 
 /** The parts of a request that a sketch is made from. */
 export interface PromptParts {
   /** What is asked for: the last message of the user, or the prompt of a completion. */
   prompt: string;
+  /** Its length, where `prompt` has only what is looked at of it. */
+  promptCharacters?: number;
   /** The system prompt or template; '' for none. */
   system: string;
   /** Messages of the user before this one. */
@@ -133,7 +135,7 @@ export function createSketcher({ id: keyId, ...key }: SketchKey): Sketcher {
   };
 
   return {
-    sketch({ prompt, system, turn, earlierAnswerCharacters, temperature, tools }) {
+    sketch({ prompt, promptCharacters, system, turn, earlierAnswerCharacters, temperature, tools }) {
       const dense = new Float32Array(DENSE_FEATURES);
       stamp = (stamp + 1) >>> 0;
       if (stamp === 0) {
@@ -202,7 +204,7 @@ export function createSketcher({ id: keyId, ...key }: SketchKey): Sketcher {
       }
       const { words } = counts;
       const numbers: Record<(typeof NUMBER_NAMES)[number], number> = {
-        characters: Math.log1p(prompt.length),
+        characters: Math.log1p(promptCharacters ?? prompt.length),
         words: Math.log1p(words),
         questionMarks: Math.min(5, counts.questions),
         newlines: Math.log1p(counts.newlines),
@@ -232,8 +234,8 @@ export function createSketcher({ id: keyId, ...key }: SketchKey): Sketcher {
 function windowOf(text: string, units: Uint16Array): number {
   const bytes = Buffer.from(units.buffer);
   if (text.length <= WINDOW) return bytes.write(text, 'utf16le') >> 1;
-  const head = bytes.write(text.slice(0, HEAD_CHARACTERS), 'utf16le');
-  return (head + bytes.write(text.slice(-TAIL_CHARACTERS), head, 'utf16le')) >> 1;
+  const head = bytes.write(text.slice(0, LOOKED_AT_HEAD), 'utf16le');
+  return (head + bytes.write(text.slice(-LOOKED_AT_TAIL), head, 'utf16le')) >> 1;
 }
 
 function hashOfText(text: string, units: Uint16Array, key: HashKey): number {

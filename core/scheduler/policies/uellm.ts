@@ -3,8 +3,8 @@
  * when it can take their prompt and keep the tightest promise of all that run there. What cannot be in time is demoted to background work
  * and bounded by ageing, never dropped; who is demoted, when not all can make it, is the costliest for what it is worth.
  *
- * The parts are in `../uellm/`: `waiting.ts` who waits, `overload.ts` who is given up, `fairness.ts` who has been given up enough, `fit.ts`
- * who may join which replica and how well it fits, `options.ts` the constants.
+ * The parts are in `../uellm/`: `waiting.ts` who waits, `turns.ts` whose turn it is among tenants, `overload.ts` who is given up, `fairness.ts`
+ * who has been given up enough, `fit.ts` who may join which replica and how well it fits, `options.ts` the constants.
  */
 import { byBatching } from '../by-batching.ts';
 import { explain } from '../explain.ts';
@@ -105,7 +105,7 @@ class UellmScheduler<R extends QueuedRequest, V extends ReplicaView> implements 
     const tried = new Set<number | undefined>();
     this.#kept.clear();
     for (let i = 0; i < urgent.length && i < LOOK_AHEAD && tried.size < MAX_TRIES && this.#kept.size < replicas.length; ) {
-      const item = urgent[i]!;
+      const item = this.#waiting.inTurn(urgent[i]!);
       const { tpotMs } = item.request.targets;
       if (tried.has(tpotMs)) {
         i++;
@@ -212,7 +212,7 @@ class UellmScheduler<R extends QueuedRequest, V extends ReplicaView> implements 
     if (standing === 'urgent' && nowMs > request.arrivalMs) this.#overload.released(cost);
     this.#tenants.count(request, cost, nowMs);
     const explanation = request.explain ? this.#explain(request, item, replica, standing, nowMs, all) : null;
-    this.#waiting.delete(request);
+    this.#waiting.serve(item);
     return { request, replica, explanation };
   }
 

@@ -101,7 +101,7 @@ export class Outlook {
     if (anyway !== null) return anyway;
     const load = this.#load;
     const ours = load.decodeContextTokens + load.prefillTokens;
-    const others = Math.max(0, (replica.engine?.kvCacheUsage ?? 0) * replica.kvCacheTokens - ours);
+    const others = Math.max(replica.kvElsewhereTokens ?? 0, (replica.engine?.kvCacheUsage ?? 0) * replica.kvCacheTokens - ours);
     const cautious = Math.max(load.cautiousKvTokens, ours) + request.inputTokens + request.predictedOutput.p90 + others;
     if (cautious <= replica.kvCacheTokens * AMPLE_SHARE) return true;
     return this.#memory.peakTokens(request, nowMs) + others <= replica.kvCacheTokens * share;

@@ -69,6 +69,7 @@ const READ_AGAIN: Record<Change['kind'], Resource<unknown>[]> = {
   models: [],
   'slo-policies': [attainment, cost],
   tenants: [],
+  keys: [],
   deployments: [deployments, cost],
   replicas: [replicas, endedReplicas, deployments, drains],
   plans: [plans],

@@ -1,0 +1,29 @@
+/** Who may do what: three roles, each of which may all that the one before may, and the tenant that a caller is confined to, if any. */
+import { z } from 'zod';
+
+/** `viewer` reads, `operator` also changes what runs, `admin` also holds the keys and deletes what was recorded. */
+export const roleSchema = z.enum(['viewer', 'operator', 'admin']);
+export type Role = z.infer<typeof roleSchema>;
+
+export interface Principal {
+  /** As audit rows name whoever asks. */
+  actor: string;
+  role: Role;
+  /** The only tenant that it sees and acts for; null for the whole fleet. */
+  tenant: string | null;
+}
+
+/** Whether `held` includes all that `needed` may. */
+export function includesRole(held: Role, needed: Role): boolean {
+  return roleSchema.options.indexOf(held) >= roleSchema.options.indexOf(needed);
+}
+
+/** Inference: what belongs to a tenant asks for that tenant, whatever its role; of the fleet's, a viewer spends nothing. */
+export function mayInfer({ role, tenant }: Pick<Principal, 'role' | 'tenant'>): boolean {
+  return tenant !== null || includesRole(role, 'operator');
+}
+
+/** What every generated key begins with, so that scanners of repositories and logs can find one that leaked. */
+export const KEY_PREFIX = 'uellm_';
+
+export const isGeneratedKey = (secret: string) => secret.startsWith(KEY_PREFIX);

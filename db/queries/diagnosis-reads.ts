@@ -1,0 +1,75 @@
+/** What a diagnosis looks at beside gateways' gauges: replicas that serve, and what each of them answered. */
+import { and, eq, isNotNull, isNull, sql } from 'drizzle-orm';
+import type { StepTimeCoefficients } from '../../core/domain/step-time.ts';
+import type { Executor } from '../client.ts';
+import { observations, replicas } from '../schema/index.ts';
+import { endedIn, type Window } from './monitoring-evidence.ts';
+
+export interface ServingReplica {
+  replicaId: string;
+  deployment: string;
+  model: string;
+  host: string;
+  acceleratorKind: string;
+  tensorParallel: number;
+  simulated: boolean;
+  stepTime: StepTimeCoefficients | null;
+  kvCacheTokens: number | null;
+  /** As monitoring has it now. */
+  admissionLimit: number;
+  /** Unix time, ms. */
+  sinceMs: number;
+}
+
+/** Those that are ready, in the order of their ids. */
+export async function readyReplicas(db: Executor): Promise<ServingReplica[]> {
+  return db
+    .select({
+      replicaId: replicas.id,
+      deployment: replicas.deployment,
+      model: replicas.model,
+      host: replicas.host,
+      acceleratorKind: replicas.acceleratorKind,
+      tensorParallel: replicas.tensorParallel,
+      simulated: replicas.simulated,
+      stepTime: replicas.stepTime,
+      kvCacheTokens: replicas.kvCacheTokens,
+      admissionLimit: sql<number>`greatest(1, floor(${replicas.maxInFlight} * ${replicas.maxInFlightShare}))::int`,
+      sinceMs: sql<number>`(extract(epoch from ${replicas.createdAt}) * 1000)::float8`,
+    })
+    .from(replicas)
+    .where(and(eq(replicas.state, 'ready'), isNull(replicas.endedAt)))
+    .orderBy(replicas.id);
+}
+
+export interface ServedFigures {
+  /** That ended in the window, of whatever outcome. */
+  requests: number;
+  /** Sums over them: tokens, ms in the engine, and ms from the first token to the last. */
+  inputTokens: number;
+  outputTokens: number;
+  engineMs: number;
+  decodingMs: number;
+  judged: number;
+  attained: number;
+}
+
+/** Replica id → what it answered. */
+export async function servedFigures(db: Executor, window: Window): Promise<Map<string, ServedFigures>> {
+  const { replicaId, inputTokens, outputTokens, e2eMs, queueMs, ttftMs, attained } = observations;
+  const rows = await db
+    .select({
+      replicaId,
+      requests: sql<number>`count(*)::int`,
+      inputTokens: sql<number>`coalesce(sum(${inputTokens}), 0)::float8`,
+      outputTokens: sql<number>`coalesce(sum(${outputTokens}), 0)::float8`,
+      engineMs: sql<number>`coalesce(sum(greatest(0, ${e2eMs} - coalesce(${queueMs}, 0))), 0)::float8`,
+      decodingMs: sql<number>`coalesce(sum(greatest(0, ${e2eMs} - coalesce(${ttftMs}, ${queueMs}, 0))), 0)::float8`,
+      judged: sql<number>`count(${attained})::int`,
+      attained: sql<number>`(count(*) filter (where ${attained}))::int`,
+    })
+    .from(observations)
+    .where(and(endedIn(window), isNotNull(replicaId)))
+    .groupBy(replicaId);
+  return new Map(rows.map(({ replicaId, ...figures }) => [replicaId!, figures]));
+}

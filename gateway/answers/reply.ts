@@ -1,0 +1,145 @@
+/**
+ * The answer on its way to the client. Nothing of it is sent before its first bytes are there, so that until then the request can still be
+ * tried elsewhere; a stream that waits long may have had a head of ours and comments by then. A client that reads slowly slows its engine down; one that stops reading is let go.
+ */
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
+import { type ApiError, errorBody, sendError } from '../errors.ts';
+import type { UpstreamCall } from '../upstream/upstream.ts';
+import { asChunk, LAST_CHUNK } from './http-chunk.ts';
+import { commentsOf, EARLY_HEAD, KEEP_ALIVE_COMMENT, lateErrorEvent, MAX_LATE_ERROR_BYTES } from './keep-alive.ts';
+
+/** Headers of one connection, not of the message. Source: RFC 9110, section 7.6.1. */
+const HOP_BY_HOP = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+export class Reply {
+  readonly #res: ServerResponse;
+  readonly #stallMs: number;
+  #head: { status: number; headers: Record<string, string | string[]>; added: Record<string, string>; events: boolean } | null = null;
+  #sent = false;
+  /** It is framed here, not by node:http. */
+  #framed = false;
+  /** A head of ours and comments are out. */
+  #early = false;
+  /** Of an answer that is no stream, where a stream has begun. */
+  #whole: Buffer[] = [];
+  #wholeBytes = 0;
+  #stall: NodeJS.Timeout | undefined;
+
+  /** @param stallMs longest time in which a client may read nothing of what waits for it */
+  constructor(res: ServerResponse, stallMs: number) {
+    this.#res = res;
+    this.#stallMs = stallMs;
+  }
+
+  /** Bytes of an answer are out: what follows can only end it. */
+  get sent(): boolean {
+    return this.#sent;
+  }
+
+  /**
+   * Keeps the engine's head until there is something to send. `added` are the gateway's own headers. The length of a stream of events is
+   * not passed on: events may be taken out.
+   */
+  begin(status: number, headers: IncomingHttpHeaders, added: Record<string, string>, events: boolean): void {
+    const passed: Record<string, string | string[]> = {};
+    for (const name in headers) {
+      const value = headers[name];
+      if (value === undefined || HOP_BY_HOP.has(name) || (events && name === 'content-length')) continue;
+      passed[name] = value;
+    }
+    this.#head = { status, headers: Object.assign(passed, added), added, events };
+    if (!this.#early) return;
+    this.#whole = [];
+    this.#wholeBytes = 0;
+  }
+
+  /** Sends a comment, for whoever would take the silence for an end. @returns false where an answer has begun */
+  stayAlive(headers: Record<string, string>): boolean {
+    if (this.#sent || this.#res.destroyed) return false;
+    if (!this.#early) this.#res.writeHead(200, { ...headers, ...EARLY_HEAD });
+    this.#early = true;
+    this.#res.write(KEEP_ALIVE_COMMENT);
+    return true;
+  }
+
+  /** Sends a comment in a stream that has begun. */
+  probe(): void {
+    if (this.#early || (this.#sent && this.#head?.events)) this.#res.write(KEEP_ALIVE_COMMENT);
+  }
+
+  /** Sends bytes; pauses the engine while the client does not take them. */
+  write(bytes: Buffer, call: UpstreamCall): void {
+    if (this.#early && !this.#head?.events) {
+      this.#wholeBytes += bytes.length;
+      if (this.#wholeBytes <= MAX_LATE_ERROR_BYTES) this.#whole.push(bytes);
+      return;
+    }
+    this.#sendHead();
+    if (this.#res.write(this.#framed ? asChunk(bytes) : bytes) || this.#stall || this.#res.destroyed) return;
+    call.pause();
+    this.#stall = setTimeout(() => this.#res.destroy(), this.#stallMs);
+    this.#res.once('drain', () => {
+      this.#endStall();
+      call.resume();
+    });
+  }
+
+  end(): void {
+    this.#endStall();
+    if (this.#early && !this.#head?.events) {
+      this.#res.end(lateErrorEvent(this.#head!.status, Buffer.concat(this.#whole)));
+      return;
+    }
+    this.#sendHead();
+    if (this.#framed) this.#res.end(LAST_CHUNK, 'latin1');
+    else this.#res.end();
+  }
+
+  /** Tells the client that it failed: as an answer while there is none, as a last event of a stream (without `[DONE]`), or by cutting off. */
+  fail(error: ApiError, headers: Record<string, string>): void {
+    this.#endStall();
+    if (!this.#sent && !this.#early) sendError(this.#res, error, headers);
+    else if (this.#framed && this.#head?.events) {
+      this.#res.write(asChunk(Buffer.from(errorEvent(error))));
+      this.#res.end(LAST_CHUNK, 'latin1');
+    } else if (this.#early || this.#head?.events) this.#res.end(errorEvent(error));
+    else this.#res.destroy();
+  }
+
+  /** The client is gone. */
+  abandon(): void {
+    this.#endStall();
+  }
+
+  #sendHead(): void {
+    if (this.#sent || !this.#head) return;
+    this.#sent = true;
+    if (this.#early) {
+      this.#res.write(commentsOf(this.#head.added));
+      return;
+    }
+    this.#res.sendDate = this.#head.headers.date === undefined;
+    this.#res.writeHead(this.#head.status, this.#head.headers);
+    this.#framed = this.#res.chunkedEncoding;
+    this.#res.chunkedEncoding = false;
+  }
+
+  #endStall(): void {
+    clearTimeout(this.#stall);
+    this.#stall = undefined;
+  }
+}
+
+function errorEvent(error: ApiError): string {
+  return `data: ${errorBody(error)}\n\n`;
+}

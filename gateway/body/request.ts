@@ -1,0 +1,175 @@
+/**
+ * What the gateway reads of a request's body, and the body that it forwards. Everything that is not named here passes untouched. The body
+ * is walked over in its bytes (`json-scan.ts`); no value is made of the prompt.
+ */
+import type { PromptParts } from '../../core/profiler/text/sketch.ts';
+import { invalidField, RequestError } from '../errors.ts';
+import type { Span } from './json-scan.ts';
+import { type Change, spliceObject } from './json-splice.ts';
+import {
+  isPrompt,
+  type Prompt,
+  type PromptSize,
+  partsOfChat,
+  partsOfCompletion,
+  piecesOfMessages,
+  piecesOfPrompt,
+  promptsIn,
+  sizeOfMessages,
+  sizeOfPrompt,
+} from './prompt.ts';
+import type { Message } from './prompt-scan.ts';
+import { RequestFields } from './request-fields.ts';
+
+export type Endpoint = 'chat' | 'completion' | 'embedding';
+
+export const ENDPOINT_PATHS: Readonly<Record<string, Endpoint>> = {
+  '/v1/chat/completions': 'chat',
+  '/v1/completions': 'completion',
+  '/v1/embeddings': 'embedding',
+};
+
+export interface CompletionRequest {
+  endpoint: Endpoint;
+  body: Buffer;
+  model: string;
+  streamed: boolean;
+  /** The client asked for the usage chunk at the end of its stream. */
+  wantsUsage: boolean;
+  /** Limit of the output, tokens; null where the client set none and the API has none by itself. */
+  maxTokens: number | null;
+  /** Answers asked for, of all prompts. */
+  choices: number;
+  prompt: PromptSize;
+  /** Keys that we may have to change, and where their values lie; null where they are absent. */
+  given: {
+    streamOptions: Record<string, unknown> | null | undefined;
+    streamOptionsAt: Span | null;
+    priorityAt: Span | null;
+    modelAt: Span | null;
+  };
+}
+
+/** A request with its prompt, which nobody keeps. */
+export interface ReadRequest extends CompletionRequest {
+  /** The prompt in pieces as they are written in the body, from its beginning up to the first thing that is no text. */
+  pieces: () => Buffer[];
+  /** What the profiler may look at; null where the prompt is no text. */
+  promptParts: () => PromptParts | null;
+}
+
+/** OpenAI's own limit for completions that set none; chat has none. */
+const DEFAULT_COMPLETION_TOKENS = 16;
+/** No engine answers more often, or longer: a limit beyond is none. vLLM's own bound on `n` (VLLM_MAX_N_SEQUENCES). */
+const MAX_CHOICES = 16_384;
+const MAX_TOKENS = 2 ** 31 - 1;
+
+/** @throws RequestError 400 for what is not a JSON object or has a field of the wrong type */
+export function readRequest(endpoint: Endpoint, body: Buffer): ReadRequest {
+  const fields = new RequestFields(body);
+  const model = fields.checked('model', isModelName, 'the name of a served model');
+  const streamed = fields.checked('stream', isOptionalBoolean, 'true or false') ?? false;
+  const streamOptions = fields.checked('stream_options', isOptionalObject, 'an object');
+  const choices = fields.checked('n', isOptionalChoices, `a whole number from 1 to ${MAX_CHOICES}`) ?? 1;
+  const maxTokens = fields.checked('max_tokens', isOptionalCount, 'a whole number of at least 0');
+  const includeUsage = streamOptions?.include_usage;
+  if (includeUsage != null && !isBoolean(includeUsage))
+    throw new RequestError(invalidField('stream_options.include_usage', includeUsage, 'true or false'));
+  const completionLimit = fields.checked('max_completion_tokens', isOptionalCount, 'a whole number of at least 0');
+  const shared = {
+    endpoint,
+    body,
+    model,
+    streamed,
+    wantsUsage: includeUsage === true,
+    choices,
+    given: {
+      streamOptions,
+      streamOptionsAt: fields.span('stream_options'),
+      priorityAt: fields.span('priority'),
+      modelAt: fields.span('model'),
+    },
+  };
+  if (endpoint === 'embedding') {
+    // vLLM takes messages in the place of the input, too.
+    const messages = messagesOf(fields, true);
+    const prompt = messages ? sizeOfMessages(messages) : sizeOfPrompt(promptOf(fields, 'input', isPrompt));
+    return { ...shared, streamed: false, choices: 1, maxTokens: null, prompt, pieces: () => [], promptParts: () => null };
+  }
+  if (endpoint === 'chat') {
+    const messages = messagesOf(fields, false)!;
+    return {
+      ...shared,
+      maxTokens: atMost(MAX_TOKENS, completionLimit ?? maxTokens ?? null),
+      prompt: sizeOfMessages(messages),
+      pieces: () => piecesOfMessages(body, messages),
+      promptParts: () => partsOfChat(fields, messages),
+    };
+  }
+  const prompt = promptOf(fields, 'prompt', isOptionalPrompt) ?? '';
+  return {
+    ...shared,
+    choices: choices * promptsIn(prompt),
+    maxTokens: atMost(MAX_TOKENS, maxTokens ?? DEFAULT_COMPLETION_TOKENS),
+    prompt: sizeOfPrompt(prompt),
+    pieces: () => piecesOfPrompt(body, prompt),
+    promptParts: () => partsOfCompletion(fields, prompt),
+  };
+}
+
+/**
+ * The bytes for an engine that speaks this API: those of the client, with the usage option where the stream would not tell its tokens, and
+ * with the priority of its policy (vLLM's is inverted: lower goes first). @param model the name that the engine knows
+ */
+export function forwardedBody(request: CompletionRequest, priority: number, model = request.model): Buffer {
+  const changes: Change[] = [];
+  const { streamOptions, streamOptionsAt, priorityAt, modelAt } = request.given;
+  if (model !== request.model) changes.push({ key: 'model', value: JSON.stringify(model), at: modelAt });
+  if (request.streamed && !request.wantsUsage) {
+    changes.push({ key: 'stream_options', value: withUsage(streamOptions ?? {}), at: streamOptionsAt });
+  }
+  // Pooling engines know no priority, and some refuse what they do not know.
+  if (priorityAt !== null || (priority !== 0 && request.endpoint !== 'embedding'))
+    changes.push({ key: 'priority', value: String(-priority || 0), at: priorityAt });
+  return spliceObject(request.body, changes);
+}
+
+function withUsage(options: Record<string, unknown>): string {
+  try {
+    return JSON.stringify({ ...options, include_usage: true });
+  } catch {
+    throw new RequestError(invalidField('stream_options', options, 'options that are not nested so deeply'));
+  }
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isBoolean = (value: unknown): value is boolean => typeof value === 'boolean';
+const isCount = (value: unknown): value is number => Number.isInteger(value) && (value as number) >= 0;
+const isChoices = (value: unknown): value is number => isCount(value) && value >= 1 && value <= MAX_CHOICES;
+const isModelName = (value: unknown): value is string => typeof value === 'string' && value.length > 0;
+
+const isOptionalBoolean = optional(isBoolean);
+const isOptionalObject = optional(isObject);
+const isOptionalChoices = optional(isChoices);
+const isOptionalCount = optional(isCount);
+const isOptionalPrompt = optional(isPrompt);
+
+function optional<T>(is: (value: unknown) => value is T): (value: unknown) => value is T | null | undefined {
+  return (value): value is T | null | undefined => value === undefined || value === null || is(value);
+}
+
+const atMost = <T extends number | null>(most: number, count: T) => (count === null ? count : Math.min(most, count));
+
+/** @returns null where they are optional and not there */
+function messagesOf(fields: RequestFields, areOptional: boolean): readonly Message[] | null {
+  const { messages } = fields;
+  if (messages) return messages;
+  const given = fields.value('messages');
+  if (areOptional && given == null) return null;
+  throw new RequestError(invalidField('messages', given, 'a list of messages, each an object with a role'));
+}
+
+/** One text stays where it lies; what else a prompt may be is rare and made values of. */
+function promptOf<T extends Prompt | null | undefined>(fields: RequestFields, name: string, is: (value: unknown) => value is T) {
+  return fields.text(name) ?? fields.checked(name, is, 'a string, a list of strings, or a list of token ids');
+}
