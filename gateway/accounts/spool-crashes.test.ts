@@ -25,7 +25,7 @@ afterEach(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-const root = resolve(import.meta.dirname, '..');
+const root = resolve(import.meta.dirname, '..', '..');
 
 /** Runs until it is killed, which is when it has printed a line that `isTime`. @returns the lines */
 async function killed(deliver: string, isTime: (line: string, lines: number) => boolean): Promise<string[]> {
@@ -33,9 +33,9 @@ async function killed(deliver: string, isTime: (line: string, lines: number) => 
     import { pino } from 'pino';
     import { connectDatabase } from '${root}/db/client.ts';
     import { insertObservations } from '${root}/db/queries/observations.ts';
-    import { createMetrics } from '${root}/gateway/metrics.ts';
-    import { ObservationLog } from '${root}/gateway/observations.ts';
-    import { Spool } from '${root}/gateway/spool.ts';
+    import { createMetrics } from '${root}/gateway/accounts/metrics.ts';
+    import { ObservationLog } from '${root}/gateway/accounts/observations.ts';
+    import { Spool } from '${root}/gateway/accounts/spool.ts';
     import { anObservation } from '${root}/test/support/observations.ts';
     const { db } = connectDatabase(process.env.TEST_DATABASE_URL);
     const say = (text) => process.stdout.write(text + '\\n');
