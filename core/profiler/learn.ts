@@ -62,7 +62,7 @@ const MIN_RESIDUAL_SCALE = 0.02;
 export function learn(snapshot: ProfilerSnapshot, batch: readonly StoredObservation[]): Learned {
   const models = new Map(Object.entries(snapshot.models));
   const shared = copyOf(snapshot.shared);
-  const shape90 = [...snapshot.shape90];
+  const shape: Shape = { offset90: [...snapshot.shape90], usual: [...snapshot.usual] };
   const copied = new Set<string>();
   const requestIds = new Set<string>();
   const skipped: Skipped = { duplicate: 0, unmeasured: 0, absurd: 0, private: 0, censored: 0 };
@@ -89,11 +89,21 @@ export function learn(snapshot: ProfilerSnapshot, batch: readonly StoredObservat
       continue;
     }
     const own = ownHead(observation.model);
-    const sharedLearned = learnOne(shared, shared, shape90, taught);
-    if (own ? learnOne(own, shared, shape90, taught) : sharedLearned) learned++;
+    const sharedLearned = learnOne(shared, shared, shape, taught);
+    if (own ? learnOne(own, shared, shape, taught) : sharedLearned) learned++;
     else skipped.censored++;
   }
-  return { snapshot: { ...snapshot, trainedThroughId, shape90, shared, models: Object.fromEntries(models) }, learned, skipped };
+  return {
+    snapshot: { ...snapshot, trainedThroughId, shape90: shape.offset90, usual: shape.usual, shared, models: Object.fromEntries(models) },
+    learned,
+    skipped,
+  };
+}
+
+/** What all models have in common of how far answers scatter; learned in place. */
+interface Shape {
+  offset90: number[];
+  usual: number[];
 }
 
 export interface Lesson {
@@ -125,16 +135,11 @@ export function isLength(tokens: number): boolean {
 }
 
 /** One step of one head, in place; of a model's own head the shape that all models share takes one as well. @returns false where a cancelled request tells nothing */
-function learnOne(
-  head: OutputHead,
-  shared: OutputHead,
-  shape90: number[],
-  { of, x, outputTokens, maxTokens, lowerBound }: Lesson,
-): boolean {
+function learnOne(head: OutputHead, shared: OutputHead, shape: Shape, { of, x, outputTokens, maxTokens, lowerBound }: Lesson): boolean {
   const { tenants } = head;
   const bucket = tenantBucket(of.tenant);
   const expected = expectedLog(head, shared, of, x, bucket);
-  const predicted = predictFrom(head, shape90, expected, x, bucket, maxTokens);
+  const predicted = predictFrom(head, shape.offset90, expected, x, bucket, maxTokens);
   if (lowerBound && outputTokens <= predicted.p50) return false;
   settleTenant(tenants, bucket, head.observations);
   head.observations++;
@@ -159,7 +164,7 @@ function learnOne(
   const direction50 = outputTokens <= predicted.p50 ? -0.5 : 0.5;
   const direction90 = outputTokens > predicted.p90 ? aim : lowerBound ? 0 : aim - 1;
   tenants.offset50[bucket]! += ownStep * moveQuantile(head.offset50, x, step / noise, direction50);
-  if (head !== shared) moveShape(shape90, x, (shapeStep(shared) * head.residualScale * direction90) / noise);
+  if (head !== shared) moveShape(shape, x, shared.observations, (shapeStep(shared) * head.residualScale * direction90) / noise);
   tenants.offset90[bucket]! += ownStep * moveQuantile(head.offset90, x, step / noise, direction90);
 
   const pace = 1 / (noise * Math.min(head.observations + PRIOR_OBSERVATIONS, WINDOW));
@@ -183,8 +188,13 @@ function shapeStep(shared: OutputHead): number {
   return 0.5 * Math.max(0.01, 1 / Math.sqrt(shared.observations + 100));
 }
 
-function moveShape(shape90: number[], x: readonly number[], step: number): void {
-  for (let i = 0; i < shape90.length; i++) if (i < INPUT_FEATURES || isClassFeature(i)) shape90[i]! += step * x[i]!;
+/** In place, and only as far as the request is unlike the usual one: where all are alike there is no shape to learn. */
+function moveShape({ offset90, usual }: Shape, x: readonly number[], seen: number, step: number): void {
+  const pace = 1 / Math.min(seen, WINDOW);
+  for (let i = 0; i < offset90.length; i++) {
+    usual[i]! += pace * (x[i]! - usual[i]!);
+    if (i < INPUT_FEATURES || isClassFeature(i)) offset90[i]! += step * (x[i]! - usual[i]!);
+  }
 }
 
 /**

@@ -79,6 +79,8 @@ export const profilerSnapshotSchema = z.object({
    * the same for all models, and no model alone has enough answers of each stretch to tell. Absent from snapshots of earlier releases.
    */
   shape90: vector(FEATURE_COUNT).default(() => flat()),
+  /** The usual request: mean of the features over about the last 1,000. What all requests have is no matter of the shape. */
+  usual: vector(FEATURE_COUNT).default(() => flat()),
   /** What all models have in common: predicts for unknown models, and is where a new model's own head starts from. */
   shared: outputHeadSchema,
   models: z.record(z.string(), outputHeadSchema),
@@ -124,6 +126,7 @@ export const COLD_START_SNAPSHOT: ProfilerSnapshot = {
   trainedThroughId: 0,
   forgotten: [],
   shape90: flat(),
+  usual: flat(),
   shared: coldStartHead(),
   models: {},
 };
