@@ -40,7 +40,12 @@ export function judge(medians: Medians, bars: readonly Bar[] = BARS): BarResult[
   return bars.map((bar) => {
     const ours = medians[US]?.[bar.figure] ?? null;
     const theirs = bar.against === null ? null : (medians[bar.against]?.[bar.figure] ?? null);
-    const is = ours === null ? null : bar.against === null ? ours : theirs === null ? null : ours / theirs;
-    return { ...bar, ours, theirs, is, reached: is === null ? null : is <= bar.most };
+    if (ours === null) return { ...bar, ours, theirs, is: null, reached: null };
+    if (bar.against === null) return { ...bar, ours, theirs, is: ours, reached: ours <= bar.most };
+    if (theirs === null) return { ...bar, ours, theirs, is: null, reached: null };
+    // What is added to a latency is a difference, and may come out below 0: then there is no ratio.
+    return theirs > 0
+      ? { ...bar, ours, theirs, is: ours / theirs, reached: ours / theirs <= bar.most }
+      : { ...bar, ours, theirs, is: null, reached: ours <= theirs };
   });
 }

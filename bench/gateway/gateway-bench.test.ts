@@ -78,6 +78,12 @@ describe('judge', () => {
     expect(bars.find((b) => b.figure === 'decisionUs')).toMatchObject({ is: 16, reached: false });
   });
 
+  it('compares differences below 0 without a ratio', () => {
+    const bars = [{ figure: 'addedP99Ms', what: '', against: 'smg', most: 1 }];
+    expect(judge({ uellm: { addedP99Ms: 3 }, smg: { addedP99Ms: -1 } }, bars)).toMatchObject([{ is: null, reached: false }]);
+    expect(judge({ uellm: { addedP99Ms: -2 }, smg: { addedP99Ms: -1 } }, bars)).toMatchObject([{ is: null, reached: true }]);
+  });
+
   it('says nothing where one of them was not measured', () => {
     const [bar] = judge({ uellm: { plainCpuUs: 60 } });
     expect(bar).toMatchObject({ ours: 60, theirs: null, is: null, reached: null });

@@ -6,7 +6,7 @@
  *     - { id: L40S, usdPerHour: 0.9 }   # a kind that is there already keeps all that is not named
  */
 import { z } from 'zod';
-import { ACCELERATOR_KINDS, type AcceleratorKind } from './accelerators.ts';
+import { ACCELERATOR_KINDS, type AcceleratorKind, MAX_USD_PER_HOUR } from './accelerators.ts';
 import { type FieldIssue, UellmError } from './errors.ts';
 import { GIB, GIGA } from './units.ts';
 import { parseInput } from './validate.ts';
@@ -19,7 +19,7 @@ const FIGURES = {
   linkGBs: [1, 20_000, 'GB/s in each direction'],
   hostGBs: [1, 2000, 'GB/s in each direction'],
   powerWatts: [10, 20_000, 'W'],
-  usdPerHour: [0, 1000, 'USD for one accelerator'],
+  usdPerHour: [0, MAX_USD_PER_HOUR, 'USD for one accelerator'],
 } as const;
 type Figure = keyof typeof FIGURES;
 

@@ -26,6 +26,9 @@ export interface AcceleratorKind {
   priceSource: string | null;
 }
 
+/** Beyond it somebody has mistyped, and sums of money lose their cents. */
+export const MAX_USD_PER_HOUR = 1000;
+
 /** What comes with uellm; `acceleratorKinds()` has those of the installation's own file as well. */
 export const ACCELERATOR_KINDS: readonly AcceleratorKind[] = [
   // id, aliases, vendor, memory GiB, memory GB/s, bf16 TFLOP/s, link GB/s, host GB/s, watts, usd/h, source of the price

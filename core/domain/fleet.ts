@@ -1,6 +1,6 @@
 /** Hosts and the accelerators in them: as declared (the Host object) and as they are (HostState). */
 import { z } from 'zod';
-import { acceleratorKindSchema } from './accelerators.ts';
+import { acceleratorKindSchema, MAX_USD_PER_HOUR } from './accelerators.ts';
 import { engineArgsSchema } from './deployment.ts';
 import { linkSpecSchema } from './links.ts';
 import { nameSchema } from './names.ts';
@@ -9,7 +9,7 @@ export const acceleratorGroupSchema = z.strictObject({
   kind: acceleratorKindSchema,
   count: z.number().int().min(1).max(64),
   /** The catalog's price where absent. */
-  usdPerHour: z.number().nonnegative().optional(),
+  usdPerHour: z.number().nonnegative().max(MAX_USD_PER_HOUR).optional(),
 });
 
 export const externalEndpointSchema = z.strictObject({
