@@ -74,7 +74,7 @@ export class Reply {
 
   /** Sends a comment in a stream that has begun. */
   probe(): void {
-    if (this.#early || (this.#sent && this.#head?.events)) this.#res.write(KEEP_ALIVE_COMMENT);
+    if (this.#early || (this.#sent && this.#head?.events)) this.#send(Buffer.from(KEEP_ALIVE_COMMENT));
   }
 
   /** Sends bytes; pauses the engine while the client does not take them. */
@@ -85,7 +85,7 @@ export class Reply {
       return;
     }
     this.#sendHead();
-    if (this.#res.write(this.#framed ? asChunk(bytes) : bytes) || this.#stall || this.#res.destroyed) return;
+    if (this.#send(bytes) || this.#stall || this.#res.destroyed) return;
     call.pause();
     this.#stall = setTimeout(() => this.#res.destroy(), this.#stallMs);
     this.#res.once('drain', () => {
@@ -101,19 +101,17 @@ export class Reply {
       return;
     }
     this.#sendHead();
-    if (this.#framed) this.#res.end(LAST_CHUNK, 'latin1');
-    else this.#res.end();
+    this.#close();
   }
 
   /** Tells the client that it failed: as an answer while there is none, as a last event of a stream (without `[DONE]`), or by cutting off. */
   fail(error: ApiError, headers: Record<string, string>): void {
     this.#endStall();
     if (!this.#sent && !this.#early) sendError(this.#res, error, headers);
-    else if (this.#framed && this.#head?.events) {
-      this.#res.write(asChunk(Buffer.from(errorEvent(error))));
-      this.#res.end(LAST_CHUNK, 'latin1');
-    } else if (this.#early || this.#head?.events) this.#res.end(errorEvent(error));
-    else this.#res.destroy();
+    else if (this.#early || this.#head?.events) {
+      this.#send(Buffer.from(`data: ${errorBody(error)}\n\n`));
+      this.#close();
+    } else this.#res.destroy();
   }
 
   /** The client is gone. */
@@ -134,12 +132,18 @@ export class Reply {
     this.#res.chunkedEncoding = false;
   }
 
+  /** Once the head is out all of the body goes this way, framed or not. @returns false where the client does not take it yet */
+  #send(bytes: Buffer): boolean {
+    return this.#res.write(this.#framed ? asChunk(bytes) : bytes);
+  }
+
+  #close(): void {
+    if (this.#framed) this.#res.end(LAST_CHUNK, 'latin1');
+    else this.#res.end();
+  }
+
   #endStall(): void {
     clearTimeout(this.#stall);
     this.#stall = undefined;
   }
-}
-
-function errorEvent(error: ApiError): string {
-  return `data: ${errorBody(error)}\n\n`;
 }

@@ -82,6 +82,20 @@ describe('a client that stops reading', () => {
   });
 });
 
+/** The body of a chunked answer. @throws where its framing is broken */
+function chunksOf(answer: string): string {
+  let rest = answer.slice(answer.indexOf('\r\n\r\n') + 4);
+  let body = '';
+  for (;;) {
+    const [, size] = /^([0-9a-f]+)\r\n/.exec(rest) ?? [];
+    if (size === undefined) throw new Error(`no chunk begins with ${JSON.stringify(rest.slice(0, 40))}`);
+    const [from, length] = [size.length + 2, Number.parseInt(size, 16)];
+    if (length === 0) return body;
+    body += rest.slice(from, from + length);
+    rest = rest.slice(from + length + 2);
+  }
+}
+
 describe('a client that ends its side of the connection', () => {
   const halfClosed = (body: string) => {
     const client = rawClient(gateway);
@@ -119,6 +133,7 @@ describe('a client that ends its side of the connection', () => {
     });
     expect(answer).toContain('"text":"b"');
     expect(answer).toContain('[DONE]');
+    expect(chunksOf(answer)).toContain(': keep-alive');
   });
 
   it('and within its request: is cut off', async () => {
