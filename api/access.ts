@@ -7,11 +7,11 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Context, MiddlewareHandler } from 'hono';
 import { HTTPException } from 'hono/http-exception';
-import { includesRole, isGeneratedKey, type Principal, type Role } from '../core/domain/access.ts';
+import { bearerToken, includesRole, isGeneratedKey, type Principal, type Role } from '../core/domain/access.ts';
 import { UellmError } from '../core/domain/errors.ts';
 import { FailedAttempts } from '../core/domain/failed-attempts.ts';
 import type { Database } from '../db/client.ts';
-import { findKey, hasAdminKey, type KeyRow, touchKeys } from '../db/queries/keys.ts';
+import { hasAdminKey, useKey } from '../db/queries/keys.ts';
 import type { TokenVerifier } from './access-tokens.ts';
 import type { ApiEnv } from './context.ts';
 
@@ -72,16 +72,15 @@ export function authenticate({ apiKeys, open, tokens }: AccessOptions, db: Datab
     // Every digest is compared, each in constant time.
     if (digests.map((d) => timingSafeEqual(d, hash)).includes(true)) return ADMIN;
     if (isGeneratedKey(given)) {
-      const key = await findKey(db, given);
+      const key = await useKey(db, given);
       if (!key) return 'the API key is not known, was revoked or has expired';
-      await touch(db, key);
       return { actor: key.name === null ? `key:${key.id}` : `key:${key.id} (${key.name})`, role: key.role, tenant: key.tenant };
     }
     return tokens ? tokens.verify(given) : 'the API key is not known';
   }
 
   return async (c, next) => {
-    const [, given] = /^Bearer +(\S+)$/i.exec(c.req.header('authorization') ?? '') ?? [];
+    const given = bearerToken(c.req.header('authorization'));
     if (open && !(given !== undefined && isGeneratedKey(given))) admit(c, ADMIN);
     else if (given === undefined) throw unauthorized('an API key is needed: Authorization: Bearer <key>');
     else {
@@ -110,12 +109,6 @@ export function authorize({ role, tenants = false }: RouteAccess): MiddlewareHan
 }
 
 const ADMIN: Principal = { actor: 'admin', role: 'admin', tenant: null };
-const TOUCH_AFTER_MS = 60_000;
-
-async function touch(db: Database, { id, lastUsedAt }: KeyRow): Promise<void> {
-  if (lastUsedAt === null || Date.now() - lastUsedAt.getTime() > TOUCH_AFTER_MS) await touchKeys(db, [id]);
-}
-
 function admit(c: Context<ApiEnv>, principal: Principal): void {
   c.set('principal', principal);
   c.set('actor', principal.actor);

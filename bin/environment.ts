@@ -5,6 +5,7 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
+import { isLoopbackAddress } from '../core/domain/access.ts';
 import { UellmError } from '../core/domain/errors.ts';
 import { parseInput } from '../core/domain/validate.ts';
 import { DEFAULT_MAX_MOVING } from '../core/placement/budget.ts';
@@ -238,8 +239,6 @@ export const PORT_VARIABLES: Readonly<Record<keyof Environment['ports'], string>
   temporalUi: 'UELLM_TEMPORAL_UI_PORT',
 };
 
-export const isLoopback = (address: string) => address === 'localhost' || address === '::1' || /^127\.\d+\.\d+\.\d+$/.test(address);
-
 /** Never repeated in an error: one is a key, the other holds a password. */
 const SECRETS: ReadonlySet<string> = new Set(['UELLM_API_KEY', 'DATABASE_URL', 'TEMPORAL_API_KEY']);
 
@@ -250,13 +249,13 @@ const CERTIFICATES = [
 ] as const;
 
 const checkedSchema = environmentSchema
-  .refine((e) => isLoopback(e.UELLM_BIND) || e.UELLM_API_KEY !== undefined || e.DATABASE_URL !== undefined, {
+  .refine((e) => isLoopbackAddress(e.UELLM_BIND) || e.UELLM_API_KEY !== undefined || e.DATABASE_URL !== undefined, {
     path: ['UELLM_BIND'],
     message: 'a loopback address unless UELLM_API_KEY is set: nobody else may get in without a key',
   })
   .superRefine((e, ctx) => {
     const issuer = e.UELLM_OIDC_ISSUER && new URL(e.UELLM_OIDC_ISSUER);
-    if (issuer && issuer.protocol !== 'https:' && !isLoopback(issuer.hostname.replace(/^\[|\]$/g, '')))
+    if (issuer && issuer.protocol !== 'https:' && !isLoopbackAddress(issuer.hostname.replace(/^\[|\]$/g, '')))
       ctx.addIssue({ code: 'custom', path: ['UELLM_OIDC_ISSUER'], message: 'an https URL, or an http one of this machine' });
     if (issuer && e.UELLM_OIDC_AUDIENCE === undefined)
       ctx.addIssue({

@@ -1,9 +1,10 @@
 /** What roles need of the environment that has no default for all. */
 
 import type { Logger } from 'pino';
+import { isLoopbackAddress } from '../core/domain/access.ts';
 import { UellmError } from '../core/domain/errors.ts';
 import { connectDatabase, type DatabaseConnection } from '../db/client.ts';
-import { type Environment, isLoopback } from './environment.ts';
+import type { Environment } from './environment.ts';
 
 /** @throws invalid-input that names the variable */
 export function requireDatabaseUrl({ databaseUrl }: Environment): string {
@@ -22,7 +23,7 @@ export function requireDatabase(environment: Environment, logger: Logger, maxCon
 
 /** `uellm up` declares its fleet and sends its traffic itself: where that takes a key, it has to have one. @throws invalid-input */
 export function requireOwnKey({ apiKey, bind, oidc }: Environment): void {
-  if (apiKey !== undefined || (isLoopback(bind) && !oidc)) return;
+  if (apiKey !== undefined || (isLoopbackAddress(bind) && !oidc)) return;
   const reason = oidc ? 'UELLM_OIDC_ISSUER asks everybody for a token or a key' : `UELLM_BIND is ${bind}`;
   const allowed = `a key, since ${reason} and \`uellm up\` needs one itself`;
   throw new UellmError({ kind: 'invalid-input', what: 'the environment', issues: [{ field: 'UELLM_API_KEY', given: 'nothing', allowed }] });

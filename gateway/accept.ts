@@ -26,6 +26,7 @@ import {
   tooLarge,
 } from './errors.ts';
 import { type Accepted, Exchange, type ExchangeParts } from './exchange.ts';
+import { HOP_BY_HOP } from './hop-by-hop.ts';
 import type { Destination, Routes } from './routes/routing.ts';
 
 export interface AcceptParts extends ExchangeParts {
@@ -51,20 +52,13 @@ const NO_OUTPUT: OutputPrediction = { p50: 1, p90: 1, mean: 1 };
 
 /** Headers that are ours or of this connection, and no business of an engine's. */
 const NOT_FORWARDED = new Set([
+  ...HOP_BY_HOP,
   'accept-encoding', // a compressed stream cannot be read on its way through
   'authorization',
-  'connection',
   'content-length',
   'cookie',
   'expect',
   'host',
-  'keep-alive',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
   'x-uellm-explain',
   'x-request-id',
 ]);

@@ -80,8 +80,8 @@ export interface ExchangeParts {
   fleet: Fleet;
   dispatcher: Dispatcher;
   ledger: Ledger;
-  /** Exchanges that have not ended. */
-  open: Set<Exchange>;
+  /** Exchanges that have not ended, by the answer to their client; in the order of their acceptance. */
+  open: Map<ServerResponse, Exchange>;
   heldBytes: HeldBytes;
   /** null where it is off. */
   keepAlive: KeepAlive | null;
@@ -178,7 +178,7 @@ export class Exchange implements Waiting, AttemptOwner {
   }
 
   start(): void {
-    this.#parts.open.add(this);
+    this.#parts.open.set(this.#res, this);
     this.#res.once('close', () => this.#clientGone());
     this.#queuedMs = performance.now();
     if (this.#parts.tracing) this.#trace = this.#parts.tracing.begin(this.accepted);
@@ -192,10 +192,6 @@ export class Exchange implements Waiting, AttemptOwner {
     const replicas = this.#parts.fleet.eligible(this.deployment);
     if (replicas.length > 0 && replicas.every(({ row }) => row.simulated)) headers['x-uellm-simulated'] = 'true';
     return this.#reply.stayAlive(headers);
-  }
-
-  answers(res: ServerResponse): boolean {
-    return this.#res === res;
   }
 
   /** Sends its client something that does not matter, where its answer has begun as a stream. */
@@ -352,7 +348,7 @@ export class Exchange implements Waiting, AttemptOwner {
   #finish(outcome: Ended['outcome'], code?: string): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#parts.open.delete(this);
+    this.#parts.open.delete(this.#res);
     this.#parts.keepAlive?.delete(this);
     this.#parts.heldBytes.give(this.accepted.request.body.length);
     this.#attempt?.replica.settled(outcome === 'failed' || outcome === 'shed' ? 'dropped' : 'finished');

@@ -66,7 +66,7 @@ export function createListener(accept: AcceptParts, parts: ListenerParts, create
  * next cannot be written. A whole answer that has begun needs neither: its own bytes do the same. HTTP/1.0 has no interim responses, and
  * counts as gone. Source: RFC 9293, section 3.6; RFC 9110, section 15.2.
  */
-function letHalfClosedStay(server: Server, open: ReadonlySet<Exchange>): void {
+function letHalfClosedStay(server: Server, open: ReadonlyMap<ServerResponse, Exchange>): void {
   (server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true;
   server.on(server instanceof TlsServer ? 'secureConnection' : 'connection', (socket: Socket) => {
     socket.on('end', () => {
@@ -78,10 +78,10 @@ function letHalfClosedStay(server: Server, open: ReadonlySet<Exchange>): void {
   });
 }
 
-function probe(res: ServerResponse, open: ReadonlySet<Exchange>): void {
+function probe(res: ServerResponse, open: ReadonlyMap<ServerResponse, Exchange>): void {
   if (res.destroyed || res.writableEnded) return;
   if (!res.headersSent) res.writeProcessing();
-  else for (const exchange of open) if (exchange.answers(res)) exchange.probe();
+  else open.get(res)?.probe();
 }
 
 /** The answer that is due on a connection; null where none is. */

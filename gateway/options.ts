@@ -1,10 +1,11 @@
 /** What a gateway is started with: plain values, each with its default. */
 import type { Logger } from 'pino';
+import { isLoopbackAddress } from '../core/domain/access.ts';
 import { UellmError } from '../core/domain/errors.ts';
 import { DEFAULT_POLICY } from '../core/scheduler/registry.ts';
 import type { DatabaseConnection } from '../db/client.ts';
 import { hasAdminKey } from '../db/queries/keys.ts';
-import { type GatewayKey, gatewayKey, isLoopbackAddress, Keyring } from './access/auth.ts';
+import { type GatewayKey, gatewayKey, Keyring } from './access/auth.ts';
 import type { RoutingSource } from './routes/routing.ts';
 import type { Siblings } from './several/siblings.ts';
 
@@ -82,8 +83,6 @@ const DEFAULTS = {
   drainMs: 0,
   closeGraceMs: 5000,
 } as const;
-
-export type GatewaySettings = ReturnType<typeof settle>;
 
 /** The options with their defaults. @throws invalid-input for a binding that needs a key */
 export function settle(options: GatewayOptions) {

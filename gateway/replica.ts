@@ -1,6 +1,6 @@
 /** One replica as this gateway knows it: what the table says, what is open on it, how it fares. It is the scheduler's view of it too. */
 import type { Leftover } from '../core/domain/drain.ts';
-import type { RoutedReplica } from '../core/domain/routing.ts';
+import { allowedPart, type RoutedReplica } from '../core/domain/routing.ts';
 import { ReplicaLoad } from '../core/scheduler/load.ts';
 import { roomBeside, type Share, shareUnheard } from '../core/scheduler/shares.ts';
 import type { EngineLoad, QueuedRequest, ReplicaView } from '../core/scheduler/types.ts';
@@ -75,7 +75,7 @@ export class LiveReplica implements ReplicaView {
   }
   /** Of all gateways together: as many as monitoring lets in. */
   get limit(): number {
-    return Math.max(1, Math.floor(this.row.maxInFlight * (this.row.maxInFlightShare ?? 1)));
+    return allowedPart(this.row.maxInFlight, this.row.maxInFlightShare);
   }
   get batching(): 'continuous' | 'static' {
     return this.row.batching ?? 'continuous';
@@ -85,7 +85,7 @@ export class LiveReplica implements ReplicaView {
   }
   /** What may be filled: of the cache that it is held to have, the share that monitoring allows. */
   get kvCacheTokens(): number {
-    return Math.max(1, Math.floor(this.row.kvCacheTokens * this.#kvShare));
+    return allowedPart(this.row.kvCacheTokens, this.row.kvShare);
   }
   get #kvShare(): number {
     return this.row.kvShare ?? 1;

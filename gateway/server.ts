@@ -38,7 +38,7 @@ import { HeldBytes } from './body/held-bytes.ts';
 import { TokenEstimate } from './body/token-estimate.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { draining as drainingError, tookTooLong } from './errors.ts';
-import type { Exchange } from './exchange.ts';
+import type { ExchangeParts } from './exchange.ts';
 import { Fleet } from './fleet.ts';
 import { createListener, listenOn, urlOf } from './listener.ts';
 import { type GatewayOptions, requireKeys, settle } from './options.ts';
@@ -64,9 +64,8 @@ const SWEEP_EVERY_MS = 100;
 /** One of several on a port listens by then even where it has no routing table: its health must be seen. */
 const LISTEN_WITHIN_MS = 10_000;
 
-/** @param open in the order of their acceptance */
-function endOverlong(open: ReadonlySet<Exchange>, nowMs: number, mostMs: number): void {
-  for (const exchange of open) {
+function endOverlong(open: ExchangeParts['open'], nowMs: number, mostMs: number): void {
+  for (const exchange of open.values()) {
     if (nowMs - exchange.arrivalMs < mostMs) return;
     exchange.terminate(tookTooLong(mostMs));
   }
@@ -91,7 +90,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const stats = new Stats();
   const budgets = new TenantBudgets(gatewayId, tenantMetrics(metrics));
   const estimate = new TokenEstimate();
-  const open = new Set<Exchange>();
+  const open: ExchangeParts['open'] = new Map();
   const heldBytes = new HeldBytes(settings.maxHeldBytes);
   const keepAlive = settings.keepAliveMs > 0 ? new KeepAlive(settings.keepAliveMs) : null;
   /** Deployments whose policy has thrown. */
@@ -239,12 +238,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   let closing: Promise<void> | null = null;
   const close = async (hurry?: AbortSignal) => {
     leaving = true;
-    for (const exchange of open) exchange.endConnection();
+    for (const exchange of open.values()) exchange.endConnection();
     if (settings.drainMs > 0) await delay(settings.drainMs, undefined, { signal: hurry }).catch(() => undefined);
     draining = true;
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     await settled(open, settings.closeGraceMs, hurry);
-    for (const exchange of open) exchange.terminate(drainingError());
+    for (const exchange of open.values()) exchange.terminate(drainingError());
     if (source.kind === 'alone') await source.routing.close();
     stopHealth();
     clearInterval(sweeper);
@@ -269,7 +268,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 }
 
 /** Waits until nothing is open, for at most `graceMs`. */
-async function settled(open: ReadonlySet<unknown>, graceMs: number, hurry?: AbortSignal): Promise<void> {
+async function settled(open: { size: number }, graceMs: number, hurry?: AbortSignal): Promise<void> {
   const untilMs = performance.now() + graceMs;
   while (open.size > 0 && performance.now() < untilMs && !hurry?.aborted) await delay(20);
 }

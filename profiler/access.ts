@@ -5,11 +5,11 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Context, MiddlewareHandler } from 'hono';
 import { HTTPException } from 'hono/http-exception';
-import { includesRole, type Role } from '../core/domain/access.ts';
+import { bearerToken, includesRole, isLoopbackAddress, type Role } from '../core/domain/access.ts';
 import { UellmError } from '../core/domain/errors.ts';
 import { FailedAttempts } from '../core/domain/failed-attempts.ts';
 import type { Database } from '../db/client.ts';
-import { findKey, hasAdminKey, touchKeys } from '../db/queries/keys.ts';
+import { hasAdminKey, useKey } from '../db/queries/keys.ts';
 
 /** A database that is away may have keys; nobody gets in before it is back. @throws invalid-input for an address that others reach, without a key */
 export async function checkBinding(address: string, apiKeys: readonly string[], db: Database): Promise<void> {
@@ -32,7 +32,7 @@ export function requireAccess({ apiKeys, open }: { apiKeys: readonly string[]; o
         c.header('retry-after', String(Math.ceil(waitMs / 1000)));
         throw new HTTPException(429, { message: 'too many failed authentications from this address' });
       }
-      const given = /^Bearer +(\S+)$/i.exec(c.req.header('authorization') ?? '')?.[1];
+      const given = bearerToken(c.req.header('authorization'));
       const role = given === undefined ? undefined : await roleOf(given);
       if (!role) {
         if (given !== undefined) attempts.failed(address, performance.now());
@@ -49,9 +49,8 @@ export function requireAccess({ apiKeys, open }: { apiKeys: readonly string[]; o
   async function roleOf(given: string): Promise<Role | 'tenant' | undefined> {
     const hash = digest(given);
     if (digests.some((known) => timingSafeEqual(known, hash))) return 'admin';
-    const key = await findKey(db, given);
+    const key = await useKey(db, given);
     if (!key) return undefined;
-    await touchKeys(db, [key.id]);
     return key.tenant === null ? key.role : 'tenant';
   }
 }
@@ -65,9 +64,7 @@ function checkSameMachine(host: string, origin: string | undefined): void {
   }
 }
 
-export function isLoopback(name: string): boolean {
-  return name === 'localhost' || name === '::1' || name === '[::1]' || /^127(\.\d{1,3}){3}$/.test(name);
-}
+export const isLoopback = (name: string) => isLoopbackAddress(name === '[::1]' ? '::1' : name);
 
 function addressOf(c: Context): string {
   const { incoming } = (c.env ?? {}) as { incoming?: { socket?: { remoteAddress?: string } } };

@@ -34,6 +34,10 @@ export const pageQuery = {
   cursor: z.string().min(1).max(1000).optional().openapi({ description: 'The `next` of the page before.' }),
 };
 
+/** How far back is looked, as a query parameter. */
+export const windowSeconds = (standard: number, most: number, description: string) =>
+  z.coerce.number().int().min(1).max(most).default(standard).openapi({ description });
+
 /** A filter that takes any text that could name something. */
 export const textFilter = z
   .string()

@@ -1,7 +1,8 @@
 /** A plan as people read it: one line for like replicas, then the money, then what is not placed. */
+
+import { groupBy } from '../../core/domain/group-by.ts';
 import { NONE } from '../output/figures.ts';
 import { renderTable, type TableStyle } from '../output/table.ts';
-import { groupBy } from '../report/group-by.ts';
 import type { PlannedModels } from './models-file.ts';
 import type { PlanResult } from './plan.ts';
 

@@ -4,7 +4,7 @@
  */
 import { createApiClient } from '../../api/client.ts';
 import { catalogPrices } from '../../core/domain/accelerators.ts';
-import { expandAccelerators, type HostSpec, type HostState } from '../../core/domain/fleet.ts';
+import { type HostSpec, type HostState, hostStateOf } from '../../core/domain/fleet.ts';
 import { inWords } from '../../core/domain/refusal.ts';
 import { holdsAccelerators, type Replica } from '../../core/domain/replica.ts';
 import { pricePerHour } from '../../core/placement/cost.ts';
@@ -71,7 +71,7 @@ export async function planCommand(terminal: Terminal, options: PlanOptions): Pro
   if (options.accelerators !== undefined) await useAccelerators(options.accelerators, '--accelerators');
   const fleet = parseFleet(await readText('--fleet', options.fleet), options.fleet);
   const wanted = parseModels(await readText('--models', options.models), options.models);
-  const hosts = fleet.hosts.map(hostState);
+  const hosts = fleet.hosts.map((host) => hostStateOf({ ...host, simulated: false }));
   const replicas = await presentReplicas(terminal, options, hosts);
   const solver = await loadHighsSolver();
   const prices = pricesOf(fleet.hosts);
@@ -102,18 +102,6 @@ async function presentReplicas(terminal: Terminal, { from }: PlanOptions, hosts:
     cursor = page.next;
   }
   return parsePresent(JSON.stringify({ replicas: there }), 'the present replicas', hosts);
-}
-
-function hostState({ name, accelerators, links, external }: HostSpec): HostState {
-  return {
-    name,
-    accelerators: expandAccelerators(accelerators),
-    links,
-    simulated: false,
-    external: external !== undefined,
-    liveness: 'alive',
-    service: 'schedulable',
-  };
 }
 
 function pricesOf(hosts: readonly HostSpec[]): Prices {

@@ -1,7 +1,8 @@
 /** Which runs make a line, and which are compared with one another. */
+
+import { groupBy } from '../../core/domain/group-by.ts';
 import type { Run } from '../../core/simulator/run.ts';
 import { percent } from '../output/figures.ts';
-import { groupBy } from './group-by.ts';
 
 /** Runs that differ in their rate only: a line in a chart, with its colour, dash and marker throughout the page. */
 export interface Line {

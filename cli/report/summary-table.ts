@@ -1,5 +1,5 @@
+import { groupBy } from '../../core/domain/group-by.ts';
 import type { Quantiles, Run } from '../../core/simulator/run.ts';
-import { groupBy } from './group-by.ts';
 import { groupsOf, rateText } from './grouping.ts';
 import { escapeHtml } from './html.ts';
 

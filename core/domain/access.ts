@@ -23,6 +23,16 @@ export function mayInfer({ role, tenant }: Pick<Principal, 'role' | 'tenant'>): 
   return tenant !== null || includesRole(role, 'operator');
 }
 
+/** The token of an Authorization header; undefined where it has none. Source: RFC 6750, section 2.1. */
+export function bearerToken(header: string | undefined): string | undefined {
+  return header === undefined ? undefined : /^Bearer +(\S+)$/i.exec(header)?.[1];
+}
+
+/** Is this name or address, without brackets, one of this machine's alone? */
+export function isLoopbackAddress(address: string): boolean {
+  return address === 'localhost' || address === '::1' || /^127(\.\d{1,3}){3}$/.test(address);
+}
+
 /** What every generated key begins with, so that scanners of repositories and logs can find one that leaked. */
 export const KEY_PREFIX = 'uellm_';
 

@@ -63,6 +63,19 @@ export function expandAccelerators(groups: HostSpec['accelerators']): string[] {
   return groups.flatMap((g) => Array.from({ length: g.count }, () => g.kind));
 }
 
+/** A declared host as planning would see it, were it there: alive and open to work. */
+export function hostStateOf({ name, accelerators, links, simulated, external }: HostSpec): HostState {
+  return {
+    name,
+    accelerators: expandAccelerators(accelerators),
+    links,
+    simulated,
+    external: external !== undefined,
+    liveness: 'alive',
+    service: 'schedulable',
+  };
+}
+
 /** The other way round: neighbours of one kind are a group. */
 export function groupAccelerators(kinds: readonly string[]): { kind: string; count: number }[] {
   const groups: { kind: string; count: number }[] = [];

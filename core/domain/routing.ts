@@ -59,4 +59,7 @@ export const routingTableSchema = z.object({
 });
 export type RoutingTable = z.infer<typeof routingTableSchema>;
 
-export const EMPTY_ROUTING_TABLE: RoutingTable = { version: 0, replicas: [], policies: [] };
+/** Of a limit the part that monitoring lets be used: a whole number, and never nothing. @param share above 0; all of it where absent */
+export function allowedPart(limit: number, share = 1): number {
+  return Math.max(1, Math.floor(limit * share));
+}

@@ -1,4 +1,5 @@
 /** One engine of a simulated cluster, with what the gateway knows of it. */
+import { allowedPart } from '../domain/routing.ts';
 import { multiplied, type StepTimeCoefficients } from '../domain/step-time.ts';
 import { ReplicaLoad } from '../scheduler/load.ts';
 import type { EngineLoad, ReplicaView } from '../scheduler/types.ts';
@@ -95,8 +96,8 @@ export class SimulatedReplica implements ReplicaView {
   /** From now on gateways may fill so much of its nominal KV cache, and have so many of its requests open there. */
   limit({ kvShare, maxInFlightShare }: { kvShare: number; maxInFlightShare: number }): void {
     this.#kvShare = kvShare;
-    this.kvCacheTokens = Math.max(1, Math.floor(kvShare * this.spec.kvCacheTokens));
-    this.maxInFlight = Math.max(1, Math.floor(maxInFlightShare * this.spec.maxSequences));
+    this.kvCacheTokens = allowedPart(this.spec.kvCacheTokens, kvShare);
+    this.maxInFlight = allowedPart(this.spec.maxSequences, maxInFlightShare);
   }
 
   /** From now on its steps are held to take this. */

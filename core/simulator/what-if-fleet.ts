@@ -2,9 +2,9 @@
 import { counted } from '../domain/counted.ts';
 import { diffLines } from '../domain/diff-lines.ts';
 import { type FieldIssue, UellmError } from '../domain/errors.ts';
-import { expandAccelerators, type HostSpec, type HostState, isSchedulable } from '../domain/fleet.ts';
+import { type HostSpec, type HostState, hostStateOf, isSchedulable } from '../domain/fleet.ts';
 import type { Replica } from '../domain/replica.ts';
-import type { RoutedReplica } from '../domain/routing.ts';
+import { allowedPart, type RoutedReplica } from '../domain/routing.ts';
 import type { SloPolicy } from '../domain/slo-policy.ts';
 import type { StepTimeCoefficients } from '../domain/step-time.ts';
 import { isAllowed } from '../placement/choose.ts';
@@ -99,7 +99,7 @@ class ChangedFleet {
 
   constructor({ fleet }: PresentFleet, change: WhatIfChange, now: readonly Placed[]) {
     const gone = new Set(change.removeHosts);
-    const added = change.addHosts.map(toHostState);
+    const added = change.addHosts.map(hostStateOf);
     this.#now = now;
     this.#hosts = [...fleet.hosts.filter(({ name }) => !gone.has(name)), ...added];
     this.#occupancy = occupancyOf(
@@ -211,13 +211,13 @@ function perAccelerator({ capacity, tensorParallel }: { capacity: { requestsPerS
 /** Those that take requests, as much of them as monitoring lets in. */
 function presentReplicas({ fleet, routed }: PresentFleet): Placed[] {
   const known = new Map<string, Replica>(fleet.replicas.map((r) => [r.id, r]));
-  return routed.flatMap(({ replicaId, weight, stepTime, kvCacheTokens, kvShare = 1, maxInFlight, maxInFlightShare = 1 }) => {
+  return routed.flatMap(({ replicaId, weight, stepTime, kvCacheTokens, kvShare, maxInFlight, maxInFlightShare }) => {
     const replica = known.get(replicaId);
     if (!replica || weight === 0) return [];
     const { id, deployment, host, acceleratorKind, accelerators, tensorParallel } = replica;
     const most = {
-      kvCacheTokens: Math.max(1, Math.floor(kvCacheTokens * kvShare)),
-      maxSequences: Math.max(1, Math.floor(maxInFlight * maxInFlightShare)),
+      kvCacheTokens: allowedPart(kvCacheTokens, kvShare),
+      maxSequences: allowedPart(maxInFlight, maxInFlightShare),
     };
     return [{ id, deployment, host, acceleratorKind, accelerators, tensorParallel, stepTime, ...most }];
   });
@@ -270,13 +270,6 @@ function policyChanges(present: readonly SloPolicy[], policy: SloPolicy): string
   const old = present.find(({ name }) => name === policy.name);
   if (!old) return [`SloPolicy ${policy.name}: new`];
   return diffLines(old, policy).map((line) => `SloPolicy ${policy.name}: ${line}`);
-}
-
-function toHostState({ name, accelerators, links, simulated }: HostSpec): HostState {
-  return {
-    ...{ name, links, simulated, accelerators: expandAccelerators(accelerators) },
-    ...{ external: false, liveness: 'alive', service: 'schedulable' },
-  };
 }
 
 /** @throws invalid-input for a host or a deployment that is not there, or is there already */

@@ -1,29 +1,14 @@
 /** What a diagnosis looks at beside gateways' gauges: replicas that serve, and what each of them answered. */
 import { and, eq, isNotNull, isNull, sql } from 'drizzle-orm';
-import type { StepTimeCoefficients } from '../../core/domain/step-time.ts';
+import { allowedPart } from '../../core/domain/routing.ts';
+import type { ServingReplica } from '../../core/placement/diagnosis/types.ts';
 import type { Executor } from '../client.ts';
 import { observations, replicas } from '../schema/index.ts';
 import { endedIn, type Window } from './monitoring-evidence.ts';
 
-export interface ServingReplica {
-  replicaId: string;
-  deployment: string;
-  model: string;
-  host: string;
-  acceleratorKind: string;
-  tensorParallel: number;
-  simulated: boolean;
-  stepTime: StepTimeCoefficients | null;
-  kvCacheTokens: number | null;
-  /** As monitoring has it now. */
-  admissionLimit: number;
-  /** Unix time, ms. */
-  sinceMs: number;
-}
-
-/** Those that are ready, in the order of their ids. */
-export async function readyReplicas(db: Executor): Promise<ServingReplica[]> {
-  return db
+/** Those that are ready, in the order of their ids. `sinceMs` is Unix time. */
+export async function readyReplicas(db: Executor): Promise<(ServingReplica & { sinceMs: number })[]> {
+  const rows = await db
     .select({
       replicaId: replicas.id,
       deployment: replicas.deployment,
@@ -34,12 +19,14 @@ export async function readyReplicas(db: Executor): Promise<ServingReplica[]> {
       simulated: replicas.simulated,
       stepTime: replicas.stepTime,
       kvCacheTokens: replicas.kvCacheTokens,
-      admissionLimit: sql<number>`greatest(1, floor(${replicas.maxInFlight} * ${replicas.maxInFlightShare}))::int`,
+      maxInFlight: replicas.maxInFlight,
+      maxInFlightShare: replicas.maxInFlightShare,
       sinceMs: sql<number>`(extract(epoch from ${replicas.createdAt}) * 1000)::float8`,
     })
     .from(replicas)
     .where(and(eq(replicas.state, 'ready'), isNull(replicas.endedAt)))
     .orderBy(replicas.id);
+  return rows.map(({ maxInFlight, maxInFlightShare, ...row }) => ({ ...row, admissionLimit: allowedPart(maxInFlight, maxInFlightShare) }));
 }
 
 export interface ServedFigures {

@@ -41,6 +41,8 @@ export function hashOfSecret(secret: string): string {
   return createHash('sha256').update(secret).digest('hex');
 }
 
+const USED_AFTER_MS = 60_000;
+
 /** Makes a key. The secret is here and then nowhere any more. */
 export async function createKey(tx: Executor, request: KeyRequest, actor: string): Promise<{ row: KeyRow; secret: string }> {
   const secret = KEY_PREFIX + randomBytes(32).toString('base64url');
@@ -93,12 +95,13 @@ export async function readKey(db: Executor, id: number, tenant: string | null): 
   return row;
 }
 
-/** The key of a secret, while it is neither revoked nor expired. */
-export async function findKey(db: Executor, secret: string): Promise<KeyRow | undefined> {
+/** The key of a secret, while it is neither revoked nor expired; that it is used is written down about once a minute. */
+export async function useKey(db: Executor, secret: string): Promise<KeyRow | undefined> {
   const [row] = await db
     .select(readable)
     .from(keys)
     .where(and(eq(keys.sha256, hashOfSecret(secret)), inForce()));
+  if (row && (row.lastUsedAt === null || Date.now() - row.lastUsedAt.getTime() > USED_AFTER_MS)) await touchKeys(db, [row.id]);
   return row;
 }
 

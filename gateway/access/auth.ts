@@ -4,12 +4,11 @@
  * this machine and was not sent here by a foreign page is the admin; a generated key is what it is there, too. Any other token means nothing
  * there: clients of OpenAI's API cannot go without one.
  */
-import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
-import { isGeneratedKey, mayInfer, type Role } from '../../core/domain/access.ts';
+import { bearerToken, isGeneratedKey, isLoopbackAddress, mayInfer, type Role } from '../../core/domain/access.ts';
 import { FailedAttempts } from '../../core/domain/failed-attempts.ts';
-import type { RoutedKey } from '../../db/queries/keys.ts';
+import { hashOfSecret, type RoutedKey } from '../../db/queries/keys.ts';
 import { type ApiError, foreignHost, foreignOrigin, starting, tooManyFailures, unauthorized } from '../errors.ts';
 
 /** A key, of which only the hash is kept. */
@@ -26,7 +25,7 @@ export interface GatewayKey {
 
 /** A key of the gateway's own. */
 export function gatewayKey(secret: string, tenant: string | null = null): GatewayKey {
-  return { id: null, sha256: sha256(secret), role: 'admin', tenant, expiresAtMs: null };
+  return { id: null, sha256: hashOfSecret(secret), role: 'admin', tenant, expiresAtMs: null };
 }
 
 export interface Allowed {
@@ -85,7 +84,7 @@ export class Keyring {
       } else this.#used.add(recent.key.id);
       return recent.access;
     }
-    const token = header === undefined ? undefined : /^Bearer +(\S+)$/i.exec(header)?.[1];
+    const token = bearerToken(header);
     if (this.open && !(token !== undefined && isGeneratedKey(token))) return fromThisMachine(req);
     if (header === undefined || token === undefined)
       return refused(unauthorized('this gateway takes requests with a key: Authorization: Bearer KEY'));
@@ -100,7 +99,7 @@ export class Keyring {
   }
 
   #look(req: IncomingMessage, header: string, token: string): Access {
-    const key = this.#keys.get(sha256(token));
+    const key = this.#keys.get(hashOfSecret(token));
     const known = key !== undefined && !hasExpired(key);
     const waitMs = known && key.id !== null ? 0 : this.#attempts.waitMs(addressOf(req), performance.now());
     if (waitMs > 0) return refused(tooManyFailures(waitMs));
@@ -137,15 +136,7 @@ function fromThisMachine(req: IncomingMessage): Access {
   return EVERYBODY;
 }
 
-export function isLoopbackAddress(address: string): boolean {
-  return address === 'localhost' || address === '::1' || /^127(\.\d{1,3}){3}$/.test(address);
-}
-
 function isLoopbackHost(header: string): boolean {
   const host = /^(\[[^\]]+\]|[^:]+)(:\d+)?$/.exec(header.toLowerCase())?.[1];
   return host !== undefined && isLoopbackAddress(host.replace(/^\[|\]$/g, ''));
-}
-
-function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
 }

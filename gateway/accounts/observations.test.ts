@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Observation } from '../../core/domain/observation.ts';
+import { anObservation } from '../../test/support/observations.ts';
 import { createMetrics } from './metrics.ts';
 import { ObservationLog } from './observations.ts';
 import { Spool } from './spool.ts';
@@ -14,32 +15,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-const observation = (requestId: string): Observation => ({
-  requestId,
-  acceptedAtMs: 1,
-  gatewayId: 'g',
-  model: 'm',
-  deployment: 'd',
-  revision: null,
-  replicaId: null,
-  tenant: 't',
-  class: 'c',
-  policy: 'p',
-  outcome: 'shed',
-  streamed: false,
-  inputTokens: 1,
-  outputTokens: null,
-  maxTokens: null,
-  predictedOutputP50: null,
-  predictedOutputP90: null,
-  predictedTtftMs: null,
-  snapshotVersion: null,
-  queueMs: null,
-  ttftMs: null,
-  tpotMs: null,
-  e2eMs: null,
-  attained: false,
-});
+const observation = (requestId: string) => anObservation(requestId, { outcome: 'shed', outputTokens: null });
 
 /** A Postgres that can be away, and that stores each request id once. */
 function store() {

@@ -4,22 +4,10 @@
  */
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { type ApiError, errorBody, sendError } from '../errors.ts';
+import { HOP_BY_HOP } from '../hop-by-hop.ts';
 import type { UpstreamCall } from '../upstream/upstream.ts';
 import { asChunk, LAST_CHUNK } from './http-chunk.ts';
 import { commentsOf, EARLY_HEAD, KEEP_ALIVE_COMMENT, lateErrorEvent, MAX_LATE_ERROR_BYTES } from './keep-alive.ts';
-
-/** Headers of one connection, not of the message. Source: RFC 9110, section 7.6.1. */
-const HOP_BY_HOP = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]);
 
 export class Reply {
   readonly #res: ServerResponse;

@@ -14,6 +14,7 @@ import { bumpRoutingVersion } from '../../db/queries/routing.ts';
 import { deployments, replicas, sloPolicies } from '../../db/schema/index.ts';
 import { createTestDatabase, execute, type TestDatabase } from '../../test/support/database.ts';
 import { complete, sloPolicy, until } from '../../test/support/gateway.ts';
+import { aReplica } from '../../test/support/rows.ts';
 import { startUpstream, streamed, type TestUpstream } from '../../test/support/upstream.ts';
 import { type Gateway, startGateway } from '../server.ts';
 
@@ -43,23 +44,8 @@ afterEach(async () => {
 
 async function publish(id: string, endpoint: string): Promise<number> {
   return db.transaction(async (tx) => {
-    await tx.insert(replicas).values({
-      id,
-      model: 'llama-3.1-8b',
-      deployment: 'chat',
-      revision: 1,
-      host: 'h1',
-      accelerators: [0],
-      acceleratorKind: 'H100-SXM',
-      tensorParallel: 1,
-      engine: 'simulated',
-      endpoint,
-      state: 'ready',
-      weight: 100,
-      simulated: true,
-      kvCacheTokens: 400_000,
-      stepTime: { d0: 6, d1: 0.01, d2: 4e-5, ra: 0.01, rc: 0.006, rb: 4e-7, o: 1 },
-    });
+    const stepTime = { d0: 6, d1: 0.01, d2: 4e-5, ra: 0.01, rc: 0.006, rb: 4e-7, o: 1 };
+    await aReplica(tx, { id, endpoint, kvCacheTokens: 400_000, stepTime });
     return bumpRoutingVersion(tx);
   });
 }

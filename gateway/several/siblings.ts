@@ -1,5 +1,6 @@
 /** Gateways that are processes of one machine and share a port: whichever of them is asked tells of all of them together. */
 import { AggregatorRegistry, type MetricObjectWithValues, type MetricValue } from 'prom-client';
+import { groupBy } from '../../core/domain/group-by.ts';
 import type { ClassStats } from '../accounts/stats.ts';
 import type { DeploymentStats, GatewayStats, ReplicaStats } from '../accounts/views.ts';
 
@@ -82,14 +83,7 @@ function mergedClass(parts: ClassStats[]): ClassStats {
   };
 }
 
-const sumOf = <T>(items: readonly T[], count: (item: T) => number) => items.reduce((sum, item) => sum + count(item), 0);
-
 /** In the order in which they first come. */
-function grouped<T>(items: readonly T[], keyOf: (item: T) => string): T[][] {
-  const groups = new Map<string, T[]>();
-  for (const item of items) {
-    const key = keyOf(item);
-    groups.set(key, [...(groups.get(key) ?? []), item]);
-  }
-  return [...groups.values()];
-}
+const grouped = <T>(items: readonly T[], keyOf: (item: T) => string): T[][] => [...groupBy(items, keyOf).values()];
+
+const sumOf = <T>(items: readonly T[], count: (item: T) => number) => items.reduce((sum, item) => sum + count(item), 0);

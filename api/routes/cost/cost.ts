@@ -4,7 +4,7 @@ import { costsSince, policyTraffic } from '../../../db/queries/cost-reads.ts';
 import { readDeployment } from '../../../db/queries/deployments.ts';
 import { allPolicies } from '../../../db/queries/planning-reads.ts';
 import type { ApiDependencies } from '../../context.ts';
-import { textFilter } from '../../schema/common.ts';
+import { textFilter, windowSeconds } from '../../schema/common.ts';
 import { costSchema } from '../../schema/cost.ts';
 import type { Cost } from '../../schema/index.ts';
 import { createRoute, jsonContent, newRoutes, problems } from '../route.ts';
@@ -31,13 +31,7 @@ const query = z.strictObject({
   tpotMs: tpotMs
     .default(DEFAULT_TPOT_MS)
     .openapi({ type: 'string', example: '30,50,100', description: 'Levels of TPOT at which to price the SLO, beside its own; ms.' }),
-  windowSeconds: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(MAX_WINDOW_SECONDS)
-    .default(DEFAULT_WINDOW_SECONDS)
-    .openapi({ description: 'Requests of so long are looked at.' }),
+  windowSeconds: windowSeconds(DEFAULT_WINDOW_SECONDS, MAX_WINDOW_SECONDS, 'Requests of so long are looked at.'),
 });
 
 export function costRoutes({ database: { db }, cost }: ApiDependencies) {

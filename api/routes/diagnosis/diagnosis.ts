@@ -2,7 +2,7 @@
 import { z } from '@hono/zod-openapi';
 import { readDeployment } from '../../../db/queries/deployments.ts';
 import type { ApiDependencies } from '../../context.ts';
-import { textFilter } from '../../schema/common.ts';
+import { textFilter, windowSeconds } from '../../schema/common.ts';
 import { diagnosisSchema } from '../../schema/diagnosis.ts';
 import type { DiagnosisAnswer } from '../../schema/index.ts';
 import { createSharedRuns } from '../cost/shared-runs.ts';
@@ -13,13 +13,7 @@ const MAX_WINDOW_SECONDS = 86_400;
 
 const query = z.strictObject({
   deployment: textFilter.optional().openapi({ description: 'Only this one.' }),
-  windowSeconds: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(MAX_WINDOW_SECONDS)
-    .default(DEFAULT_WINDOW_SECONDS)
-    .openapi({ description: 'Requests that ended in so long are looked at.' }),
+  windowSeconds: windowSeconds(DEFAULT_WINDOW_SECONDS, MAX_WINDOW_SECONDS, 'Requests that ended in so long are looked at.'),
 });
 
 export function diagnosisRoutes({ database: { db }, cost }: ApiDependencies) {

@@ -5,8 +5,8 @@ import type { StepTimeCoefficients, StepTimeSource } from '../../domain/step-tim
 import type { FleetInput } from '../fleet/problem.ts';
 import type { StepTerms, TimeResource } from './step-terms.ts';
 
-/** A replica that serves, and what was seen of it over the last minutes. */
-export interface ObservedReplica {
+/** A replica that serves. */
+export interface ServingReplica {
   replicaId: string;
   deployment: string;
   model: string;
@@ -20,6 +20,10 @@ export interface ObservedReplica {
   kvCacheTokens: number | null;
   /** Requests that all gateways together let in at once. */
   admissionLimit: number;
+}
+
+/** And what was seen of it over the last minutes. */
+export interface ObservedReplica extends ServingReplica {
   /** For how long the figures below were counted, s; above 0. */
   observedSeconds: number;
   /** Requests that ended in that time, and means of their lengths; null where none did. */
