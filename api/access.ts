@@ -7,16 +7,21 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Context, MiddlewareHandler } from 'hono';
 import { HTTPException } from 'hono/http-exception';
-import { bearerToken, includesRole, isGeneratedKey, type Principal, type Role } from '../core/domain/access.ts';
+import {
+  bearerToken,
+  includesRole,
+  isGeneratedKey,
+  isLoopbackAddress,
+  isLoopbackHost,
+  type Principal,
+  type Role,
+} from '../core/domain/access.ts';
 import { UellmError } from '../core/domain/errors.ts';
 import { FailedAttempts } from '../core/domain/failed-attempts.ts';
 import type { Database } from '../db/client.ts';
 import { hasAdminKey, useKey } from '../db/queries/keys.ts';
 import type { TokenVerifier } from './access-tokens.ts';
 import type { ApiEnv } from './context.ts';
-
-const LOOPBACK_NAMES = new Set(['127.0.0.1', 'localhost', '[::1]']);
-const LOOPBACK_ADDRESSES = new Set(['127.0.0.1', '::1', 'localhost']);
 
 export interface AccessOptions {
   /** Any of them is the admin's. */
@@ -33,11 +38,9 @@ export interface RouteAccess {
   tenants?: boolean;
 }
 
-export const isLoopback = (address: string) => LOOPBACK_ADDRESSES.has(address);
-
 /** @throws invalid-input where nobody could get in, or anybody would */
 export async function checkBinding(address: string, { apiKeys, tokens }: Omit<AccessOptions, 'open'>, db: Database): Promise<void> {
-  if (isLoopback(address) || apiKeys.length > 0 || tokens || (await hasAdminKey(db))) return;
+  if (isLoopbackAddress(address) || apiKeys.length > 0 || tokens || (await hasAdminKey(db))) return;
   const issue = {
     field: 'address',
     given: JSON.stringify(address),
@@ -52,8 +55,7 @@ export function guardLoopback(open: boolean): MiddlewareHandler<ApiEnv> {
   return async (c, next) => {
     if (open) {
       const host = hostOf(c);
-      const name = host.replace(/:\d+$/, '').toLowerCase();
-      if (!LOOPBACK_NAMES.has(name)) throw forbidden(`the Host header is '${host}', and without an API key only loopback names are served`);
+      if (!isLoopbackHost(host)) throw forbidden(`the Host header is '${host}', and without an API key only loopback names are served`);
       const origin = c.req.header('origin');
       const scheme = c.req.url.startsWith('https:') ? 'https' : 'http';
       if (origin !== undefined && origin !== `${scheme}://${host}`) throw forbidden(`requests of pages from '${origin}' are not served`);

@@ -33,6 +33,12 @@ export function isLoopbackAddress(address: string): boolean {
   return address === 'localhost' || address === '::1' || /^127(\.\d{1,3}){3}$/.test(address);
 }
 
+/** The same of a Host header, whose port is of no account. */
+export function isLoopbackHost(header: string): boolean {
+  const host = /^(\[[^\]]+\]|[^:]+)(:\d+)?$/.exec(header.toLowerCase())?.[1];
+  return host !== undefined && isLoopbackAddress(host.replace(/^\[|\]$/g, ''));
+}
+
 /** What every generated key begins with, so that scanners of repositories and logs can find one that leaked. */
 export const KEY_PREFIX = 'uellm_';
 

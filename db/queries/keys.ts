@@ -68,9 +68,22 @@ export async function revokeKey(tx: Executor, id: number, tenant: string | null,
     .for('update');
   if (!row) throw notFound('key', String(id));
   if (row.revokedAt) throw conflict('key', String(id), `was revoked by ${row.revokedBy}`);
-  await tx.update(keys).set({ revokedAt: sql`now()`, revokedBy: actor }).where(eq(keys.id, id));
-  const before = { name: row.name, role: row.role, tenant: row.tenant, expiresAt: row.expiresAt };
-  await recordAudit(tx, { actor, action: 'revoke', kind: 'keys', name: String(id), tenant: row.tenant, before });
+  await revoke(tx, [row], actor);
+}
+
+/** With a tenant its keys end: what it may spend is no longer written anywhere. */
+export async function revokeKeysOf(tx: Executor, tenant: string, actor: string): Promise<void> {
+  const own = and(eq(keys.tenant, tenant), isNull(keys.revokedAt));
+  await revoke(tx, await tx.select(readable).from(keys).where(own).orderBy(keys.id).for('update'), actor);
+}
+
+async function revoke(tx: Executor, rows: readonly KeyRow[], actor: string): Promise<void> {
+  if (rows.length === 0) return;
+  const ids = rows.map(({ id }) => id);
+  await tx.update(keys).set({ revokedAt: sql`now()`, revokedBy: actor }).where(inArray(keys.id, ids));
+  for (const { id, name, role, tenant, expiresAt } of rows) {
+    await recordAudit(tx, { actor, action: 'revoke', kind: 'keys', name: String(id), tenant, before: { name, role, tenant, expiresAt } });
+  }
   await tellOf(tx);
 }
 

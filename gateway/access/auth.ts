@@ -6,7 +6,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
-import { bearerToken, isGeneratedKey, isLoopbackAddress, mayInfer, type Role } from '../../core/domain/access.ts';
+import { bearerToken, isGeneratedKey, isLoopbackHost, mayInfer, type Role } from '../../core/domain/access.ts';
 import { FailedAttempts } from '../../core/domain/failed-attempts.ts';
 import { hashOfSecret, type RoutedKey } from '../../db/queries/keys.ts';
 import { type ApiError, foreignHost, foreignOrigin, starting, tooManyFailures, unauthorized } from '../errors.ts';
@@ -134,9 +134,4 @@ function fromThisMachine(req: IncomingMessage): Access {
     if (origin.toLowerCase() !== `${scheme}://${host.toLowerCase()}`) return refused(foreignOrigin(origin));
   }
   return EVERYBODY;
-}
-
-function isLoopbackHost(header: string): boolean {
-  const host = /^(\[[^\]]+\]|[^:]+)(:\d+)?$/.exec(header.toLowerCase())?.[1];
-  return host !== undefined && isLoopbackAddress(host.replace(/^\[|\]$/g, ''));
 }

@@ -45,6 +45,17 @@ describe('tenants', () => {
     expect(audit.body.items.map(({ action }) => action)).toEqual(['delete', 'replace', 'create']);
   });
 
+  it('take their keys with them', async () => {
+    await api.call('POST', PATH, { name: 'hooli' });
+    const made = await api.call<{ id: number }>('POST', '/api/v1/keys', { name: 'app', role: 'viewer', tenant: 'hooli' });
+    const key = `/api/v1/keys/${made.body.id}`;
+    expect((await api.call('GET', key)).body).toMatchObject({ revokedAt: null });
+    expect((await api.call('DELETE', `${PATH}/hooli`)).status).toBe(204);
+    expect((await api.call('GET', key)).body).toMatchObject({ revokedAt: expect.any(String), revokedBy: expect.any(String) });
+    const audit = await api.call<{ items: { action: string }[] }>('GET', `/api/v1/audit?kind=keys&name=${made.body.id}`);
+    expect(audit.body.items.map(({ action }) => action)).toEqual(['revoke', 'create']);
+  });
+
   it('say what they may have, and what they have had', async () => {
     const limits = { requestsPerMinute: 60, tokensPerDay: 1000 };
     await api.call('POST', PATH, { name: 'initech', weight: 3, limits });

@@ -2,6 +2,7 @@
 import type { Tenant } from '../../../core/domain/tenant.ts';
 import { dayOf } from '../../../core/scheduler/tenant-budget.ts';
 import type { Executor } from '../../../db/client.ts';
+import { revokeKeysOf } from '../../../db/queries/keys.ts';
 import { type TenantUsage, tenantUse } from '../../../db/queries/tenant-budgets.ts';
 import {
   deleteTenant,
@@ -33,7 +34,10 @@ export function tenantRoutes(dependencies: ApiDependencies) {
     lock: lockTenant,
     create: insertTenant,
     replace: updateTenant,
-    remove: (tx, { name }) => deleteTenant(tx, name),
+    remove: async (tx, { name }, actor) => {
+      await deleteTenant(tx, name);
+      await revokeKeysOf(tx, name, actor);
+    },
     present: presentTenant,
   });
 }
