@@ -75,6 +75,7 @@ function inputOf(model: string, targets: SloTargets, requestsPerSecond: number):
     ...{ name: model, model, engine: { kind: 'vllm' as const, args: {} }, replicas: { min: 0, max: 1000 } },
     placement: { hosts: [], accelerators: [], spread: 'host' as const },
     rollout: { strategy: 'canary' as const, steps: [], approval: 'auto' as const },
+    mode: 'auto' as const,
   };
   return {
     ...{ hosts, prices: { byKind: catalogPrices(), byHost: {} }, replicas: [], stepTimes: [] },

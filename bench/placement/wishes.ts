@@ -80,6 +80,7 @@ function drawDeployment(random: Random, name: string, hosts: readonly HostState[
       replicas: { min, max: 1000 },
       placement: { hosts: pinned, accelerators, spread: 'host' },
       rollout: { strategy: 'canary', steps: [], approval: 'auto' },
+      mode: 'auto',
     },
     revision: 1,
     demand: { requestsPerSecond: 0, ...pick(random, LENGTHS) },

@@ -66,7 +66,13 @@ describe('a models file', () => {
     [
       'prompts of no length',
       { models: [{ ...MODEL, demand: { ...DEMAND, inputTokens: 0 } }] },
-      'models[0].demand.inputTokens: got 0, allowed is a number above 0',
+      'models[0].demand.inputTokens: got 0, allowed is a number of at least 1',
+    ],
+    ['hardly a token', { models: [{ ...MODEL, demand: { ...DEMAND, inputTokens: 1e-9 } }] }, 'models[0].demand.inputTokens: got 1e-9'],
+    [
+      'a model to keep apart from that the file does not name',
+      { models: [{ ...MODEL, placement: { antiAffinity: ['nobody'] } }] },
+      'models[0].placement.antiAffinity[0]: got "nobody", allowed is a model of this file: llama-3.1-8b',
     ],
     ['answers of no length', { models: [{ ...MODEL, demand: { ...DEMAND, outputTokens: -3 } }] }, 'models[0].demand.outputTokens: got -3'],
     ['an SLO without a latency', { models: [{ ...MODEL, slo: { attainment: 0.9 } }] }, 'models[0].slo'],
@@ -100,6 +106,29 @@ describe('a models file', () => {
     ['two of one name', { models: [MODEL, MODEL] }, 'allowed is models of different names'],
   ])('names the field of %s', (_, given, told) => {
     expect(issueOf(given)).toContain(told);
+  });
+
+  it('has a note for a quantisation that is not known, with what is counted instead', () => {
+    const config = { num_hidden_layers: 2, hidden_size: 512, num_attention_heads: 8, intermediate_size: 1024, vocab_size: 32_000 };
+    const told = (quantization_config: object) =>
+      parseModels(JSON.stringify({ models: [{ ...MODEL, config: { ...config, quantization_config } }] }), 'models.json').notes;
+    expect(told({ quant_method: 'gptq' })).toEqual([]);
+    const [note] = told({ quant_method: 'hokuspokus' });
+    expect(note).toMatch(
+      /^llama-3\.1-8b: quantization_config\.quant_method of its config is "hokuspokus", allowed is one of gptq, .*: its weights are counted as bf16$/,
+    );
+    expect(told({ quant_method: 'bitsandbytes' })).toMatchObject([expect.stringContaining('what bitsandbytes says of its bits')]);
+  });
+
+  it('may share what its models have in common by a merge key', () => {
+    const text = `models:
+  - &first { name: llama-3.1-8b, demand: { requestsPerSecond: 2, inputTokens: 10, outputTokens: 20 } }
+  - { <<: *first, name: qwen3-32b }
+`;
+    expect(parseModels(text, 'models.yaml').deployments.map((d) => [d.spec.name, d.demand.inputTokens])).toEqual([
+      ['llama-3.1-8b', 10],
+      ['qwen3-32b', 10],
+    ]);
   });
 
   it('takes no NaN and no infinity from YAML', () => {

@@ -1,6 +1,6 @@
 /** Models files: what is to be served, `{ models: [{ name, config?, dtype?, demand, slo?, replicas?, placement? }] }`. */
 import { z } from 'zod';
-import { demandSchema, deploymentSpecSchema } from '../../core/domain/deployment.ts';
+import { declaredDemandSchema, deploymentSpecSchema } from '../../core/domain/deployment.ts';
 import { UellmError } from '../../core/domain/errors.ts';
 import { dtypeSchema, type ModelShape, modelConfigSchema, shapeOf } from '../../core/domain/model-spec.ts';
 import { nameSchema } from '../../core/domain/names.ts';
@@ -20,7 +20,7 @@ const plannedModelSchema = z.strictObject({
   /** Hugging Face config.json fields; not needed for the models that are known without. */
   config: modelConfigSchema.optional(),
   dtype: dtypeSchema.default('bf16'),
-  demand: demandSchema,
+  demand: declaredDemandSchema,
   /** Absent: queues are to stay short, no latency is promised. */
   slo: z.preprocess(withAttainment, sloTargetsSchema).optional(),
   replicas: z
@@ -35,20 +35,33 @@ const modelsFileSchema = z.strictObject({
     .array(plannedModelSchema)
     .min(1)
     .max(1000)
-    .refine((models) => new Set(models.map((m) => m.name)).size === models.length, 'models of different names'),
+    .refine((models) => new Set(models.map((m) => m.name)).size === models.length, 'models of different names')
+    .superRefine((models, ctx) => {
+      const names = new Set(models.map((m) => m.name));
+      for (const [i, { placement }] of models.entries()) {
+        for (const [k, other] of (placement.antiAffinity ?? []).entries()) {
+          if (names.has(other)) continue;
+          const path = [i, 'placement', 'antiAffinity', k];
+          ctx.addIssue({ code: 'custom', path, message: `a model of this file: ${[...names].join(', ')}` });
+        }
+      }
+    }),
 });
 
 export interface PlannedModels {
   models: Record<string, ModelShape>;
   deployments: DeploymentDemand[];
+  notes: string[];
 }
 
 /** @param file its name, for errors @throws invalid-input that names every field that is wrong */
 export function parseModels(text: string, file: string): PlannedModels {
   const documents = readYaml(text, file);
   const { models } = parseInput(modelsFileSchema, documents.length > 1 ? documents : documents[0], file);
+  const shapes = models.map((m, i) => shapeIn(m, `models[${i}]`, file));
   return {
-    models: Object.fromEntries(models.map((m, i) => [m.name, shapeIn(m, `models[${i}]`, file)])),
+    models: Object.fromEntries(shapes.map((shape) => [shape.name, shape])),
+    notes: shapes.flatMap(({ name, quantisationNote }) => (quantisationNote ? `${name}: ${quantisationNote}` : [])),
     deployments: models.map(({ name, demand, slo, replicas, placement }) => ({
       spec: {
         name,
@@ -56,7 +69,9 @@ export function parseModels(text: string, file: string): PlannedModels {
         engine: { kind: 'vllm', args: {} },
         replicas,
         placement,
+        demand,
         rollout: { strategy: 'canary', steps: [], approval: 'auto' },
+        mode: 'auto',
       },
       revision: 1,
       demand,

@@ -33,9 +33,12 @@ export function planText(result: PlanResult, { deployments }: PlannedModels, sty
         : 'nothing needs to be placed\n',
     `\n${result.costUsdPerHour.toFixed(2)} USD/h; ${boundText(result)}\n`,
     result.unmetRequestsPerSecond > 0
-      ? `${rate(result.unmetRequestsPerSecond)} of ${rate(asked)} req/s find no room; any plan leaves at least ${rate(result.lowerBoundUnmetRequestsPerSecond)}\n`
+      ? `${rate(result.unmetRequestsPerSecond)} of ${rate(asked)} req/s are not served; any plan leaves at least ${rate(result.lowerBoundUnmetRequestsPerSecond)}\n`
       : '',
-    ...result.retired.map((r) => `- ${r.model} off ${r.host} [${r.accelerators.join(' ')}]\n`),
+    ...result.retired.map((r) => {
+      const places = (r.pipelineStages ?? [r]).map(({ host, accelerators }) => `${host} [${accelerators.join(' ')}]`);
+      return `- ${r.model} off ${places.join(', ')}\n`;
+    }),
     ...result.unplaced.map((u) => `${u.model}: ${u.reason}\n`),
   ].join('');
 }

@@ -74,6 +74,32 @@ describe('uellm plan', () => {
     expect(again.costUsdPerHour).toBe(first.costUsdPerHour);
   });
 
+  it('moves nothing of a pipeline over several hosts either, and says where it leaves', async () => {
+    const asked = {
+      fleet: { hosts: [host('s1', 'L40S', 2), host('s2', 'L40S', 2)] },
+      models: [model(0.1, { name: 'llama-3.1-70b', slo: { ttftMs: 20_000, tpotMs: 300 } })],
+    };
+    const first = await answer(asked);
+    expect(new Set(first.replicas[0]!.pipelineStages!.map((s) => s.host))).toEqual(new Set(['s1', 's2']));
+    const from = ['--no-simulation', '--from', file(first)];
+    const again = await answer({ ...asked, args: ['--json', ...from] });
+    expect([again.replicas.map((r) => r.present), again.retired]).toEqual([[true], []]);
+    expect(again.replicas[0]!.pipelineStages).toEqual(first.replicas[0]!.pipelineStages);
+    const { out } = await plan({ ...asked, models: [model(1)], args: from });
+    expect(out).toMatch(/^- llama-3.1-70b off s1 \[0\], s1 \[1\], s2 \[0\], s2 \[1\]$/m);
+  });
+
+  it('gives the accelerators of what the models file does not name to what it does', async () => {
+    const gone = { replicas: [{ model: 'gone', host: 'h1', accelerators: [0, 1] }] };
+    const { replicas, retired, unplaced } = await answer({
+      fleet: { hosts: [host('h1', 'H100-SXM', 2)] },
+      models: [model(30)],
+      args: ['--json', '--no-simulation', '--from', file(gone)],
+    });
+    expect(retired).toMatchObject([{ model: 'gone', accelerators: [0, 1] }]);
+    expect([replicas.flatMap((r) => r.accelerators).sort(), unplaced]).toEqual([[0, 1], []]);
+  });
+
   it('says what is to leave when less is asked for', async () => {
     const first = await answer({ models: [model(30)] });
     const less = await answer({ models: [model(1)], args: ['--json', '--no-simulation', '--from', file(first)] });
@@ -116,7 +142,12 @@ describe('uellm plan', () => {
     [
       'under an SLO that nothing attains',
       { models: [model(1, { slo: { tpotMs: 1 } })] },
-      /no free shape attains TPOT 1 ms.*fits at TPOT \d+ ms/,
+      /no free shape attains TPOT 1 ms.*fits at TPOT [\d.]+ ms/,
+    ],
+    [
+      'whose prompts are longer than its context',
+      { models: [{ ...model(1), demand: { requestsPerSecond: 1, inputTokens: 200_000, outputTokens: 211 } }] },
+      /longer than the context of 131072 tokens; fits at \d+ input tokens/,
     ],
     [
       'where its lists allow no host',

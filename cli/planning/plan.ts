@@ -4,12 +4,13 @@
  */
 import { createApiClient } from '../../api/client.ts';
 import { catalogPrices } from '../../core/domain/accelerators.ts';
-import { type HostSpec, type HostState, hostStateOf } from '../../core/domain/fleet.ts';
+import { declaredPricesOf, type HostSpec, type HostState, hostStateOf } from '../../core/domain/fleet.ts';
 import { inWords } from '../../core/domain/refusal.ts';
-import { holdsAccelerators, type Replica } from '../../core/domain/replica.ts';
+import { holdsAccelerators } from '../../core/domain/replica.ts';
 import { pricePerHour } from '../../core/placement/cost.ts';
 import type { FleetReplica } from '../../core/placement/fleet/fleet-plan.ts';
 import { loadHighsSolver } from '../../core/placement/fleet/highs.ts';
+import type { PresentPipeline } from '../../core/placement/fleet/spanning.ts';
 import type { PipelineStage } from '../../core/placement/helr/pipeline-shapes.ts';
 import type { Prices } from '../../core/placement/types.ts';
 import { openShapeTrials } from '../../core/simulator/shape-trials.ts';
@@ -21,10 +22,12 @@ import { parseFleet } from '../simulation/fleet-file.ts';
 import type { Terminal } from '../terminal.ts';
 import { parseModels } from './models-file.ts';
 import { planText } from './plan-text.ts';
-import { parsePresent } from './present.ts';
+import { type PresentPlacement, parsePresent } from './present.ts';
 
 /** That many shapes are tried within a second or two. */
 const SHAPES_TRIED_UNASKED = 24;
+/** To find the nearest that would do for what is refused: a second or two. */
+const MOST_PLANS = 300;
 /** The API gives out no more at once. */
 const PAGE = 1000;
 
@@ -53,7 +56,7 @@ export interface PlanResult {
     present: boolean;
   }[];
   /** Of what is there now and is not to stay. */
-  retired: { model: string; host: string; accelerators: number[]; tensorParallel: number }[];
+  retired: { model: string; host: string; accelerators: number[]; tensorParallel: number; pipelineStages?: PipelineStage[] }[];
   costUsdPerHour: number;
   lowerBoundUsdPerHour: number;
   /** By how much the cost can be above the least possible at most: 0.01 is 1 %; null where no bound above 0 is known. */
@@ -72,23 +75,26 @@ export async function planCommand(terminal: Terminal, options: PlanOptions): Pro
   const fleet = parseFleet(await readText('--fleet', options.fleet), options.fleet);
   const wanted = parseModels(await readText('--models', options.models), options.models);
   const hosts = fleet.hosts.map((host) => hostStateOf({ ...host, simulated: false }));
-  const replicas = await presentReplicas(terminal, options, hosts);
+  const present = await presentPlacement(terminal, options, hosts);
   const solver = await loadHighsSolver();
   const prices = pricesOf(fleet.hosts);
   const begun = performance.now();
-  const input = { hosts, prices, ...wanted, replicas, stepTimes: [] };
-  const how = { priceMoves: replicas.length > 0, exact: options.exact === true, pipelines: true };
+  // What the models file does not name is to go, and its accelerators are free.
+  const stays = ({ deployment }: { deployment: string }) => Object.hasOwn(wanted.models, deployment);
+  const [replicas, pipelines] = [present.replicas.filter(stays), present.pipelines.filter(stays)];
+  const input = { hosts, prices, ...wanted, replicas, pipelines, stepTimes: [] };
+  const how = { priceMoves: replicas.length + pipelines.length > 0, exact: options.exact === true, pipelines: true, relax: MOST_PLANS };
   const mostShapes = options.simulation === undefined ? SHAPES_TRIED_UNASKED : options.simulation ? Number.POSITIVE_INFINITY : 0;
   const plan = planFleetTried(input, solver, openShapeTrials(), how, { mostShapes });
-  const result = resultOf(plan, replicas, notesOf(hosts, prices, fleet.notes), performance.now() - begun);
+  const result = resultOf(plan, present, notesOf(hosts, prices, [...fleet.notes, ...wanted.notes]), performance.now() - begun);
   print(terminal, options, result, () => planText(result, wanted, { columns: terminal.columns(), colour: terminal.colour }));
   for (const note of result.notes) terminal.err(`note: ${note}\n`);
   // In part is a plan; nothing at all of what was asked for is a refusal.
   if (result.replicas.length === 0 && result.unplaced.length > 0) terminal.setExitCode(1);
 }
 
-async function presentReplicas(terminal: Terminal, { from }: PlanOptions, hosts: readonly HostState[]): Promise<Replica[]> {
-  if (from === undefined) return [];
+async function presentPlacement(terminal: Terminal, { from }: PlanOptions, hosts: readonly HostState[]): Promise<PresentPlacement> {
+  if (from === undefined) return { replicas: [], pipelines: [] };
   if (from !== 'current') return parsePresent(await readText('--from', from), from, hosts);
   const client = createApiClient({
     url: terminal.env.UELLM_API_URL || 'http://127.0.0.1:8080',
@@ -105,9 +111,7 @@ async function presentReplicas(terminal: Terminal, { from }: PlanOptions, hosts:
 }
 
 function pricesOf(hosts: readonly HostSpec[]): Prices {
-  const declared = (host: HostSpec) =>
-    host.accelerators.flatMap((a) => (a.usdPerHour === undefined ? [] : [[a.kind, a.usdPerHour] as const]));
-  return { byKind: catalogPrices(), byHost: Object.fromEntries(hosts.map((host) => [host.name, Object.fromEntries(declared(host))])) };
+  return { byKind: catalogPrices(), byHost: Object.fromEntries(hosts.map((host) => [host.name, declaredPricesOf(host)])) };
 }
 
 function notesOf(hosts: readonly HostState[], prices: Prices, notes: readonly string[]): string[] {
@@ -116,15 +120,18 @@ function notesOf(hosts: readonly HostState[], prices: Prices, notes: readonly st
   return [...notes, `${[...unpriced].sort().join(', ')} left out: no price, neither in the catalog nor as usdPerHour of the host`];
 }
 
-function resultOf(plan: TriedFleetPlan, present: readonly Replica[], notes: string[], millis: number): PlanResult {
+function resultOf(plan: TriedFleetPlan, present: PresentPlacement, notes: string[], millis: number): PlanResult {
   const kept = new Set(plan.replicas.map((r) => r.presentId));
   return {
     replicas: plan.replicas.map(replicaOf),
-    retired: present
-      .filter((r) => !kept.has(r.id))
-      .map(({ model, host, accelerators, tensorParallel }) => ({ model, host, accelerators, tensorParallel })),
+    retired: [
+      ...present.replicas
+        .filter((r) => !kept.has(r.id))
+        .map(({ model, host, accelerators, tensorParallel }) => ({ model, host, accelerators, tensorParallel })),
+      ...present.pipelines.filter((p) => !kept.has(p.id)).map(retiredPipeline),
+    ],
     costUsdPerHour: rounded(plan.usdPerHour),
-    lowerBoundUsdPerHour: rounded(Math.min(plan.lowerBoundUsdPerHour, plan.usdPerHour)),
+    lowerBoundUsdPerHour: roundedDown(plan.lowerBoundUsdPerHour),
     gap: plan.lowerBoundUsdPerHour > 0 ? Math.max(0, plan.usdPerHour / plan.lowerBoundUsdPerHour - 1) : plan.usdPerHour > 0 ? null : 0,
     unmetRequestsPerSecond: plan.unmetPerSecond,
     lowerBoundUnmetRequestsPerSecond: plan.lowerBoundUnmetPerSecond,
@@ -136,6 +143,11 @@ function resultOf(plan: TriedFleetPlan, present: readonly Replica[], notes: stri
     ],
     millis: Math.round(millis),
   };
+}
+
+function retiredPipeline({ deployment, stages }: PresentPipeline): PlanResult['retired'][number] {
+  const [{ host, accelerators, tensorParallel }] = stages as [PipelineStage];
+  return { model: deployment, host, accelerators, tensorParallel, pipelineStages: stages };
 }
 
 function replicaOf({ model, host, accelerators, shape, usdPerHour, presentId, stages }: FleetReplica): PlanResult['replicas'][number] {
@@ -160,4 +172,9 @@ function triedNote(key: string, factor: number): string {
 /** To a hundredth of a cent. */
 function rounded(usd: number): number {
   return Math.round(usd * 1e4) / 1e4;
+}
+
+/** As a bound must be, but for what solvers are off by. */
+function roundedDown(usd: number): number {
+  return Math.floor((usd + 1e-6) * 1e4) / 1e4;
 }

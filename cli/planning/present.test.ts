@@ -4,7 +4,8 @@ import { failureOf } from '../failure.ts';
 import { parsePresent } from './present.ts';
 
 const HOSTS = [...fleetOf('a: 2 H100-SXM'), { ...fleetOf('b: 1 L40S')[0]!, accelerators: ['L40S', 'T4'] }];
-const parse = (replicas: unknown[], rest: object = {}) => parsePresent(JSON.stringify({ ...rest, replicas }), 'plan.json', HOSTS);
+const placement = (replicas: unknown[], rest: object = {}) => parsePresent(JSON.stringify({ ...rest, replicas }), 'plan.json', HOSTS);
+const parse = (replicas: unknown[], rest: object = {}) => placement(replicas, rest).replicas;
 
 function issueOf(...replicas: unknown[]): string {
   try {
@@ -23,6 +24,28 @@ describe('what is placed already', () => {
     ]);
     expect(parse([{ model: 'm', host: 'b', accelerators: [1] }])).toMatchObject([{ acceleratorKind: 'T4', tensorParallel: 1 }]);
     expect(parse([])).toEqual([]);
+  });
+
+  it('has pipelines over several hosts apart from replicas, and those within a host among them', () => {
+    const stage = (host: string, accelerators: number[]) => ({ host, accelerators, tensorParallel: accelerators.length, layers: 40 });
+    const within = { model: 'm', host: 'a', accelerators: [0, 1], tensorParallel: 1, pipelineStages: [stage('a', [0]), stage('a', [1])] };
+    expect(placement([within])).toMatchObject({ replicas: [{ accelerators: [0, 1], tensorParallel: 1 }], pipelines: [] });
+    const across = { model: 'm', host: 'a', accelerators: [0], tensorParallel: 1, pipelineStages: [stage('a', [0]), stage('b', [0])] };
+    expect(placement([across])).toEqual({
+      replicas: [],
+      pipelines: [
+        {
+          ...{ id: 'present-000001', deployment: 'm' },
+          stages: [
+            { ...stage('a', [0]), acceleratorKind: 'H100-SXM' },
+            { ...stage('b', [0]), acceleratorKind: 'L40S' },
+          ],
+        },
+      ],
+    });
+    const clash = { model: 'n', host: 'b', accelerators: [0] };
+    expect(issueOf(across, clash)).toContain('replicas[1].accelerators: got [0], allowed is accelerators that no other replica has');
+    expect(issueOf({ ...across, pipelineStages: [stage('z', [0])] })).toContain('replicas[0].pipelineStages[0].host: got "z"');
   });
 
   it.each([

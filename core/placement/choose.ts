@@ -53,9 +53,9 @@ export function bestCandidate(draft: Draft, deployment: DeploymentDemand, siblin
 }
 
 /** Hosts that the deployment's own lists allow. A simulated engine imitates accelerators that are not there, a real one needs them. */
-export function isAllowed({ spec }: DeploymentDemand, host: HostState, kind: string): boolean {
+export function isAllowed({ spec, shutOut }: DeploymentDemand, host: HostState, kind: string): boolean {
   const { hosts, accelerators } = spec.placement;
-  if (host.simulated !== (spec.engine.kind === 'simulated')) return false;
+  if (host.simulated !== (spec.engine.kind === 'simulated') || shutOut?.includes(host.name)) return false;
   return (hosts.length === 0 || hosts.includes(host.name)) && (accelerators.length === 0 || accelerators.includes(kind));
 }
 
@@ -76,7 +76,7 @@ function candidates(draft: Draft, deployment: DeploymentDemand): Candidate[] {
 }
 
 /** Is nothing there, or about to be, that this deployment keeps away from? */
-function mayShare({ input, moves }: Draft, { spec }: DeploymentDemand, host: string): boolean {
+export function mayShare({ input, moves }: Draft, { spec }: DeploymentDemand, host: string): boolean {
   const others = apartOf([...input.deployments.map((d) => d.spec), spec]).get(spec.name);
   if (!others) return true;
   const there = input.replicas.filter((r) => r.host === host && holdsAccelerators(r.state));

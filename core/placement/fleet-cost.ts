@@ -198,9 +198,17 @@ function policyCosts({ traffic, policies }: FleetCostInput, { deployment, usdPer
     .sort((a, b) => compareText(a.policy, b.policy));
 }
 
-function worthOf(declared: NonNullable<SloPolicy['value']>, { answered, judged, attained }: PolicyTraffic, seconds: number) {
-  const usd = answered * declared.usdPerRequest - (judged - attained) * declared.usdPerViolation;
-  return { ...declared, usdPerHour: (usd * 3600) / seconds };
+function worthOf(declared: NonNullable<SloPolicy['value']>, traffic: PolicyTraffic, seconds: number) {
+  const { earnedUsd, penaltyUsd } = earningsOf(declared, traffic);
+  return { ...declared, usdPerHour: ((earnedUsd - penaltyUsd) * 3600) / seconds };
+}
+
+/** What a policy's declared value comes to: every answer earns, every violation costs, a late answer does both. */
+export function earningsOf(
+  { usdPerRequest, usdPerViolation }: NonNullable<SloPolicy['value']>,
+  { answered, judged, attained }: Pick<PolicyTraffic, 'answered' | 'judged' | 'attained'>,
+): { earnedUsd: number; penaltyUsd: number } {
+  return { earnedUsd: answered * usdPerRequest, penaltyUsd: (judged - attained) * usdPerViolation };
 }
 
 function of(traffic: readonly PolicyTraffic[], deployment: string): PolicyTraffic[] {
@@ -271,7 +279,7 @@ const isPriced = ({ host, acceleratorKind }: AcceleratorUse, prices: Prices) => 
 /** So many hosts are named; more are counted. */
 const NAMED_HOSTS = 4;
 
-function priceRefusals(uses: readonly AcceleratorUse[], prices: Prices): Refusal[] {
+export function priceRefusals(uses: readonly AcceleratorUse[], prices: Prices): Refusal[] {
   const unpriced = uses.filter((use) => !isPriced(use, prices));
   return countByKind(unpriced).map(({ kind, count }): Refusal => {
     const hosts = [...new Set(unpriced.flatMap((use) => (use.acceleratorKind === kind ? [use.host] : [])))].sort(compareText);

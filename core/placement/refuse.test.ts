@@ -83,6 +83,36 @@ describe('a refusal names the constraint and the nearest thing that would do', (
     expect(refusal?.nearest).toBe('fits once host a takes new work: it is alive and cordoned');
   });
 
+  it('context: requests that are declared longer than the model takes', () => {
+    const { moves, refusal } = refusalOf(['a: 2 H100-SXM'], chat, (fleet) => {
+      const [wish] = fleet.deployments;
+      const demand = { requestsPerSecond: 1, inputTokens: 131_000, outputTokens: 200 };
+      fleet.deployments = [{ ...wish!, demand, spec: { ...wish!.spec, demand } }];
+    });
+    expect(moves).toEqual([]);
+    expect(refusal).toMatchObject({ kind: 'refused', on: 'context', nearest: 'fits at 130872 input tokens' });
+    expect(refusal!.message).toContain('a mean request of 131000 input and 200 output tokens is longer than the context of 131072 tokens');
+  });
+
+  it('context: what was observed fitted, and a default is no word of anyone', () => {
+    const { moves } = refusalOf(['a: 2 H100-SXM'], { ...chat, args: { 'max-model-len': 1024 } });
+    expect(moves).toHaveLength(1);
+  });
+
+  it('placement: what antiAffinity leaves no host to', () => {
+    const fleet = new TestFleet(fleetOf('a: 4 L40S'), [deployed(chat), deployed({ ...chat, name: 'other' })]);
+    fleet.deployments[1]!.spec.placement.antiAffinity = ['chat'];
+    fleet.run('deploy', 'chat');
+    const { moves, report } = fleet.run('deploy', 'other');
+    expect(moves).toEqual([]);
+    expect(report.waiting[0]).toMatchObject({
+      ...{ kind: 'refused', on: 'placement', nearest: 'fits without antiAffinity, or on another host of 1 L40S' },
+      message: '0 of 1 replica can be placed: every host that it fits has a replica that antiAffinity keeps it apart from (chat)',
+    });
+    fleet.hosts = [...fleet.hosts, ...fleetOf('b: 1 L40S')];
+    expect(fleet.run('deploy', 'other').moves).toMatchObject([{ host: 'b' }]);
+  });
+
   it('slo: places what was asked for at the least, and says what is attainable', () => {
     const targets = { ttftMs: 60, tpotMs: 10, attainment: 0.9 };
     const { moves, refusal } = refusalOf(['a: 1 A100-80G-SXM', 'b: 1 L40S'], { ...chat, targets });

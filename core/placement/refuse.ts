@@ -5,7 +5,9 @@ import { kvCacheTokens, memorySettings } from '../domain/memory.ts';
 import type { ModelShape } from '../domain/model-spec.ts';
 import type { Refusal } from '../domain/refusal.ts';
 import { GIB } from '../domain/units.ts';
-import { isAllowed } from './choose.ts';
+import { apartOf } from './affinity.ts';
+import { isAllowed, mayShare } from './choose.ts';
+import { contextRefusal, contextTokens, isBeyondContext } from './context-length.ts';
 import type { Draft } from './draft.ts';
 import { compareText } from './rank.ts';
 import { leastKvCacheTokens, type Shape, widthsOf } from './shapes.ts';
@@ -21,12 +23,40 @@ export interface ShapeOption {
 /** To be asked when nothing could be placed. Looks for the first constraint whose removal would leave a place. */
 export function whyNotPlaced(draft: Draft, deployment: DeploymentDemand): Refusal {
   const { input, shapes } = draft;
+  const model = input.models[deployment.spec.model];
+  if (model && isBeyondContext(deployment, model)) return beyondContext(deployment, model);
   const owned = input.hosts.filter((h) => !h.external && h.name !== input.drainHost);
   const options = owned.flatMap((host) => shapes.shapesOn(deployment, host).map((shape) => ({ host, shape })));
-  if (options.length === 0) return memoryRefusal(deployment, owned, input.models[deployment.spec.model]);
+  if (options.length === 0) return memoryRefusal(deployment, owned, model);
   const allowed = options.filter(({ host, shape }) => isAllowed(deployment, host, shape.acceleratorKind));
   if (allowed.length === 0) return placementRefusal(deployment, options);
-  return acceleratorsRefusal(draft, deployment, allowed);
+  const shared = allowed.filter(({ host }) => mayShare(draft, deployment, host.name));
+  const isRoomyElsewhere = allowed.some((o) => isRoomy(draft, o)) && !shared.some((o) => isRoomy(draft, o));
+  if (shared.length === 0 || isRoomyElsewhere) return affinityRefusal(draft, deployment, allowed);
+  return acceleratorsRefusal(draft, deployment, shared);
+}
+
+function beyondContext(deployment: DeploymentDemand, model: ModelShape): Refusal {
+  const inputTokens = Math.floor(contextTokens(deployment, model) - deployment.demand.outputTokens);
+  return { ...contextRefusal(deployment, model), ...(inputTokens >= 1 ? { nearest: `fits at ${inputTokens} input tokens` } : {}) };
+}
+
+/** Are as many accelerators free there as the shape takes? */
+function isRoomy({ occupancy }: Draft, { host, shape }: ShapeOption): boolean {
+  return isSchedulable(host) && occupancy.free(host, shape.acceleratorKind).length >= shape.tensorParallel;
+}
+
+/** There is room only where others stand that it keeps apart from. */
+function affinityRefusal(draft: Draft, { spec }: DeploymentDemand, options: readonly ShapeOption[]): Refusal {
+  const apart = apartOf([...draft.input.deployments.map((d) => d.spec), spec]).get(spec.name)!;
+  const [least] = [...options].sort((a, b) => a.shape.tensorParallel - b.shape.tensorParallel || compareText(a.host.name, b.host.name));
+  return {
+    kind: 'refused',
+    on: 'placement',
+    subject: spec.name,
+    message: `every host that it fits has a replica that antiAffinity keeps it apart from (${[...apart].sort().join(', ')})`,
+    nearest: `fits without antiAffinity, or on another host of ${describeShape(least!.shape)}`,
+  };
 }
 
 /** To be told when replicas are placed, but on shapes that miss the targets even when idle. */

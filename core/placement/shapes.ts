@@ -6,6 +6,7 @@ import { kvCacheTokens, memorySettings } from '../domain/memory.ts';
 import type { ModelShape } from '../domain/model-spec.ts';
 import { derivedStepTime, priorStepTime, type StepTimeProfile, type StepTimeSource } from '../domain/step-time.ts';
 import { type Capacity, INPUT_VARIATION, type ReplicaSpeed, replicaCapacity } from './capacity.ts';
+import { isBeyondContext } from './context-length.ts';
 import { logNormalQuantile } from './distributions.ts';
 import type { DeploymentDemand, PlanInput } from './types.ts';
 
@@ -99,7 +100,7 @@ function makeShape(
   linkBytesPerSecond: number,
   stepTimes: readonly StepTimeProfile[],
 ): Shape | null {
-  if (model.attentionHeads % tensorParallel !== 0) return null;
+  if (model.attentionHeads % tensorParallel !== 0 || isBeyondContext(deployment, model)) return null;
   const tokens = kvCacheTokens(model, accelerator, tensorParallel, memorySettings(deployment.spec.engine.args));
   if (tokens < leastKvCacheTokens(deployment, model)) return null;
   const profile = stepTimeOf(model, accelerator, tensorParallel, linkBytesPerSecond, stepTimes);

@@ -173,8 +173,11 @@ function atLeast(lower: number, coefficients: readonly number[]): MilpRow {
   return { lower, upper: Number.POSITIVE_INFINITY, terms: coefficients.map((coefficient, i) => [i, coefficient]) };
 }
 
+/** There are many levels, and what the nearest is matters less here than whether they hold. */
+const RELAXING_PLANS = 8;
+
 function onPresentFleet(input: SloPriceInput, solver: MilpSolver): PresentFleet {
-  const { refusals, usdPerHour } = planFleet(input, solver);
+  const { refusals, usdPerHour } = planFleet(input, solver, { relax: RELAXING_PLANS });
   const [refusal] = refusals;
   return refusal ? { holds: false, usdPerHour: null, refusal } : { holds: true, usdPerHour, refusal: null };
 }

@@ -51,6 +51,8 @@ export interface DeploymentDemand {
   forecastBasis?: string;
   /** The tightest targets that its model's policies set; null where no policy names any. */
   targets: SloTargets | null;
+  /** Hosts that it may not have, whatever its lists allow: there stands what it keeps apart from. */
+  shutOut?: readonly string[];
 }
 
 export interface MoveBudget {

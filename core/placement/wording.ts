@@ -10,6 +10,13 @@ export function perSecond(requests: number): string {
   return `${requests >= 1 || requests === 0 ? requests.toFixed(1) : requests.toPrecision(2)} req/s`;
 }
 
+/** `0.27 of 2.0 req/s`: in as many digits as tell the two apart. */
+export function perSecondOf(part: number, whole: number): string {
+  const digits = [1, 2, 3, 4, 6, 9].find((d) => part.toFixed(d) !== whole.toFixed(d)) ?? 9;
+  const figure = (rate: number) => (rate > 0 && rate < 1 ? String(Number(rate.toPrecision(digits + 1))) : rate.toFixed(digits));
+  return `${figure(part)} of ${figure(whole)} req/s`;
+}
+
 export function describeShape({ acceleratorKind, tensorParallel }: Pick<Shape, 'acceleratorKind' | 'tensorParallel'>): string {
   return `${tensorParallel} ${acceleratorKind}`;
 }

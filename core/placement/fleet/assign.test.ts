@@ -49,8 +49,13 @@ function isBetter(a: Best, b: Best): boolean {
   return a.usd < b.usd - 1e-9;
 }
 
-/** Do the hosts of every pool hold these replicas; and where moves are limited, do new ones fit what is free? */
-function fits({ pools, columns, mostMoves }: FleetProblem, counts: readonly number[]): boolean {
+/** Do the hosts of every pool hold these replicas, apart where they must be; and where moves are limited, do new ones fit what is free? */
+function fits({ pools, columns, mostMoves, apart }: FleetProblem, counts: readonly number[]): boolean {
+  const standing = (w: number, place: string) =>
+    counts.reduce((sum, n, i) => sum + (columns[i]!.wish === w && pools[columns[i]!.pool]!.place === place ? n : 0), 0);
+  const meet = (place: string) =>
+    apart.some(([a, b]) => (a === b ? standing(a, place) > 1 : standing(a, place) > 0 && standing(b, place) > 0));
+  if (pools.some((p) => meet(p.place))) return false;
   const widths = (p: number, of: (i: number) => number) =>
     counts.flatMap((_, i) => (columns[i]!.pool === p ? Array.from({ length: of(i) }, () => columns[i]!.width) : []));
   const isNew = (i: number) => Math.max(0, counts[i]! - columns[i]!.present);
@@ -117,7 +122,7 @@ function expectOptimal(problem: FleetProblem, moveUsd: number): void {
   const best = bruteForce(problem, moveUsd);
   const found = assign(problem, solver, { exact: true, moveUsdPerHour: () => moveUsd });
   const moves = problem.columns.reduce((sum, c, i) => sum + moveUsd * Math.max(0, found.counts[i]! - c.present), 0);
-  const usd = found.usdPerHour + moves;
+  const usd = problem.columns.reduce((sum, c, i) => sum + c.usdPerHour * found.counts[i]!, 0) + moves;
   const near = (value: number) => expect.closeTo(value, 5);
   expect({ missing: found.shortage.missingReplicas, unmet: found.shortage.unmetPerSecond, usd }).toEqual({
     missing: best.missing,
@@ -125,7 +130,8 @@ function expectOptimal(problem: FleetProblem, moveUsd: number): void {
     usd: near(best.usd),
   });
   expect(fits(problem, found.counts)).toBe(true);
-  expect(found.lowerBoundUsdPerHour).toBeCloseTo(usd, 4);
+  expect(found.lowerBoundWithMovesUsdPerHour).toBeCloseTo(usd, 4);
+  expect(found.lowerBoundUsdPerHour).toBeLessThanOrEqual(usd - moves + 1e-6);
 }
 
 describe('assign', () => {
@@ -151,6 +157,81 @@ describe('assign', () => {
     }
   });
 
+  it.each([
+    [[[0, 1]]],
+    [[[0, 0]]],
+    [[[1, 1]]],
+    [
+      [
+        [0, 0],
+        [0, 1],
+      ],
+    ],
+  ] as [number, number][][][])('keeps apart on single hosts: %j', (apart) => {
+    const pools = [
+      { hosts: [4], usd: 1 },
+      { hosts: [2], usd: 1 },
+      { hosts: [3], usd: 1.7 },
+    ];
+    const columns = [0, 1, 2].flatMap((pool) => [
+      { wish: 0, pool, width: 1, rate: 1, present: pool === 1 ? 1 : 0 },
+      { wish: 0, pool, width: 2, rate: 2.3 },
+      { wish: 1, pool, width: 1, rate: 0.7 },
+    ]);
+    for (const first of DEMANDS) {
+      for (const second of DEMANDS) {
+        for (const limits of LIMITS) {
+          const wishes = [{ demand: first }, { demand: second, ...limits }];
+          expectOptimal(problemOf({ pools, columns, wishes, apart }), 0);
+          expectOptimal(problemOf({ pools, columns, wishes, apart, mostMoves: 2 }), MOVE_USD);
+        }
+      }
+    }
+  });
+
+  it('fills single hosts with widths that are no powers of two', () => {
+    const columns = [
+      { wish: 0, pool: 0, width: 3, rate: 3 },
+      { wish: 0, pool: 0, width: 2, rate: 1.7 },
+      { wish: 1, pool: 0, width: 2, rate: 2 },
+    ];
+    for (const hosts of [[5], [6], [7]]) {
+      for (const first of DEMANDS) {
+        for (const second of DEMANDS) {
+          expectOptimal(problemOf({ pools: [{ hosts, usd: 1 }], columns, wishes: [{ demand: first }, { demand: second }] }), 0);
+        }
+      }
+    }
+  });
+
+  it('bounds hosts of several prices by the cheapest of their accelerators', () => {
+    const problem = problemOf({
+      pools: [{ hosts: [2, 2], usd: 1 }],
+      columns: [{ wish: 0, pool: 0, width: 1, rate: 1 }],
+      wishes: [{ demand: 3 }],
+    });
+    problem.pools[0]!.hosts[1]!.usdPerHour = 1.5;
+    const { counts, lowerBoundUsdPerHour } = assign(problem, solver, { exact: true });
+    expect([counts, lowerBoundUsdPerHour]).toEqual([[3], expect.closeTo(3.5, 6)]);
+  });
+
+  it('bounds what it costs to run without the price of moves', () => {
+    const columns = [
+      { wish: 0, pool: 0, width: 1, rate: 1, present: 1 },
+      { wish: 0, pool: 1, width: 1, rate: 1 },
+    ];
+    const pools = [
+      { hosts: [1], usd: 1 },
+      { hosts: [1], usd: 0.9 },
+    ];
+    const found = assign(problemOf({ pools, columns, wishes: [{ demand: 1 }] }), solver, { exact: true, moveUsdPerHour: () => MOVE_USD });
+    expect(found).toMatchObject({
+      counts: [1, 0],
+      lowerBoundWithMovesUsdPerHour: expect.closeTo(1, 6),
+      lowerBoundUsdPerHour: expect.closeTo(0.9, 6),
+    });
+  });
+
   it('bounds the least unmet demand of a short fleet from below', () => {
     for (const fleet of FLEETS) {
       const problem = problemOf({ ...fleet, wishes: [{ demand: 9 }, { demand: 9 }] });
@@ -162,7 +243,7 @@ describe('assign', () => {
   });
 
   it('places nothing where nothing is asked for, and nothing where there is nowhere to', () => {
-    const nothing = { counts: [], usdPerHour: 0, lowerBoundUsdPerHour: 0, lowerBoundUnmetPerSecond: 0 };
+    const nothing = { counts: [], lowerBoundUsdPerHour: 0, lowerBoundUnmetPerSecond: 0 };
     const options = { exact: false, moveUsdPerHour: () => 0 };
     expect(assign(problemOf({ pools: [], wishes: [], columns: [] }), solver, options)).toMatchObject(nothing);
     const nowhere = assign(problemOf({ pools: [], wishes: [{ demand: 3, min: 2 }], columns: [] }), solver, options);

@@ -1,5 +1,7 @@
 /** Replicas a column while greedy and local search try them: what still fits, what is still unmet, what it costs. */
-import { type FleetProblem, slots } from './problem.ts';
+import { type Claim, claimsOf, roomApart } from './apart.ts';
+import { takeable } from './pools.ts';
+import type { FleetProblem } from './problem.ts';
 
 export interface Counts {
   readonly values: number[];
@@ -18,13 +20,25 @@ export function openCounts(problem: FleetProblem): Counts {
   const served = wishes.map(() => 0);
   const replicas = wishes.map(() => 0);
   const widths = pools.map((_, p) => [...new Set(columns.filter((c) => c.pool === p).map((c) => c.width))]);
-  const limits = pools.map((pool, p) => widths[p]!.map((w) => slots(pool, w) * w));
+  const limits = pools.map((pool, p) =>
+    widths[p]!.map((width) =>
+      takeable(
+        pool,
+        widths[p]!.filter((w) => w >= width),
+      ),
+    ),
+  );
   const used = pools.map((_, p) => widths[p]!.map(() => 0));
+  const claims = claimsOf(problem);
+  const claimOf: Claim[] = [];
+  for (const claim of claims) for (const { column } of claim.columns) claimOf[column] = claim;
   return {
     values,
     room(i) {
-      const { pool, width, wish, most } = columns[i]!;
-      let room = Math.min(most - values[i]!, wishes[wish]!.maxReplicas - replicas[wish]!);
+      const { pool, width, wish } = columns[i]!;
+      let room = wishes[wish]!.maxReplicas - replicas[wish]!;
+      const claim = claimOf[i];
+      if (claim) room = Math.min(room, roomApart(claims, claim, i, values));
       for (let k = 0; k < widths[pool]!.length; k++) {
         if (widths[pool]![k]! <= width) room = Math.min(room, Math.floor((limits[pool]![k]! - used[pool]![k]!) / width));
       }

@@ -3,20 +3,27 @@
  * far from the least they can be at most. Pure, but for the solver that is passed in; the same input gives the same plan.
  *
  * Shapes and what they serve (`shapes.ts`, `capacity.ts`) → one column a deployment, pool of like hosts and width (`problem.ts`) →
- * counts (`assign.ts`: greedy, local search, then the mixed-integer program) → accelerators (`pack.ts`) → reasons (`refusals.ts`).
+ * counts (`assign.ts`: greedy, local search, then the mixed-integer program; `spread.ts`: over pools that cost the same) → accelerators
+ * (`pack.ts`) → reasons (`refusals.ts`).
  */
 import type { Refusal } from '../../domain/refusal.ts';
+import { pricePerHour } from '../cost.ts';
 import type { PipelineStage } from '../helr/pipeline-shapes.ts';
 import { compareText } from '../rank.ts';
-import { openShapeBook, type Shape, type ShapeBook } from '../shapes.ts';
+import { openShapeBook, type Shape } from '../shapes.ts';
 import type { DeploymentDemand } from '../types.ts';
 import { assign } from './assign.ts';
+import type { PackedReplica } from './board.ts';
 import type { MilpSolver } from './milp.ts';
 import { movePricePerHour } from './move-cost.ts';
-import { type PackedReplica, pack } from './pack.ts';
-import { openPipelineBook, type PipelineBook, pipelinesSpanning, type SpanningPipeline } from './pipelines.ts';
+import { pack } from './pack.ts';
+import { openPipelineBook } from './pipelines.ts';
 import { type FleetInput, type FleetProblem, fleetProblem, shortfallOf } from './problem.ts';
 import { fleetRefusals } from './refusals.ts';
+import { capacityOf, placedOf } from './room.ts';
+import type { Replan } from './search.ts';
+import { type SpanningPipeline, withoutSpanning } from './spanning.ts';
+import { spreadCounts } from './spread.ts';
 
 export interface FleetReplica {
   deployment: string;
@@ -34,7 +41,7 @@ export interface FleetReplica {
 export interface FleetPlan {
   replicas: FleetReplica[];
   usdPerHour: number;
-  /** No plan that leaves as little undone costs less; moves, where they are priced, counted on both sides. */
+  /** No plan that leaves as little undone costs less to run, however many moves it takes. */
   lowerBoundUsdPerHour: number;
   /** Demand that finds no place, requests a second, and the least that any plan must leave. */
   unmetPerSecond: number;
@@ -52,80 +59,79 @@ export interface FleetPlanOptions {
   pipelines?: boolean;
   /** Prove the optimum, however long it takes. */
   exact?: boolean;
+  /** Plans that may be made to find the nearest that would do where a deployment is refused, some 5 ms each; absent: none are. */
+  relax?: number;
+  /** What is found so is to hold in these plans as well, whose shapes are tried by simulation. */
+  simulated?: Replan;
 }
 
-/** Rounds of taking back what packing finds no host for. Without anti-affinity the first succeeds. */
-const PACKING_ROUNDS = 8;
+/** Below this share of its demand a deployment is as good as not served, and what that takes is better left free. */
+const USEFUL_SHARE = 0.01;
 
 export function planFleet(given: FleetInput, solver: MilpSolver, options: FleetPlanOptions = {}): FleetPlan {
+  const input = inOrder(given);
+  const all = planAll(input, solver, options);
+  const scarce = input.deployments.filter((d) => {
+    const own = placedOf(d, all.replicas);
+    return own.length > d.spec.replicas.min && capacityOf(own) < USEFUL_SHARE * d.demand.requestsPerSecond;
+  });
+  const plan = scarce.length === 0 ? all : withoutScarce(input, all, scarce, (rest) => planAll(rest, solver, options));
+  const replan = (changed: FleetInput) => planAll(inOrder(changed), solver, { pipelines: options.pipelines ?? false }).replicas;
+  const attempted = scarce.flatMap((d) => placedOf(d, all.replicas));
+  const { relax = 0, simulated = null } = options;
+  return { ...plan, refusals: fleetRefusals(input, plan.replicas, { attempted, search: relax > 0 ? { replan, simulated, relax } : null }) };
+}
+
+type Unexplained = Omit<FleetPlan, 'refusals'>;
+
+/** What is hardly served at all gives its accelerators up, but for its least number of replicas. */
+function withoutScarce(
+  input: FleetInput,
+  { lowerBoundUnmetPerSecond }: Unexplained,
+  scarce: readonly DeploymentDemand[],
+  replan: (rest: FleetInput) => Unexplained,
+): Unexplained {
+  const deployments = input.deployments.map((d) => (scarce.includes(d) ? { ...d, demand: { ...d.demand, requestsPerSecond: 0 } } : d));
+  const plan = replan({ ...input, deployments });
+  const unserved = scarce.reduce((sum, d) => sum + d.demand.requestsPerSecond - capacityOf(placedOf(d, plan.replicas)), 0);
+  return { ...plan, unmetPerSecond: plan.unmetPerSecond + unserved, lowerBoundUnmetPerSecond };
+}
+
+function planAll(ordered: FleetInput, solver: MilpSolver, options: FleetPlanOptions): Unexplained {
   const { priceMoves = false, exact = false, pipelines = false, mostMoves } = options;
-  const book = openShapeBook(given);
-  const pipelineBook = pipelines ? openPipelineBook(given) : undefined;
-  const { input, spanning } = withoutSpanning(inOrder(given), book, pipelineBook);
-  let problem: FleetProblem = { ...fleetProblem(input, book, pipelineBook), ...(mostMoves === undefined ? {} : { mostMoves }) };
-  const solve = () => assign(problem, solver, { exact, moveUsdPerHour: priceMoves ? movePrices(input, problem) : () => 0 });
-  const first = solve();
-  let packing = pack(problem, input, first.counts);
-  for (let round = 1; packing.shortOf.size > 0 && round < PACKING_ROUNDS; round++) {
-    problem = { ...problem, columns: problem.columns.map((c, i) => ({ ...c, most: Math.min(c.most, packing.shortOf.get(i) ?? c.most) })) };
-    packing = pack(problem, input, solve().counts);
-  }
-  const counts = problem.columns.map((_, i) => packing.replicas.filter((r) => r.column === i).length);
-  const replicas = [...packing.replicas.map((packed) => replicaOf(problem, packed)), ...spanning.map(spanningReplica)];
+  const book = openShapeBook(ordered);
+  const pipelineBook = pipelines ? openPipelineBook(ordered) : undefined;
+  const unheld = pipelineBook ? withoutColumns(fleetProblem(ordered, book, pipelineBook)) : [];
+  const { input, spanning } = withoutSpanning(ordered, unheld, priceMoves);
+  const problem = {
+    ...fleetProblem(input, book, pipelineBook, exact ? 'fine' : 'affordable'),
+    ...(mostMoves === undefined ? {} : { mostMoves }),
+  };
+  const assignment = assign(problem, solver, { exact, moveUsdPerHour: priceMoves ? movePrices(input, problem) : undefined });
+  const packed = pack(problem, input, spreadCounts(problem, assignment.counts, exact)).replicas;
+  const counts = problem.columns.map((_, i) => packed.filter((r) => r.column === i).length);
+  const replicas = [...packed.map((replica) => replicaOf(input, problem, replica)), ...spanning.map(spanningReplica)];
   return {
     replicas: replicas.sort(byPlace),
     usdPerHour: replicas.reduce((sum, r) => sum + r.usdPerHour, 0),
-    lowerBoundUsdPerHour: first.lowerBoundUsdPerHour,
+    lowerBoundUsdPerHour: assignment.lowerBoundUsdPerHour,
     unmetPerSecond: shortfallOf(problem, counts).reduce((sum, s) => sum + s.unmetPerSecond, 0),
-    lowerBoundUnmetPerSecond: first.lowerBoundUnmetPerSecond,
-    refusals: fleetRefusals(input, problem, book, counts),
+    lowerBoundUnmetPerSecond: assignment.lowerBoundUnmetPerSecond,
   };
 }
 
-/**
- * Models that no host holds get their pipelines first; what they take is gone for the others, and what they serve is served. The bound
- * counts them as free: no program says what the least would be.
- */
-function withoutSpanning(
-  input: FleetInput,
-  book: ShapeBook,
-  pipelines: PipelineBook | undefined,
-): { input: FleetInput; spanning: SpanningPipeline[] } {
-  if (!pipelines) return { input, spanning: [] };
-  const { wishes, columns } = fleetProblem(input, book, pipelines);
-  const spanning: SpanningPipeline[] = [];
-  let rest = input;
-  for (const { deployment } of wishes.filter((_, w) => columns.every((c) => c.wish !== w))) {
-    const placed = pipelinesSpanning(rest, deployment);
-    if (placed.length === 0) continue;
-    spanning.push(...placed);
-    const served = placed.reduce((sum, p) => sum + p.shape.capacity.requestsPerSecond, 0);
-    const stages = placed.flatMap((p) => p.stages);
-    rest = {
-      ...rest,
-      hosts: rest.hosts.map((h) => ({
-        ...h,
-        absent: [...(h.absent ?? []), ...stages.flatMap((s) => (s.host === h.name ? s.accelerators : []))],
-      })),
-      deployments: rest.deployments.map((d) => (d === deployment ? withServed(d, served, placed.length) : d)),
-    };
-  }
-  return { input: rest, spanning };
+/** Deployments that nothing on one host serves. */
+function withoutColumns({ wishes, columns }: FleetProblem): DeploymentDemand[] {
+  return wishes.flatMap(({ deployment }, w) => (columns.some((c) => c.wish === w) ? [] : [deployment]));
 }
 
-function withServed({ spec, demand, ...rest }: DeploymentDemand, requestsPerSecond: number, replicas: number): DeploymentDemand {
-  const left = demand.requestsPerSecond - requestsPerSecond;
-  return {
-    ...rest,
-    spec: { ...spec, replicas: { ...spec.replicas, min: Math.max(0, spec.replicas.min - replicas) } },
-    demand: { ...demand, requestsPerSecond: left > 1e-6 * demand.requestsPerSecond ? left : 0 },
-  };
-}
-
-function spanningReplica({ deployment, shape, stages, usdPerHour }: SpanningPipeline): FleetReplica {
+function spanningReplica({ deployment, shape, stages, usdPerHour, presentId }: SpanningPipeline): FleetReplica {
   const { name, model } = deployment.spec;
   const [{ host, accelerators }] = stages as [PipelineStage];
-  return { deployment: name, model, host, accelerators, shape, usdPerHour, stages };
+  return {
+    ...{ deployment: name, model, host, accelerators, shape, usdPerHour, stages },
+    ...(presentId === undefined ? {} : { presentId }),
+  };
 }
 
 function movePrices({ models }: FleetInput, { wishes, columns }: FleetProblem) {
@@ -133,8 +139,12 @@ function movePrices({ models }: FleetInput, { wishes, columns }: FleetProblem) {
   return (column: number) => prices[column]!;
 }
 
-function replicaOf({ wishes, columns }: FleetProblem, { column, host, accelerators, presentId }: PackedReplica): FleetReplica {
-  const { wish, shape, usdPerHour } = columns[column]!;
+function replicaOf(
+  { prices }: FleetInput,
+  { wishes, columns }: FleetProblem,
+  { column, host, accelerators, presentId }: PackedReplica,
+): FleetReplica {
+  const { wish, shape } = columns[column]!;
   const { name, model } = wishes[wish]!.deployment.spec;
   const { tensorParallel, acceleratorKind, stageLayers } = shape;
   const stages = stageLayers?.map((layers, s) => ({
@@ -142,7 +152,8 @@ function replicaOf({ wishes, columns }: FleetProblem, { column, host, accelerato
     accelerators: accelerators.slice(s * tensorParallel, (s + 1) * tensorParallel),
   }));
   return {
-    ...{ deployment: name, model, host, accelerators, shape, usdPerHour },
+    ...{ deployment: name, model, host, accelerators, shape },
+    usdPerHour: accelerators.length * pricePerHour(prices, host, acceleratorKind)!,
     ...(presentId === undefined ? {} : { presentId }),
     ...(stages ? { stages } : {}),
   };

@@ -2,10 +2,10 @@
 import { type Counts, openCounts } from './counts.ts';
 import type { FleetProblem } from './problem.ts';
 
-/** @param begun replicas to begin with, one number a column; they must fit */
+/** @param begun replicas to begin with, one number a column; what does not fit is left out */
 export function assignGreedily(problem: FleetProblem, begun: readonly number[], moveUsdPerHour: (column: number) => number): Counts {
   const counts = openCounts(problem);
-  for (const [i, replicas] of begun.entries()) counts.add(i, replicas);
+  for (const [i, replicas] of begun.entries()) counts.add(i, Math.min(replicas, counts.room(i)));
   const price = (i: number) => problem.columns[i]!.usdPerHour + moveUsdPerHour(i);
   for (;;) {
     const best = cheapest(problem, counts, price);
@@ -16,12 +16,12 @@ export function assignGreedily(problem: FleetProblem, begun: readonly number[], 
   }
 }
 
-/** What is there, as far as it is needed. */
-export function presentCounts(problem: FleetProblem): number[] {
+/** What is there, as far as it may stay; `needed`: and as far as it serves what is asked. */
+export function presentCounts(problem: FleetProblem, which: 'all' | 'needed' = 'needed'): number[] {
   const counts = openCounts(problem);
   for (const [i, { present, wish, requestsPerSecond }] of problem.columns.entries()) {
     const needed = Math.max(Math.ceil(counts.unmet(wish) / requestsPerSecond), counts.missing(wish));
-    counts.add(i, Math.min(present, needed, counts.room(i)));
+    counts.add(i, Math.min(present, which === 'all' ? present : needed, counts.room(i)));
   }
   return [...counts.values];
 }

@@ -27,3 +27,6 @@ export function moveCost(model: Pick<ModelShape, 'weightsBytes'>, usdPerHour: nu
 export function movePricePerHour(model: Pick<ModelShape, 'weightsBytes'>, usdPerHour: number): number {
   return moveCost(model, usdPerHour).usd / PAYBACK_HOURS;
 }
+
+/** Of one replica of a column of the fleet planner's, USD an hour for as long as it should pay for itself. */
+export type MovePrice = (column: number) => number;

@@ -5,12 +5,13 @@ import { deployed } from '../../../test/support/placement.ts';
 import type { Replica } from '../../domain/replica.ts';
 import { openShapeBook } from '../shapes.ts';
 import type { DeploymentDemand } from '../types.ts';
-import { type PackedReplica, pack } from './pack.ts';
+import type { PackedReplica } from './board.ts';
+import { pack } from './pack.ts';
 import { type FleetInput, type FleetProblem, fleetProblem } from './problem.ts';
 
 /** Counts by `deployment/width`, on the first pool that has them. */
 function packed(input: FleetInput, counts: Record<string, number>, changes: Partial<FleetProblem> = {}) {
-  const problem = { ...fleetProblem(input, openShapeBook(input)), ...changes };
+  const problem = { ...fleetProblem(input, openShapeBook(input), undefined, 'coarse'), ...changes };
   const left = { ...counts };
   const perColumn = problem.columns.map(({ wish, width }) => {
     const key = `${problem.wishes[wish]!.deployment.spec.name}/${width}`;

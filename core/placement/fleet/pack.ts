@@ -3,63 +3,51 @@
  * keep them, unless a wide one finds no room between them. Replicas of one deployment go to different hosts as far as there are any.
  */
 import type { Replica } from '../../domain/replica.ts';
-import { apartOf } from '../affinity.ts';
 import { compareText } from '../rank.ts';
-import { type FleetInput, type FleetProblem, isPresent } from './problem.ts';
-
-export interface PackedReplica {
-  column: number;
-  host: string;
-  accelerators: number[];
-  /** Of the replica that is there already. */
-  presentId?: string;
-}
+import {
+  type Board,
+  bestSite,
+  deploymentOf,
+  hold,
+  mayShare,
+  openBoard,
+  type PackedReplica,
+  put,
+  putNew,
+  type Site,
+  sizeOf,
+  takeAway,
+} from './board.ts';
+import { type FleetInput, type FleetProblem, isPresent, shortfallOf } from './problem.ts';
 
 export interface Packing {
   replicas: PackedReplica[];
-  /** Columns for which some replica found no host that may have it, with how many did. */
+  /** Columns for which some replica found no host that may have it, with how many did: never where pools are as fine as can be. */
   shortOf: Map<number, number>;
 }
 
-/** A host while replicas are put on it. */
-interface Site {
-  name: string;
-  /** By accelerator kind: free indexes, lowest first. */
-  free: Map<string, number[]>;
-  replicas: PackedReplica[];
-  /** Replicas by deployment, those of deployments that are not planned among them. */
-  residents: Map<string, number>;
-}
-
-interface Board {
-  problem: FleetProblem;
-  sites: Map<string, Site>;
-  /** By deployment: those whose hosts it may not share. */
-  apart: Map<string, Set<string>>;
-  /** Do deployments that keep away from others stand on few hosts, to leave them some? */
-  gathered: boolean;
-}
-
+/** @param counts replicas, one number a column */
 export function pack(problem: FleetProblem, input: FleetInput, counts: readonly number[]): Packing {
-  const apart = apartOf(input.deployments.map((d) => d.spec));
-  const spread = packOnce({ problem, sites: openSites(problem, input), apart, gathered: false }, input, counts);
-  if (spread.shortOf.size === 0 || apart.size === 0) return spread;
+  const spread = packOnce(openBoard(problem, input, counts, false), input, counts);
+  if (spread.shortOf.size === 0 || problem.apart.length === 0) return spread;
   // Those that keep apart may have shut each other out by standing everywhere.
-  const gathered = packOnce({ problem, sites: openSites(problem, input), apart, gathered: true }, input, counts);
+  const gathered = packOnce(openBoard(problem, input, counts, true), input, counts);
   return gathered.replicas.length > spread.replicas.length ? gathered : spread;
 }
 
 function packOnce(board: Board, input: FleetInput, counts: readonly number[]): Packing {
-  const { problem } = board;
+  const { problem, sites } = board;
   const left = [...counts];
-  const there = presentReplicas(board, input);
-  const kept = there.filter((r) => r.ordinal < counts[r.column]!);
-  for (const { ordinal: _, ...replica } of kept) {
-    put(board, board.sites.get(replica.host)!, replica);
-    left[replica.column]!--;
+  for (const replica of presentReplicas(board, input)) {
+    const site = sites.get(replica.host)!;
+    if (left[replica.column]! > 0 && mayShare(board, site, deploymentOf(problem, replica.column))) {
+      put(board, site, replica);
+      left[replica.column]!--;
+    } else if (problem.mostMoves !== undefined) {
+      // What leaves only once the new ones serve keeps its accelerators until then.
+      hold(board, replica);
+    }
   }
-  // What leaves only once the new ones serve keeps its accelerators until then.
-  if (problem.mostMoves !== undefined) for (const replica of there) if (!kept.includes(replica)) hold(board, replica);
   const shortOf = new Map<number, number>();
   for (const column of widestFirst(problem)) {
     for (; left[column]! > 0; left[column]!--) {
@@ -68,20 +56,34 @@ function packOnce(board: Board, input: FleetInput, counts: readonly number[]): P
         shortOf.set(column, counts[column]! - left[column]!);
         break;
       }
-      const { kind, width } = sizeOf(problem, column);
-      put(board, site, { column, host: site.name, accelerators: site.free.get(kind)!.slice(0, width) });
+      putNew(board, site, column);
     }
   }
-  return { replicas: [...board.sites.values()].flatMap((s) => s.replicas), shortOf };
+  if (shortOf.size > 0 && problem.mostMoves === undefined) fillUp(board);
+  return { replicas: [...sites.values()].flatMap((s) => s.replicas), shortOf };
 }
 
-function sizeOf({ pools, columns }: FleetProblem, column: number): { kind: string; width: number } {
-  const { pool, width } = columns[column]!;
-  return { kind: pools[pool]!.kind, width };
-}
-
-function deploymentOf({ wishes, columns }: FleetProblem, column: number): string {
-  return wishes[columns[column]!.wish]!.deployment.spec.name;
+/** What found no host is served in whatever other way there is room for, at the least money for what is served. */
+function fillUp(board: Board): void {
+  const { columns, wishes } = board.problem;
+  const counts = columns.map(() => 0);
+  for (const { replicas } of board.sites.values()) for (const { column } of replicas) counts[column]!++;
+  for (;;) {
+    const short = shortfallOf(board.problem, counts);
+    const replicas = wishes.map((_, w) => columns.reduce((sum, c, i) => sum + (c.wish === w ? counts[i]! : 0), 0));
+    const ways = columns.flatMap(({ wish, requestsPerSecond, usdPerHour }, column) => {
+      const { unmetPerSecond, missingReplicas } = short[wish]!;
+      if ((unmetPerSecond === 0 && missingReplicas === 0) || replicas[wish]! >= wishes[wish]!.maxReplicas) return [];
+      const site = bestSite(board, column);
+      return site
+        ? [{ column, site, usd: unmetPerSecond > 0 ? usdPerHour / Math.min(requestsPerSecond, unmetPerSecond) : usdPerHour }]
+        : [];
+    });
+    const [best] = ways.sort((a, b) => a.usd - b.usd);
+    if (!best) return;
+    putNew(board, best.site, best.column);
+    counts[best.column]!++;
+  }
 }
 
 /** The widest first: whatever is placed later then fits between. Of like ones the most numerous first: they need the most hosts. */
@@ -89,25 +91,8 @@ function widestFirst({ columns }: FleetProblem): number[] {
   return columns.map((_, i) => i).sort((a, b) => columns[b]!.width - columns[a]!.width || a - b);
 }
 
-function openSites({ pools }: FleetProblem, { deployments, replicas }: FleetInput): Map<string, Site> {
-  const sites = new Map<string, Site>();
-  for (const { kind, hosts } of pools) {
-    for (const { host, accelerators } of hosts) {
-      const site = sites.get(host.name) ?? { name: host.name, free: new Map(), replicas: [], residents: new Map() };
-      site.free.set(kind, [...accelerators]);
-      sites.set(host.name, site);
-    }
-  }
-  const planned = new Set(deployments.map((d) => d.spec.name));
-  for (const { host, deployment } of replicas) {
-    const site = planned.has(deployment) ? undefined : sites.get(host);
-    site?.residents.set(deployment, (site.residents.get(deployment) ?? 0) + 1);
-  }
-  return sites;
-}
-
-/** The replicas that are there, numbered within their column in the order in which they are kept: one a host first, so that those kept stand on many. */
-function presentReplicas({ problem, sites, apart }: Board, input: FleetInput): (PackedReplica & { ordinal: number })[] {
+/** The replicas that are there, in the order in which they are kept: of each column one a host first, so that those kept stand on many. */
+function presentReplicas({ problem, sites }: Board, input: FleetInput): PackedReplica[] {
   return problem.columns.flatMap((column, c) => {
     if (column.present === 0) return [];
     const { deployment } = problem.wishes[column.wish]!;
@@ -121,69 +106,10 @@ function presentReplicas({ problem, sites, apart }: Board, input: FleetInput): (
       turn.set(replica, seen.get(replica.host) ?? 0);
       seen.set(replica.host, turn.get(replica)! + 1);
     }
-    const alone = apart.get(deployment.spec.name)?.has(deployment.spec.name) ?? false;
     return there
       .sort((a, b) => turn.get(a)! - turn.get(b)! || compareText(a.id, b.id))
-      .map((r, i) => ({
-        ...{ column: c, host: r.host, accelerators: [...r.accelerators], presentId: r.id },
-        // A second one on a host is not kept where replicas want a host each.
-        ordinal: alone && turn.get(r)! > 0 ? Number.POSITIVE_INFINITY : i,
-      }));
+      .map((r) => ({ column: c, host: r.host, accelerators: [...r.accelerators], presentId: r.id }));
   });
-}
-
-function hold({ problem, sites }: Board, { column, host, accelerators }: PackedReplica): void {
-  const { kind } = sizeOf(problem, column);
-  const { free } = sites.get(host)!;
-  free.set(
-    kind,
-    free.get(kind)!.filter((index) => !accelerators.includes(index)),
-  );
-}
-
-function put(board: Board, site: Site, replica: PackedReplica): void {
-  const deployment = deploymentOf(board.problem, replica.column);
-  hold(board, replica);
-  site.replicas.push(replica);
-  site.residents.set(deployment, (site.residents.get(deployment) ?? 0) + 1);
-}
-
-function takeAway({ problem }: Board, site: Site, replica: PackedReplica): void {
-  const { kind } = sizeOf(problem, replica.column);
-  const deployment = deploymentOf(problem, replica.column);
-  site.free.set(
-    kind,
-    [...site.free.get(kind)!, ...replica.accelerators].sort((a, b) => a - b),
-  );
-  site.replicas.splice(site.replicas.indexOf(replica), 1);
-  site.residents.set(deployment, site.residents.get(deployment)! - 1);
-}
-
-/** May a replica of this deployment stand here, whatever room there is? */
-function mayShare({ apart }: Board, site: Site, deployment: string): boolean {
-  const others = apart.get(deployment);
-  return !others || ![...others].some((other) => (site.residents.get(other) ?? 0) > 0);
-}
-
-/** The host with the fewest of its deployment; of those the fullest, so that whole hosts stay free. */
-function bestSite(board: Board, column: number): Site | undefined {
-  const { problem, sites, apart, gathered } = board;
-  const { kind, width } = sizeOf(problem, column);
-  const { spec } = problem.wishes[problem.columns[column]!.wish]!.deployment;
-  const keepsApart = [...(apart.get(spec.name) ?? [])].some((other) => other !== spec.name);
-  const spread = spec.placement.spread === 'host' && !(gathered && keepsApart);
-  let best: Site | undefined;
-  let fewest = Number.POSITIVE_INFINITY;
-  let fullest = Number.POSITIVE_INFINITY;
-  for (const { host } of problem.pools[problem.columns[column]!.pool]!.hosts) {
-    const site = sites.get(host.name)!;
-    const free = site.free.get(kind)!.length;
-    if (free < width || !mayShare(board, site, spec.name)) continue;
-    const here = spread ? (site.residents.get(spec.name) ?? 0) : 0;
-    if (here > fewest || (here === fewest && free >= fullest)) continue;
-    [best, fewest, fullest] = [site, here, free];
-  }
-  return best;
 }
 
 /** Where narrower replicas that are there split up the room, those of one host move: the host where the fewest accelerators do. */

@@ -1,25 +1,16 @@
 /**
- * Pipelines for the fleet planner: within a host where they serve a request at less money than tensor parallelism does there, and across
- * hosts and kinds, as HELR cuts them, for models that no host holds at any width.
+ * Pipelines for the fleet planner within a host, where they serve a request at less money than tensor parallelism does there. Those across
+ * hosts are in `spanning.ts`.
  */
-import { isSchedulable } from '../../domain/fleet.ts';
 import { memorySettings } from '../../domain/memory.ts';
 import type { ModelShape } from '../../domain/model-spec.ts';
 import { replicaCapacity } from '../capacity.ts';
-import { isAllowed } from '../choose.ts';
-import { pricePerHour } from '../cost.ts';
-import {
-  type FreeHost,
-  type PipelineShape,
-  type PipelineStage,
-  type PipelineWish,
-  pipelinesAcross,
-  pipelinesWithin,
-} from '../helr/pipeline-shapes.ts';
-import { occupancyOf } from '../occupancy.ts';
+import { isBeyondContext } from '../context-length.ts';
+import { type FreeHost, type PipelineShape, type PipelineWish, pipelinesWithin } from '../helr/pipeline-shapes.ts';
 import { leastKvCacheTokens, type Shape, shapeKey, widthsOf, withFactor } from '../shapes.ts';
 import type { DeploymentDemand } from '../types.ts';
-import type { FleetInput, Pool, PoolHost } from './problem.ts';
+import type { Pool, PoolHost } from './pools.ts';
+import type { FleetInput } from './problem.ts';
 
 /** A decoding batch as HELR weighs it: neither idle nor full. */
 const BATCH_SEQUENCES = 16;
@@ -44,57 +35,14 @@ export function openPipelineBook(input: FleetInput): PipelineBook {
 
 function shapesWithin(input: FleetInput, deployment: DeploymentDemand, kind: string, freeHost: FreeHost): Shape[] {
   const model = input.models[deployment.spec.model];
-  if (!model) return [];
-  return pipelinesWithin(wishOf(input, deployment, model), freeHost)
+  if (!model || isBeyondContext(deployment, model)) return [];
+  return pipelinesWithin(pipelineWish(input, deployment, model), freeHost)
     .filter(({ stages }) => WIDTHS_WITHIN.includes(stages.length * stages[0]!.tensorParallel))
-    .map((pipeline) => shapeOf(input, deployment, pipeline, kind))
+    .map((pipeline) => pipelineShape(input, deployment, pipeline, kind))
     .filter((shape) => shape.capacity.meetsSlo && shape.capacity.requestsPerSecond > 0);
 }
 
-export interface SpanningPipeline {
-  deployment: DeploymentDemand;
-  shape: Shape;
-  stages: PipelineStage[];
-  usdPerHour: number;
-}
-
-/** Pipelines across hosts for one deployment, one after the other, until its demand is met or none attains the SLO any more. */
-export function pipelinesSpanning(input: FleetInput, deployment: DeploymentDemand): SpanningPipeline[] {
-  const model = input.models[deployment.spec.model];
-  if (!model) return [];
-  const occupancy = occupancyOf(input.hosts, input.replicas);
-  const wish = wishOf(input, deployment, model);
-  const placed: SpanningPipeline[] = [];
-  let left = deployment.demand.requestsPerSecond;
-  while (left > 1e-9 * deployment.demand.requestsPerSecond && placed.length < deployment.spec.replicas.max) {
-    const hosts = input.hosts.filter(isSchedulable).map((host) => {
-      const usable = (kind: string) => isAllowed(deployment, host, kind) && pricePerHour(input.prices, host.name, kind) !== null;
-      return { host, free: [...host.accelerators.keys()].filter((i) => occupancy.isFree(host.name, i) && usable(host.accelerators[i]!)) };
-    });
-    const [best] = pipelinesAcross(wish, hosts)
-      .map((pipeline) => spanning(input, deployment, pipeline))
-      .filter(({ shape }) => shape.capacity.meetsSlo && shape.capacity.requestsPerSecond > 0)
-      .sort((a, b) => usdPerRequest(a, left) - usdPerRequest(b, left));
-    if (!best) break;
-    for (const stage of best.stages) occupancy.hold(stage.host, stage.accelerators);
-    left -= best.shape.capacity.requestsPerSecond;
-    placed.push(best);
-  }
-  return placed;
-}
-
-function usdPerRequest({ shape, usdPerHour }: SpanningPipeline, wanted: number): number {
-  return usdPerHour / Math.min(shape.capacity.requestsPerSecond, wanted);
-}
-
-function spanning(input: FleetInput, deployment: DeploymentDemand, pipeline: PipelineShape): SpanningPipeline {
-  const { stages } = pipeline;
-  const usd = stages.map((s) => pricePerHour(input.prices, s.host, s.acceleratorKind)! * s.accelerators.length);
-  const kinds = [...new Set(stages.map((s) => s.acceleratorKind))];
-  return { deployment, stages, shape: shapeOf(input, deployment, pipeline, kinds.join('+')), usdPerHour: usd.reduce((a, b) => a + b, 0) };
-}
-
-function wishOf({ prices }: FleetInput, deployment: DeploymentDemand, model: ModelShape): PipelineWish {
+export function pipelineWish({ prices }: FleetInput, deployment: DeploymentDemand, model: ModelShape): PipelineWish {
   const { inputTokens, outputTokens } = deployment.demand;
   return {
     model,
@@ -107,7 +55,7 @@ function wishOf({ prices }: FleetInput, deployment: DeploymentDemand, model: Mod
   };
 }
 
-function shapeOf(
+export function pipelineShape(
   input: FleetInput,
   { spec, demand, targets, variations }: DeploymentDemand,
   pipeline: PipelineShape,

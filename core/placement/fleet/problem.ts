@@ -1,35 +1,22 @@
 /**
  * Planning a fleet in numbers: how many replicas of each deployment, in which shape, on which pool of like hosts. Which accelerators of
- * which host they take is decided afterwards (`pack.ts`), and never changes cost or capacity.
+ * which host they take is decided afterwards (`pack.ts`).
  */
 import { findAcceleratorKind } from '../../domain/accelerators.ts';
 import type { HostState } from '../../domain/fleet.ts';
-import { isSchedulable } from '../../domain/fleet.ts';
 import { intraHostLink, SLOW_LINK_BYTES_PER_SECOND } from '../../domain/links.ts';
 import { holdsAccelerators, type Replica } from '../../domain/replica.ts';
-import { isAllowed } from '../choose.ts';
-import { pricePerHour } from '../cost.ts';
-import { occupancyOf } from '../occupancy.ts';
+import { apartOf } from '../affinity.ts';
 import { type Shape, type ShapeBook, widthsOf } from '../shapes.ts';
 import type { DeploymentDemand, PlanInput } from '../types.ts';
 import type { PipelineBook } from './pipelines.ts';
+import { type Grain, type Pool, type PoolHost, poolsOf, slots } from './pools.ts';
+import type { PresentPipeline } from './spanning.ts';
 
-export type FleetInput = Pick<PlanInput, 'hosts' | 'prices' | 'models' | 'deployments' | 'replicas' | 'stepTimes' | 'capacityFactors'>;
-
-/** Accelerators of one kind on hosts that are alike: at the same price, behind the same links, open to the same deployments. */
-export interface Pool {
-  kind: string;
-  hosts: PoolHost[];
-  /** Of one accelerator. */
-  usdPerHour: number;
-}
-
-export interface PoolHost {
-  host: HostState;
-  /** Indexes of the accelerators that planned deployments may have: all that nobody else holds. */
-  accelerators: number[];
-  /** Of these, how many nobody at all holds now. */
-  free: number;
+export interface FleetInput
+  extends Pick<PlanInput, 'hosts' | 'prices' | 'models' | 'deployments' | 'replicas' | 'stepTimes' | 'capacityFactors'> {
+  /** Across hosts, which are no replicas of one host; each of a deployment of the input. */
+  pipelines?: readonly PresentPipeline[];
 }
 
 /** One way to serve a deployment: replicas of one shape on one pool. */
@@ -41,22 +28,10 @@ export interface Column {
   width: number;
   /** Of one replica, within the SLO. */
   requestsPerSecond: number;
-  /** Of one replica. */
+  /** Of one replica, the least where hosts of the pool differ. */
   usdPerHour: number;
   /** Replicas of this kind that are there already. */
   present: number;
-  /** Replicas that there may be; Infinity unless packing found less room than there seemed to be. */
-  most: number;
-}
-
-/** Replicas of a width that a pool has room for, were it empty. */
-export function slots({ hosts }: Pool, width: number): number {
-  return hosts.reduce((sum, { accelerators }) => sum + Math.floor(accelerators.length / width), 0);
-}
-
-/** Replicas of a width that a pool has room for now. */
-export function freeSlots({ hosts }: Pool, width: number): number {
-  return hosts.reduce((sum, { free }) => sum + Math.floor(free / width), 0);
 }
 
 export interface Wish {
@@ -70,6 +45,8 @@ export interface FleetProblem {
   wishes: Wish[];
   pools: Pool[];
   columns: Column[];
+  /** Wishes whose replicas may not share a host; one with itself where each of its replicas wants a host of its own. */
+  apart: readonly (readonly [wish: number, other: number])[];
   /**
    * New replicas that there may be. They come before anything leaves, so that they find room only on accelerators that are free now.
    * Absent: whatever is best in the end, however one gets there.
@@ -80,17 +57,27 @@ export interface FleetProblem {
 /**
  * Kinds without a price take part at none: where money decides, a price nobody named is not zero.
  * @param pipelines absent: no replica is one
+ * @param grain of the pools
  */
-export function fleetProblem(input: FleetInput, book: ShapeBook, pipelines?: PipelineBook): FleetProblem {
+export function fleetProblem(input: FleetInput, book: ShapeBook, pipelines?: PipelineBook, grain: Grain = 'affordable'): FleetProblem {
   const wishes = input.deployments.map((deployment) => ({
     deployment,
     requestsPerSecond: deployment.demand.requestsPerSecond,
     minReplicas: deployment.spec.replicas.min,
     maxReplicas: deployment.spec.replicas.max,
   }));
-  const pools = poolsOf(input);
+  const pools = poolsOf(input, grain);
   const columns = wishes.flatMap((wish, w) => pools.flatMap((pool, p) => columnsOf(input, book, wish, w, pool, p, pipelines)));
-  return { wishes, pools, columns };
+  return { wishes, pools, columns, apart: apartWishes(input) };
+}
+
+function apartWishes({ deployments }: FleetInput): [number, number][] {
+  const apart = apartOf(deployments.map((d) => d.spec));
+  return deployments.flatMap(({ spec }, w) =>
+    deployments.flatMap(({ spec: { name } }, other): [number, number][] =>
+      w <= other && apart.get(spec.name)?.has(name) ? [[w, other]] : [],
+    ),
+  );
 }
 
 function columnsOf(
@@ -103,12 +90,13 @@ function columnsOf(
   pipelines: PipelineBook | undefined,
 ): Column[] {
   const [{ host }] = pool.hosts as [PoolHost];
-  if (!isAllowed(deployment, host, pool.kind)) return [];
+  if (!pool.open.includes(deployment.spec.name)) return [];
+  const own = input.replicas.filter((r) => r.deployment === deployment.spec.name && r.acceleratorKind === pool.kind);
   const column = (shape: Shape): Column => {
     const width = shape.tensorParallel * (shape.stageLayers?.length ?? 1);
-    const present = input.replicas.filter((r) => isPresent(r, deployment, pool, shape.tensorParallel, width)).length;
+    const present = own.filter((r) => isPresent(r, deployment, pool, shape.tensorParallel, width)).length;
     const { requestsPerSecond } = shape.capacity;
-    return { wish, pool: p, shape, width, requestsPerSecond, usdPerHour: width * pool.usdPerHour, present, most: Number.POSITIVE_INFINITY };
+    return { wish, pool: p, shape, width, requestsPerSecond, usdPerHour: width * pool.usdPerHour, present };
   };
   const columns = widthsOf(deployment)
     .filter((width) => slots(pool, width) > 0)
@@ -149,29 +137,6 @@ export function isPresent(
     holdsAccelerators(replica.state) &&
     pool.hosts.some(({ host }) => host.name === replica.host)
   );
-}
-
-function poolsOf({ hosts, prices, replicas, deployments }: FleetInput): Pool[] {
-  const planned = new Set(deployments.map((d) => d.spec.name));
-  const all = occupancyOf(hosts, replicas);
-  const others = occupancyOf(
-    hosts,
-    replicas.filter((r) => !planned.has(r.deployment)),
-  );
-  const pools = new Map<string, Pool>();
-  for (const host of hosts.filter(isSchedulable)) {
-    for (const kind of new Set(host.accelerators)) {
-      const usdPerHour = pricePerHour(prices, host.name, kind);
-      const accelerators = others.free(host, kind);
-      if (usdPerHour === null || accelerators.length === 0) continue;
-      const open = deployments.map((d) => (isAllowed(d, host, kind) ? '1' : '0')).join('');
-      const key = JSON.stringify([kind, usdPerHour, host.links, host.simulated, open]);
-      const pool = pools.get(key) ?? { kind, hosts: [], usdPerHour };
-      pool.hosts.push({ host, accelerators, free: all.free(host, kind).length });
-      pools.set(key, pool);
-    }
-  }
-  return [...pools.values()];
 }
 
 /** What so many replicas a column leave undone, by wish. */

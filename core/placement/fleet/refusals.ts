@@ -1,30 +1,56 @@
-/** Why a deployment is not served, or only in part: the constraint that binds, and the nearest thing that would do. */
+/** Why a deployment is not served, or only in part: the constraint that binds, and the nearest thing that would do (`relax.ts`). */
 import { isSchedulable } from '../../domain/fleet.ts';
 import type { Refusal } from '../../domain/refusal.ts';
 import { isAllowed, missFactor } from '../choose.ts';
+import { contextRefusal, isBeyondContext } from '../context-length.ts';
 import { pricePerHour } from '../cost.ts';
 import { ranked } from '../rank.ts';
 import { memoryRefusal, placementRefusal, type ShapeOption, sloRefusal } from '../refuse.ts';
-import { type ShapeBook, widthsOf } from '../shapes.ts';
-import { countOf, describeShape, perSecond } from '../wording.ts';
-import { openCounts } from './counts.ts';
-import { type Column, type FleetInput, type FleetProblem, shortfallOf, type Wish } from './problem.ts';
+import { openShapeBook, type Shape, widthsOf } from '../shapes.ts';
+import type { DeploymentDemand } from '../types.ts';
+import { countOf, perSecondOf } from '../wording.ts';
+import type { FleetInput } from './problem.ts';
+import { nearestOf } from './relax.ts';
+import { capacityOf, isServed, keepsApart, type Placed, placedOf, type Room, roomFor } from './room.ts';
+import { openSearch, type SearchEffort } from './search.ts';
 
-/** @param counts replicas, one number a column */
-export function fleetRefusals(input: FleetInput, problem: FleetProblem, book: ShapeBook, counts: readonly number[]): Refusal[] {
-  const short = shortfallOf(problem, counts);
-  const unlimited = openCounts({ ...problem, wishes: problem.wishes.map((w) => ({ ...w, maxReplicas: Number.POSITIVE_INFINITY })) });
-  for (const [i, count] of counts.entries()) unlimited.add(i, count);
-  return problem.wishes.flatMap((wish, w) => {
-    const { unmetPerSecond, missingReplicas } = short[w]!;
-    if (unmetPerSecond === 0 && missingReplicas === 0) return [];
-    const own = problem.columns.flatMap((column, i) => (column.wish === w ? [{ column, count: counts[i]!, room: unlimited.room(i) }] : []));
-    return own.length === 0 ? [noShape(input, book, wish)] : [noRoom(wish, own, unmetPerSecond, missingReplicas)];
-  });
+export interface RefusalDetail {
+  /** What would have served a useless share of its deployment's demand, and was not placed for that. */
+  attempted: readonly Placed[];
+  /** For the nearest that would do; null: it is not looked for. */
+  search: SearchEffort | null;
 }
 
-/** Nothing in the fleet could serve it, were the fleet empty. */
-function noShape(input: FleetInput, book: ShapeBook, { deployment }: Wish): Refusal {
+/** One for each deployment that the replicas leave short. */
+export function fleetRefusals(input: FleetInput, replicas: readonly Placed[], { attempted, search: effort }: RefusalDetail): Refusal[] {
+  const search = effort && openSearch(effort, input.hosts.length);
+  return input.deployments
+    .filter((d) => !isServed(d, replicas))
+    .map((deployment) => {
+      const room = roomFor(input, replicas, deployment);
+      const refusal = reasonOf(input, room, deployment, replicas, attempted);
+      return search ? nearestOf(refusal, room, search.next()) : refusal;
+    });
+}
+
+function reasonOf(
+  input: FleetInput,
+  room: Room,
+  deployment: DeploymentDemand,
+  replicas: readonly Placed[],
+  tried: readonly Placed[],
+): Refusal {
+  const model = input.models[deployment.spec.model];
+  if (model && isBeyondContext(deployment, model)) return contextRefusal(deployment, model);
+  const own = placedOf(deployment, replicas);
+  const attempted = placedOf(deployment, tried);
+  const without = own.length + attempted.length === 0 ? noShape(input, deployment) : null;
+  return without ?? noRoom(room, deployment, own, attempted);
+}
+
+/** Nothing in the fleet could serve it, were the fleet empty; null where something could. */
+function noShape(input: FleetInput, deployment: DeploymentDemand): Refusal | null {
+  const book = openShapeBook(input);
   const hosts = input.hosts.filter((h) => !h.external);
   const options: ShapeOption[] = hosts.flatMap((host) =>
     [...new Set(host.accelerators)].flatMap((kind) => {
@@ -39,14 +65,7 @@ function noShape(input: FleetInput, book: ShapeBook, { deployment }: Wish): Refu
   const allowed = options.filter(({ host, shape }) => isAllowed(deployment, host, shape.acceleratorKind));
   if (allowed.length === 0) return placementRefusal(deployment, options);
   const attaining = allowed.filter(({ shape }) => shape.capacity.meetsSlo);
-  if (attaining.length === 0) {
-    const [nearest] = ranked(
-      allowed,
-      ({ shape }) => [missFactor(shape.capacity.unloaded, deployment.targets), shape.tensorParallel],
-      ({ host }) => host.name,
-    );
-    return sloRefusal(deployment, nearest!.shape);
-  }
+  if (attaining.length === 0) return sloRefusal(deployment, nearestShape(deployment, allowed));
   const priced = attaining.filter(({ host, shape }) => pricePerHour(input.prices, host.name, shape.acceleratorKind) !== null);
   const subject = deployment.spec.name;
   if (priced.length === 0) {
@@ -54,56 +73,38 @@ function noShape(input: FleetInput, book: ShapeBook, { deployment }: Wish): Refu
     const message = `it fits ${kinds}, which has no price, neither in the catalog nor on the host`;
     return { kind: 'refused', on: 'price', subject, message, nearest: `give usdPerHour for ${kinds}` };
   }
-  const [first] = priced;
-  const open = priced.some(({ host }) => isSchedulable(host));
-  return {
-    kind: 'waiting',
-    on: 'accelerators',
-    subject,
-    message: open ? 'every accelerator that it fits is held by others' : 'no host that it fits takes new work',
-    nearest: `fits on ${describeShape(first!.shape)} of host ${first!.host.name}`,
-  };
+  if (priced.some(({ host }) => isSchedulable(host))) return null;
+  return { kind: 'waiting', on: 'accelerators', subject, message: 'no host that it fits takes new work' };
 }
 
-/** One way to serve it, how many replicas of that there are, and how many more would fit, were it for room alone. */
-interface Way {
-  column: Column;
-  count: number;
-  room: number;
+function nearestShape(deployment: DeploymentDemand, options: readonly ShapeOption[]): Shape {
+  const [nearest] = ranked(
+    options,
+    ({ shape }) => [missFactor(shape.capacity.unloaded, deployment.targets), shape.tensorParallel],
+    ({ host }) => host.name,
+  );
+  return nearest!.shape;
 }
 
-/** It has shapes, and no room for enough of them; or it may not have as many replicas as there is room for. */
-function noRoom(wish: Wish, own: readonly Way[], unmetPerSecond: number, missingReplicas: number): Refusal {
-  const { deployment, requestsPerSecond, maxReplicas, minReplicas } = wish;
-  const subject = deployment.spec.name;
-  const replicas = own.reduce((sum, o) => sum + o.count, 0);
+/** It has shapes, and no room for enough of them; or what room there is would hardly serve anything. */
+function noRoom(room: Room, { spec, demand }: DeploymentDemand, own: readonly Placed[], attempted: readonly Placed[]): Refusal {
+  const rate = (replicas: readonly Placed[]) => perSecondOf(capacityOf(replicas), demand.requestsPerSecond);
+  const isFull = own.length >= spec.replicas.max;
+  const why = isFull ? `more than ${countOf(spec.replicas.max)} are not allowed` : 'no accelerators are left that it fits';
   const placed =
-    unmetPerSecond > 0
-      ? `${countOf(replicas)} can serve ${perSecond(requestsPerSecond - unmetPerSecond)} of ${perSecond(requestsPerSecond)}`
-      : `${replicas} of ${countOf(minReplicas)} are placed`;
-  const more = ({ column }: Way) => Math.max(Math.ceil(unmetPerSecond / column.requestsPerSecond - 1e-9), missingReplicas);
-  const usd = (way: Way) => more(way) * way.column.usdPerHour;
-  const ways = [...own].sort((a, b) => usd(a) - usd(b) || a.column.width - b.column.width);
-  const fitting = ways.find((way) => way.room >= more(way) && replicas + more(way) > maxReplicas);
-  if (fitting) {
-    return {
-      kind: 'refused',
-      on: 'replicas',
-      subject,
-      message: `${placed}; more than ${countOf(maxReplicas)} are not allowed`,
-      nearest: `fits with replicas.max ${replicas + more(fitting)}`,
-    };
-  }
-  const [cheapest] = ways;
-  const { shape, width } = cheapest!.column;
-  const needed = more(cheapest!);
-  const inGroups = width > 1 ? `, ${width} to a host at least` : '';
-  const beyond = replicas + needed > maxReplicas ? `, and replicas.max ${replicas + needed}` : '';
+    capacityOf(own) < demand.requestsPerSecond ? `${countOf(own.length)} can serve ${rate(own)}` : missing(own, spec.replicas.min);
+  const accelerators = attempted.flatMap((r) => (r.stages ?? [r]).flatMap((s) => s.accelerators)).length;
+  const shared = keepsApart(room) ? ' on hosts that it may share' : '';
   return {
-    kind: 'waiting',
-    on: 'accelerators',
-    subject,
-    message: `${placed}; no accelerators are left that it fits`,
-    nearest: `fits with ${needed * width} more ${shape.acceleratorKind}${inGroups}${beyond}`,
+    ...(isFull ? { kind: 'refused', on: 'replicas' } : { kind: 'waiting', on: 'accelerators' }),
+    subject: spec.name,
+    message:
+      attempted.length > own.length
+        ? `${accelerators} accelerators would serve ${rate(attempted)}, too little to be worth them`
+        : `${own.length > 0 ? `${placed}; ` : ''}${why}${shared}`,
   };
+}
+
+function missing(own: readonly Placed[], least: number): string {
+  return `${own.length} of ${countOf(least)} are placed`;
 }

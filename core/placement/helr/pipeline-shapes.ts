@@ -104,6 +104,19 @@ export function pipelinesAcross(wish: PipelineWish, hosts: readonly FreeHost[]):
   });
 }
 
+/** The pipeline on stages that are given; null where they do not hold the model. */
+export function pipelineOn(wish: PipelineWish, hosts: readonly HostState[], given: readonly PipelineStage[]): PipelineShape | null {
+  const stages = given.flatMap(({ host: name, accelerators, tensorParallel, layers }) => {
+    const host = hosts.find((h) => h.name === name);
+    const [[group] = []] = host ? groupsByKind(wish.model, { host, free: accelerators }, tensorParallel) : [];
+    return group && accelerators.length === tensorParallel ? [{ group, layers }] : [];
+  });
+  const layers = stages.reduce((sum, s) => sum + s.layers, 0);
+  if (stages.length < given.length || layers !== wish.model.layers) return null;
+  const shape = shapeOf(wish, stages);
+  return shape.kvCacheTokens >= wish.leastKvCacheTokens ? shape : null;
+}
+
 /** Accelerators of one host and kind that hold a stage together. */
 interface Group {
   host: HostState;

@@ -27,6 +27,8 @@ export function planDeploy(draft: Draft, deployment: DeploymentDemand): void {
   const missing = serving.find((u) => !u.capacity.meetsSlo);
   if (missing) draft.waiting.push(sloRefusal(deployment, missing));
   for (const unit of others.slice(placed.length)) retire(draft, spec.name, unit, `revision ${revision} takes its place`);
+  const { quantisationNote } = draft.input.models[spec.model] ?? {};
+  if (quantisationNote) draft.reasons.push(`${spec.name}: ${quantisationNote}`);
   draft.reasons.push(
     `${spec.name}: ${perSecond(demand.requestsPerSecond)} wanted; ${countOf(serving.length)} of revision ${revision} can serve ${perSecond(totalCapacity(serving))}`,
   );
