@@ -176,16 +176,20 @@ export function startTrainer(options: {
     for (let more = true; more && learner && !closing; ) {
       waitsSinceMs = performance.now();
       const batch = (await observationsAfter(db, learner.training.snapshot.trainedThroughId, BATCH)).map(toStored);
+      // To learn takes its time, too: that is not Postgres'.
+      waitsSinceMs = null;
       for (let i = 0; i < batch.length; i += JUDGED_AT_ONCE) {
         const few = batch.slice(i, i + JUDGED_AT_ONCE);
         learner.duel = judge(learner.duel, learner.champion, learner.training.snapshot, few);
         const result = learner.training.observe(few);
         metrics.learned(result);
         learner.unpublished += result.learned;
+        // Whoever asks for a prediction or for our health waits no longer than for a few answers.
+        await breathe();
       }
+      waitsSinceMs = performance.now();
       if (isDue(learner) && performance.now() >= pausesUntilMs) await publish(learner);
       more = batch.length === BATCH;
-      await breathe();
     }
   };
 

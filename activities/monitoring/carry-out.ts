@@ -12,11 +12,15 @@ import {
   updateCorrection,
 } from '../../db/queries/monitoring-corrections.ts';
 import type { ControlDeps } from '../deps.ts';
+import { proposeReshape } from './propose-reshape.ts';
 import { prepareReshape } from './reshape.ts';
 import { describeChange } from './wording.ts';
 
 /** Started by the workflow that asked, each by an id of its own; then `recordCorrectionStarted`. */
-export type WorkflowToStart = { kind: 'rebalance'; correctionId: number } | { kind: 'rollout'; correctionId: number; rolloutId: string };
+export type WorkflowToStart =
+  | { kind: 'rebalance'; correctionId: number }
+  | { kind: 'rollout'; correctionId: number; rolloutId: string }
+  | { kind: 'proposal'; correctionId: number; proposalId: string; summary: string };
 
 export interface CarriedOut {
   toStart: WorkflowToStart[];
@@ -46,7 +50,7 @@ async function carryOut(deps: ControlDeps, { id, change }: RecordedCorrection): 
       await settle(deps, id);
       return null;
     case 'reshape-engine':
-      return { kind: 'rollout', correctionId: id, rolloutId: await prepareReshape(deps.db, id) };
+      return (await proposeReshape(deps, id)) ?? { kind: 'rollout', correctionId: id, rolloutId: await prepareReshape(deps.db, id) };
     case 'rebalance':
       return { kind: 'rebalance', correctionId: id };
     case 'recalibrate-step-time':
@@ -71,9 +75,9 @@ async function recalibrate(
 /** It is carried out, unless something else has become due meanwhile. */
 export async function settle({ db }: Pick<ControlDeps, 'db'>, id: number): Promise<void> {
   await db.transaction(async (tx) => {
-    const { change } = await lockCorrection(tx, id);
-    // What was asked for is the planner's or the rollout's from here on.
-    const isAskedFor = change.kind === 'rebalance' || change.kind === 'reshape-engine';
+    const { change, state } = await lockCorrection(tx, id);
+    // What was asked for is the planner's, the rollout's or an operator's from here on.
+    const isAskedFor = state === 'active' && (change.kind === 'rebalance' || change.kind === 'reshape-engine');
     await updateCorrection(tx, id, { change: { ...change, pending: null }, ...(isAskedFor ? { state: 'kept' as const } : {}) });
   });
 }

@@ -17,6 +17,7 @@ import type { ControlDeps } from '../deps.ts';
 import { gatherEvidence } from './evidence.ts';
 import { applyToReplica, isOfReplica, undoOnReplica } from './replica-changes.ts';
 import { carryOverStepTimes, liveReplicas } from './shape-step-times.ts';
+import { whySkipped } from './skipped.ts';
 import { describeChange } from './wording.ts';
 
 export interface Decided {
@@ -54,17 +55,18 @@ async function carryOut(tx: Transaction, verdict: Verdict, memory: MonitorMemory
 }
 
 async function begin(tx: Transaction, { id, finding, change }: Verdict['begin'][number], memory: MonitorMemory): Promise<string> {
-  const before = isOfReplica(change) ? await applyToReplica(tx, change) : null;
-  const pending = isOfReplica(change) ? null : change.kind === 'recalibrate-lengths' ? 'apply' : 'start';
+  const skipped = await whySkipped(tx, change);
+  const before = isOfReplica(change) && !skipped ? await applyToReplica(tx, change) : null;
+  const pending = isOfReplica(change) || skipped ? null : change.kind === 'recalibrate-lengths' ? 'apply' : 'start';
   const action = describeChange(change);
   await insertCorrection(tx, {
     finding,
     change: { ...change, correctionId: id, pending, before, rolloutId: null },
     action,
     attainmentBefore: memory.active.find((c) => c.id === id)?.attainmentBefore ?? null,
-    failure: isOfReplica(change) && !before ? 'the replica is gone, or was never calibrated' : null,
+    failure: skipped ?? (isOfReplica(change) && !before ? 'the replica is gone, or was never calibrated' : null),
   });
-  return `${action}: ${finding.message}`;
+  return `${skipped ? `${skipped}, ` : ''}${action}: ${finding.message}`;
 }
 
 async function keepOn(tx: Transaction, correctionId: string, reason: string, evidence: Evidence): Promise<string | null> {

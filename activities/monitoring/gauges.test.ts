@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import type { ReplicaGauges } from '../../core/profiler/monitor/evidence.ts';
 import { combineGauges } from './gauges.ts';
 
-const gauges = { stepTimeRatio: null, kvUsage: null, expectedKvUsage: 0, preemptions: 0, running: 0, waiting: 0 };
-const lease = (of: Partial<typeof gauges> | { [name: string]: number | null }, inFlight = 1, secondsAgo = 0) => ({
+const gauges: ReplicaGauges = { stepTimeRatio: null, kvUsage: null, expectedKvUsage: 0, preemptions: 0, running: 0, waiting: 0 };
+const lease = (of: Partial<ReplicaGauges>, inFlight = 1, secondsAgo = 0) => ({
   gauges: { r1: { ...gauges, ...of } },
   inFlight: { r1: inFlight },
   renewedAt: new Date(1e12 - secondsAgo * 1000),
@@ -18,12 +19,27 @@ describe('gauges of several gateways', () => {
       'r1',
     );
     expect(combined).toEqual({
+      stepTimeFit: null,
       stepTimeRatio: expect.closeTo(4 ** 0.75, 9),
       kvUsage: 0.5,
       expectedKvUsage: expect.closeTo(0.4, 9),
       preemptions: 5,
       running: 7,
       waiting: 1,
+    });
+  });
+
+  it('averages the coefficients that each of them sees, as it does ratios', () => {
+    const seen = (d0: number) => ({ d0, d1: 0, d2: 1e-4, ra: 0.01, rc: 0.05, rb: 1e-6, o: 1 });
+    const combined = combineGauges([lease({ stepTimeFit: seen(8) }, 3), lease({ stepTimeFit: seen(2) }), lease({}, 50)], 'r1');
+    expect(combined.stepTimeFit).toEqual({
+      ...seen(0),
+      d0: expect.closeTo(2 * 4 ** 0.75, 9),
+      d2: expect.closeTo(1e-4, 12),
+      ra: expect.closeTo(0.01),
+      rc: expect.closeTo(0.05),
+      rb: expect.closeTo(1e-6, 12),
+      o: 1,
     });
   });
 

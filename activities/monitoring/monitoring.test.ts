@@ -20,6 +20,7 @@ import {
   hosts,
   monitorMemory,
   observations,
+  proposals,
   replicas,
   revisions,
   rollouts,
@@ -57,7 +58,7 @@ const STEP = { d0: 10, d1: 0.1, d2: 0.001, ra: 0.01, rc: 0.02, rb: 1e-6, o: 1 };
 
 beforeEach(async () => {
   const tables = [gatewayLeases, acceleratorClaims, replicas, hosts, observations, corrections, monitorMemory, audit, rollouts, revisions];
-  for (const table of [...tables, deployments, stepTimeProfiles]) await db().delete(table);
+  for (const table of [...tables, deployments, proposals, stepTimeProfiles]) await db().delete(table);
   nowMs = began;
   asked = [];
   profiler = async (recalibration) => {
@@ -177,6 +178,23 @@ describe('a look at a cluster', () => {
     expect(await lookFor(140, 1)).toEqual([expect.stringMatching(/^undone, step time of .* steps take again what calibration found$/)]);
     expect((await stepTimes(db()))[0]!.coefficients).toEqual(STEP);
     expect(await rows()).toMatchObject([{ state: 'undone', undoReason: 'steps take again what calibration found' }]);
+  });
+
+  it('corrects the one coefficient that steps show to be off, and puts it back', async () => {
+    const slowKv = { ...STEP, d2: 3 * STEP.d2 };
+    await tell({ stepTimeRatio: 1.3, stepTimeFit: slowKv });
+    await answer(30, 1);
+    await look();
+    expect((await look()).done).toEqual([expect.stringMatching(/^step time of replica r1 multiplied by [\d.]+ \(d2 3\): /)]);
+    expect((await routed()).stepTime).toEqual({ ...STEP, d2: expect.closeTo(slowKv.d2, 9) });
+    const [row] = await rows();
+    expect(row!.change).toMatchObject({ factors: { d0: 1, d2: 3 }, before: { stepTime: STEP } });
+    for (let i = 0; i < 30 && (await rows())[0]!.undoneAt === null; i++) {
+      await tell({ stepTimeRatio: 0.7, stepTimeFit: STEP });
+      await answer(30, 1);
+      await look();
+    }
+    expect((await routed()).stepTime).toEqual(STEP);
   });
 
   it('limits what gateways send to an engine that evicts requests', async () => {
@@ -311,13 +329,25 @@ describe('an engine out of memory', () => {
     expect((await routed()).maxInFlightShare).toBeLessThan(1);
   });
 
+  it('in shadow mode is only written down', async () => {
+    const shadow = deploymentSpecSchema.parse({ name: 'chat', model: 'llama-3.1-8b', engine: { kind: 'vllm' }, mode: 'shadow' });
+    await db().insert(deployments).values({ name: 'chat', spec: shadow });
+    await tell({ kvUsage: 0.9 });
+    await look(1);
+    await activities.reconcileHost('h1', [exited(1, 'exited with SIGKILL')]);
+    await tell({ kvUsage: 0 });
+    expect((await look(1)).done).toEqual([expect.stringMatching(/^skipped: the deployment is in shadow mode, gateways fill/)]);
+    expect(await rows()).toMatchObject([{ state: 'failed', undoReason: 'skipped: the deployment is in shadow mode' }]);
+    expect((await db().select().from(replicas))[0]).toMatchObject({ kvShare: 1, maxInFlightShare: 1 });
+  });
+
   describe('again', () => {
     const spec = (args: Record<string, number>, declared: object = {}) =>
       deploymentSpecSchema.parse({ name: 'chat', model: 'llama-3.1-8b', engine: { kind: 'vllm', args }, ...declared });
-    async function deployed(args: Record<string, number>, declared = args): Promise<void> {
+    async function deployed(args: Record<string, number>, declared = args, mode = 'auto'): Promise<void> {
       await db()
         .insert(deployments)
-        .values({ name: 'chat', spec: spec(declared), latestRevision: 1, currentRevision: 1 });
+        .values({ name: 'chat', spec: spec(declared, { mode }), latestRevision: 1, currentRevision: 1 });
       await db()
         .insert(revisions)
         .values({ deployment: 'chat', number: 1, spec: spec(args) });
@@ -348,6 +378,29 @@ describe('an engine out of memory', () => {
       await activities.recordCorrectionStarted(toStart[0]!.correctionId);
       expect(await reshape()).toMatchObject({ state: 'kept', change: { pending: null, rolloutId: 'chat-r2' } });
       expect((await look(1)).toStart).toEqual([]);
+    });
+
+    it('in advise mode waits for an operator, who may approve the rollout or decline it', async () => {
+      await deployed({}, {}, 'advise');
+      const { toStart } = await outTwice();
+      const correctionId = (await reshape())!.id;
+      expect(toStart).toEqual([
+        {
+          kind: 'proposal',
+          correctionId,
+          proposalId: 'id',
+          summary: expect.stringMatching(/^deployment chat rolled out with gpu-memory-utilization/),
+        },
+      ]);
+      expect((await look(1)).toStart).toEqual(toStart);
+      await activities.recordCorrectionStarted(correctionId);
+      expect((await look(1)).toStart).toEqual([]);
+      expect(await db().select().from(rollouts)).toEqual([]);
+      expect(await activities.proposalStatus('id')).toMatchObject({ state: 'open', reasons: [expect.stringMatching(/want of memory/)] });
+      await db().update(proposals).set({ state: 'approved' });
+      const begun = { step: 'rollout', rolloutId: 'chat-r2', correctionId };
+      for (let i = 0; i < 2; i++) expect(await activities.beginProposal('id')).toEqual(begun);
+      expect(await db().select().from(rollouts)).toMatchObject([{ id: 'chat-r2', revision: 2 }]);
     });
 
     it('overrules no flag of the operator: the correction fails and says what to change', async () => {

@@ -1,6 +1,7 @@
 /** Corrections of one replica: rows of the database that gateways route by. They are carried out in the transaction that records them. */
 import { multiplied } from '../../core/domain/step-time.ts';
 import type { CorrectionChange } from '../../core/profiler/monitor/correction.ts';
+import { factorsOf, inverse } from '../../core/profiler/monitor/step-time.ts';
 import { areSameCoefficients } from '../../core/profiler/shapes.ts';
 import type { Transaction } from '../../db/client.ts';
 import { changeReplica, type RecordedChange, type ReplicaSettings, replicaSettings } from '../../db/queries/monitoring-corrections.ts';
@@ -20,7 +21,7 @@ export async function applyToReplica(tx: Transaction, change: ReplicaChange): Pr
     return { kvShare: present.kvShare, maxInFlightShare: present.maxInFlightShare };
   }
   if (!present.stepTime) return null;
-  await changeReplica(tx, change.replicaId, { stepTime: multiplied(present.stepTime, change.factor) });
+  await changeReplica(tx, change.replicaId, { stepTime: multiplied(present.stepTime, factorsOf(change)) });
   return { stepTime: present.stepTime };
 }
 
@@ -34,6 +35,8 @@ export async function undoOnReplica(tx: Transaction, change: RecordedChange & Re
   if (!present || !before) return;
   if (change.kind === 'limit-admission') return changeReplica(tx, change.replicaId, before);
   if (!present.stepTime || !('stepTime' in before)) return;
-  const isOurs = areSameCoefficients(present.stepTime, multiplied(before.stepTime, change.factor));
-  await changeReplica(tx, change.replicaId, { stepTime: isOurs ? before.stepTime : multiplied(present.stepTime, 1 / change.factor) });
+  const isOurs = areSameCoefficients(present.stepTime, multiplied(before.stepTime, factorsOf(change)));
+  await changeReplica(tx, change.replicaId, {
+    stepTime: isOurs ? before.stepTime : multiplied(present.stepTime, inverse(factorsOf(change))),
+  });
 }

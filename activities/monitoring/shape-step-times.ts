@@ -11,8 +11,11 @@ type Shapes = Record<string, ShapeMemory>;
 
 /** As they were when the evidence was gathered: before this look changes any. */
 export async function liveReplicas(tx: Transaction, { replicas }: Evidence): Promise<LiveReplica[]> {
-  const ratios = new Map(replicas.map(({ replicaId, stepTimeRatio }) => [replicaId, stepTimeRatio]));
-  return (await replicaStepTimes(tx)).map(({ replicaId, ...shape }) => ({ ...shape, stepTimeRatio: ratios.get(replicaId) ?? null }));
+  const seen = new Map(replicas.map((replica) => [replica.replicaId, replica]));
+  return (await replicaStepTimes(tx)).map(({ replicaId, ...shape }) => {
+    const { stepTimeRatio = null, stepTimeFit = null } = seen.get(replicaId) ?? {};
+    return { ...shape, stepTimeRatio, stepTimeFit };
+  });
 }
 
 /** @param times of this look, and of the one before */
@@ -31,19 +34,19 @@ export async function carryOverStepTimes(
     done.push(`undone, ${describeChange(correction.change)}: ${reason}`);
   }
   for (const carried of followed.carryOver) {
-    if (!(await replaceStepTime(tx, carried.profile, carried.coefficients)) || carried.scale === 1) continue;
+    if (!(await replaceStepTime(tx, carried.profile, carried.coefficients)) || carried.isAsCalibrated) continue;
     done.push(await record(tx, carried));
   }
   return { shapes: followed.shapes, done };
 }
 
 /** On no trial: it is measured already, and followed from here on. */
-async function record(tx: Transaction, { profile, scale, replicas, message, correctionId }: CarryOver): Promise<string> {
+async function record(tx: Transaction, { profile, scale, factors, replicas, message, correctionId }: CarryOver): Promise<string> {
   const { model, accelerator, tensorParallel } = profile;
-  const change = { kind: 'carry-step-time' as const, model, accelerator, tensorParallel, scale };
+  const change = { kind: 'carry-step-time' as const, model, accelerator, tensorParallel, scale, factors };
   const action = describeChange(change);
   await insertCorrection(tx, {
-    finding: { kind: 'step-time', subject: `shape ${shapeKey(profile)}`, message, figures: { scale, replicas } },
+    finding: { kind: 'step-time', subject: `shape ${shapeKey(profile)}`, message, figures: { scale, replicas, ...factors } },
     change: { ...change, correctionId, pending: null, before: null, rolloutId: null },
     action,
     attainmentBefore: null,

@@ -30,6 +30,7 @@ import {
   renderTimes,
 } from './report.ts';
 import { predictionTimes } from './speed.ts';
+import type { StorageResult } from './storage.ts';
 
 const CURVE = [0, 100, 500, 2000];
 /** From short answers to long ones, back, and between models that are alike. */
@@ -138,7 +139,7 @@ function averageOf<T>(values: readonly T[], names: readonly (keyof T)[]): Record
   return Object.fromEntries(names.map((name) => [name, mean(values.map((value) => value[name] as number))])) as Record<string, number> & T;
 }
 
-async function measureStored(rows: number): Promise<unknown> {
+async function measureStored(rows: number): Promise<StorageResult> {
   const { measureStorage } = await import('./storage.ts');
   const storage = await measureStorage(rows);
   console.log(`${renderStorage(storage)}\n`);

@@ -4,6 +4,7 @@ import { renderTable } from '../support/table.ts';
 import type { CurvePoint, Shift } from './adapting.ts';
 import type { ClassCoverage } from './classes.ts';
 import type { PredictionTimes } from './speed.ts';
+import type { StorageResult } from './storage.ts';
 
 export interface ModelResult {
   model: string;
@@ -92,11 +93,25 @@ export function renderTimes(times: readonly PredictionTimes[]): string {
 ${renderTable(['', 'p50', 'p99'], rows)}`;
 }
 
-export function renderStorage(storage: object): string {
+export function renderStorage({ training, ...figures }: StorageResult): string {
+  const figure = (value: number) => value.toFixed(1);
   return `Observations in Postgres
 ${renderTable(
   ['', ''],
-  Object.entries(storage).map(([name, value]) => [name, typeof value === 'number' ? value.toFixed(1) : JSON.stringify(value)]),
+  Object.entries(figures).map(([name, value]) => [name, figure(value)]),
+)}
+
+Training from nothing, by rows in the table
+${renderTable(
+  ['rows', 'trained', 'CPU s', 's', 'snapshots', 'MiB'],
+  training.map((t) => [
+    String(t.rows),
+    String(t.trainedRows),
+    figure(t.cpuSeconds),
+    figure(t.seconds),
+    String(t.snapshotsPublished),
+    figure(t.memoryMiB),
+  ]),
 )}`;
 }
 

@@ -26,10 +26,8 @@ export interface StorageResult {
   bytesPerRow: number;
   /** Following from the first on, 500 at a time, as the profiler does that catches up. */
   followedPerSecond: number;
-  /** By a profiler that knows nothing, from its start until it has learned from the newest rows. */
-  trainedRows: number;
-  trainSeconds: number;
-  snapshotsPublished: number;
+  /** A profiler that knows nothing, from its start until it has learned from the newest rows: with so many in the table. */
+  training: TrainingRound[];
   /** The newest rows at once, as the profiler does that starts. */
   windowRows: number;
   windowMs: number;
@@ -45,7 +43,21 @@ export interface StorageResult {
   peakRssMiB: number;
 }
 
+export interface TrainingRound {
+  rows: number;
+  /** Older ones are passed over. */
+  trainedRows: number;
+  /** Of this process: a busy machine makes the clock's longer. */
+  cpuSeconds: number;
+  seconds: number;
+  snapshotsPublished: number;
+  /** The most that this process held meanwhile beyond what it held before. */
+  memoryMiB: number;
+}
+
 const BATCH = 500;
+/** Tables to train on, beside the whole. */
+const TRAINING_ROWS = [10_000, 100_000];
 const DAY_MS = 86_400_000;
 const FIRST_DAY = Date.UTC(2026, 0, 1);
 const DAYS = 10;
@@ -63,12 +75,19 @@ export async function measureStorage(rows: number): Promise<StorageResult> {
       // All days but the last: its rows go to the default partition.
       await createPartitions(db, FIRST_DAY, DAYS - 2, { days: 1 });
       const half = Math.ceil(rows / 2 / BATCH) * BATCH;
-      const byOne = await timed(() => write(db, 0, half, 1, rows));
+      const training: TrainingRound[] = [];
+      let byOneSeconds = 0;
+      let written = 0;
+      for (const to of [...TRAINING_ROWS.filter((count) => count < half), half]) {
+        byOneSeconds += (await timed(() => write(db, written, to, 1, rows))).seconds;
+        written = to;
+        if (to < half) training.push(await trainOn(database, to));
+      }
       const byFour = await timed(() => write(db, half, rows, 4, rows));
       await db.execute(sql`vacuum analyze observations`);
       const bytes = await tableBytes(db);
       const follow = await timed(() => followAll(db));
-      const train = await timed(() => trainOn(database, Math.min(rows, MOST_BEHIND)));
+      training.push(await trainOn(database, rows));
       const window = await timed(() => observationsThrough(db, rows * 2, WINDOW_ROWS));
       const movedRows = await countIn(db, sql`observations_default`);
       const now = FIRST_DAY + (DAYS - 1) * DAY_MS;
@@ -80,13 +99,11 @@ export async function measureStorage(rows: number): Promise<StorageResult> {
       const deletion = await timed(() => deleteObservationsOf(db, 'tenant-0'));
       return {
         rows,
-        insertedPerSecondByOne: half / byOne.seconds,
+        insertedPerSecondByOne: half / byOneSeconds,
         insertedPerSecondByFour: (rows - half) / byFour.seconds,
         bytesPerRow: bytes / rows,
         followedPerSecond: follow.value / follow.seconds,
-        trainedRows: Math.min(rows, MOST_BEHIND),
-        trainSeconds: train.seconds,
-        snapshotsPublished: train.value,
+        training,
         windowRows: window.value.length,
         windowMs: window.seconds * 1000,
         movedRows,
@@ -160,14 +177,24 @@ function featuresOf(index: number): string {
   return Buffer.from(packSketch({ keyId: 'k1', dense, buckets })).toString('base64');
 }
 
-/** A profiler that knows nothing learns from so many rows, and publishes what proves better. @returns the snapshots published */
-async function trainOn(database: DatabaseConnection, rows: number): Promise<number> {
+/** A profiler that knows nothing learns from a table of so many rows, and publishes what proves better. */
+async function trainOn(database: DatabaseConnection, rows: number): Promise<TrainingRound> {
+  await database.db.execute(sql`truncate profiler_snapshots`);
+  const trainedRows = Math.min(rows, MOST_BEHIND);
+  const memory = trackMemory();
+  const before = memory.peakMiB();
+  const cpu = process.cpuUsage();
   const metrics = createMetrics();
   const trainer = startTrainer({ database, logger: pino({ level: 'silent' }), metrics });
   try {
-    while ((await readSoFar(metrics)) < rows) await delay(100);
-    return trainer.snapshot().version;
+    const { seconds } = await timed(async () => {
+      while ((await readSoFar(metrics)) < trainedRows) await delay(100);
+    });
+    const { user, system } = process.cpuUsage(cpu);
+    const cpuSeconds = (user + system) / 1e6;
+    return { rows, trainedRows, cpuSeconds, seconds, snapshotsPublished: trainer.snapshot().version, memoryMiB: memory.peakMiB() - before };
   } finally {
+    memory.stop();
     await trainer.close();
   }
 }

@@ -50,6 +50,10 @@ function pinball(actual: number, predicted: number, share: number): number {
 
 export type DuelResult = 'publish' | 'keep-champion' | 'start-over';
 
+/**
+ * Answers that all stay otherwise, were it fifty times as long, are published: the old predictions would be wrong for every request, and a
+ * tenant that alone is answered so has a level of its own. What is held back are answers that were so for a while.
+ */
 export function resultOf({ answers, championLoss, challengerLoss }: Duel): DuelResult {
   if (answers < LEAST_ANSWERS || challengerLoss <= championLoss * TOLERANCE) return 'publish';
   return answers >= CLEAR_ANSWERS && challengerLoss > championLoss * CLEARLY_WORSE ? 'start-over' : 'keep-champion';

@@ -34,6 +34,25 @@ export function decodeStepRatio(a: StepTimeCoefficients, b: StepTimeCoefficients
   return decodeStepMs(a, sequences, contextTokens) / decodeStepMs(b, sequences, contextTokens);
 }
 
+/** Few sequences, the reference load, many and long ones; a prompt in one chunk, and one in two. */
+const COMPARED: readonly ((c: StepTimeCoefficients) => number)[] = [
+  (c) => decodeStepMs(c, 4, 4 * REFERENCE_LOAD.promptTokens),
+  (c) => decodeStepMs(c, REFERENCE_LOAD.sequences, REFERENCE_LOAD.contextTokens),
+  (c) => decodeStepMs(c, 2 * REFERENCE_LOAD.sequences, 4 * REFERENCE_LOAD.contextTokens),
+  (c) => prefillMs(c, REFERENCE_LOAD.promptTokens),
+  (c) => prefillMs(c, 3 * REFERENCE_LOAD.promptTokens),
+];
+
+/** Of the loads that are compared, the ratio of step times by `a` and by `b` that is furthest from 1. */
+export function furthestRatio(a: StepTimeCoefficients, b: StepTimeCoefficients): number {
+  let furthest = 1;
+  for (const ms of COMPARED) {
+    const ratio = ms(a) / ms(b);
+    if (Math.abs(Math.log(ratio)) > Math.abs(Math.log(furthest))) furthest = ratio;
+  }
+  return furthest;
+}
+
 /** To the last digits: a database keeps numbers, not how they were computed. */
 export function areSameCoefficients(a: StepTimeCoefficients, b: StepTimeCoefficients): boolean {
   return (Object.keys(a) as (keyof StepTimeCoefficients)[]).every((name) => Math.abs(a[name] - b[name]) <= 1e-9 * Math.abs(a[name]));

@@ -1,6 +1,7 @@
 /**
  * The answers that the text part is fitted to: bounded, and in strata by model, so that a busy model does not push out the others. Of each
- * model one half is the newest, the other a sample of all before that, so that rare kinds of prompts are not forgotten.
+ * model one half is the newest, the other a sample of all before that, so that rare kinds of prompts are not forgotten. What a fit costs and
+ * what is held is the same after a million answers as after the first few thousand, and for a hundred models as for a dozen.
  */
 import { bucketOf, type RequestFeatures } from './features.ts';
 import type { TextSketch } from './text/sketch.ts';
@@ -32,24 +33,30 @@ const EMPTY = { left: 0, added: 0, atLastFit: 0, era: 0 };
 
 /** Below this a model's words are not fitted. */
 const LEAST_ROWS = 32;
+/** Rows of one model at most, and of all together: with many models each has fewer. */
+const MODEL_ROWS = 4096;
+const ALL_ROWS = 49_152;
+/** Of all models together so many are fitted to at once, as many of each. */
+const COMMON_ROWS = 16_384;
 /** A fit is due when the window has grown or been renewed by this share. */
 const RENEWED = 0.25;
 
 export class TrainingWindow {
-  readonly #capacity: number;
   readonly #strata = new Map<string, Stratum>();
+  /** Of all models together, as of each. */
+  readonly #common = { added: 0, atLastFit: 0 };
 
-  /** @param capacity rows of one model */
-  constructor(capacity = 4096) {
-    this.#capacity = capacity;
+  /** Rows of one model that are newest, and as many that are a sample. */
+  get #half(): number {
+    return Math.min(MODEL_ROWS, Math.floor(ALL_ROWS / this.#strata.size)) >> 1;
   }
 
   add(row: TrainingRow): void {
-    const stratum = this.#strata.get(row.model) ?? { ...EMPTY, newest: [], sample: [] };
-    this.#strata.set(row.model, stratum);
+    const stratum = this.#strata.get(row.model) ?? this.#addStratum(row.model);
     stratum.newest.push({ ...row, era: stratum.era });
     stratum.added++;
-    const half = this.#capacity >> 1;
+    this.#common.added++;
+    const half = this.#half;
     if (stratum.newest.length <= half) return;
     // Algorithm R, its draw taken from the request's id: the same observations give the same window.
     const old = stratum.newest.shift()!;
@@ -60,6 +67,18 @@ export class TrainingWindow {
     }
     const place = bucketOf(old.requestId, stratum.left);
     if (place < half) stratum.sample[place] = old;
+  }
+
+  #addStratum(model: string): Stratum {
+    const stratum: Stratum = { ...EMPTY, newest: [], sample: [] };
+    this.#strata.set(model, stratum);
+    const half = this.#half;
+    for (const other of this.#strata.values()) {
+      // What is newest of them goes on to be so; of the sample any part is one.
+      if (other.newest.length > half) other.newest.splice(0, other.newest.length - half);
+      if (other.sample.length > half) other.sample.length = half;
+    }
+    return stratum;
   }
 
   /** Models with rows enough to fit. */
@@ -101,8 +120,25 @@ export class TrainingWindow {
     return stratum ? [...stratum.sample, ...stratum.newest] : [];
   }
 
-  allRows(): WindowRow[] {
-    return [...this.#strata.keys()].flatMap((model) => this.rows(model));
+  /** Of all models, evenly. */
+  commonRows(): WindowRow[] {
+    const share = Math.floor(COMMON_ROWS / Math.max(1, this.#strata.size));
+    return [...this.#strata.keys()].flatMap((model) => {
+      const rows = this.rows(model);
+      const every = Math.max(1, rows.length / share);
+      return Array.from({ length: Math.min(rows.length, share) }, (_, i) => rows[Math.floor(i * every)]!);
+    });
+  }
+
+  /** Is what all models have in common due to be fitted anew? */
+  get isCommonDue(): boolean {
+    const { added, atLastFit } = this.#common;
+    return added >= Math.max(LEAST_ROWS / 2, atLastFit * RENEWED);
+  }
+
+  commonFitted(rows: number): void {
+    this.#common.added = 0;
+    this.#common.atLastFit = rows;
   }
 }
 

@@ -52,7 +52,7 @@ export class Training {
     for (const [model, head] of Object.entries(result.snapshot.models)) {
       if (changesOf(head) > changesOf(before.models[model])) this.#window.newEra(model, SINCE_CHANGE);
     }
-    this.#refit(this.#window.due());
+    this.#refit(this.#window.due(), this.#window.isCommonDue);
     return { ...result, snapshot: this.#snapshot };
   }
 
@@ -87,10 +87,11 @@ export class Training {
 
   /** Fits the text parts to all that is in the window, due or not: when nothing more is to come for now. */
   settle(): void {
-    this.#refit(this.#window.models());
+    this.#refit(this.#window.models(), true);
   }
 
-  #refit(concerned: readonly string[]): void {
+  /** @param isCommonDue what all models have in common, too */
+  #refit(concerned: readonly string[], isCommonDue: boolean): void {
     const keyId = this.#keyId;
     if (concerned.length === 0 || keyId === null) return;
     const models = { ...this.#snapshot.models };
@@ -102,9 +103,14 @@ export class Training {
       }
       this.#window.fitted(model);
     }
-    const { shared: common } = this.#snapshot;
-    const shared = refitText(common, common.text, this.#window.allRows(), this.#prior, keyId);
-    this.#snapshot = { ...this.#snapshot, shared, models };
+    const { shared } = this.#snapshot;
+    this.#snapshot = { ...this.#snapshot, shared: isCommonDue ? this.#refitCommon(shared, keyId) : shared, models };
+  }
+
+  #refitCommon(shared: OutputHead, keyId: string): OutputHead {
+    const rows = this.#window.commonRows();
+    this.#window.commonFitted(rows.length);
+    return refitText(shared, shared.text, rows, this.#prior, keyId);
   }
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { queuedRequest } from '../../test/support/scheduling.ts';
-import { admission, standing } from './admission.ts';
+import { admission, admissionInTurn, standing } from './admission.ts';
 
 describe('admission', () => {
   const queue = new Set([
@@ -18,6 +18,10 @@ describe('admission', () => {
   it('never puts out what may not be shed, nor an equal', () => {
     expect(admission(queue, queuedRequest({ id: 'x', priority: -10 }), 3).verdict).toBe('full');
     expect(admission(new Set([queuedRequest({ id: 'a' })]), queuedRequest({ id: 'x', priority: 100 }), 1).verdict).toBe('full');
+  });
+  it('in turn puts nobody out', () => {
+    expect(admissionInTurn(queue, 4)).toEqual({ verdict: 'admit', instead: null });
+    expect(admissionInTurn(queue, 3)).toEqual({ verdict: 'full' });
   });
 });
 

@@ -20,6 +20,11 @@ export function admission<R extends QueuedRequest>(queue: ReadonlySet<R>, reques
   return victim ? { verdict: 'admit', instead: victim } : { verdict: 'full' };
 }
 
+/** Where no request goes before another: a full queue takes none. */
+export function admissionInTurn(queue: ReadonlySet<QueuedRequest>, maxQueued: number): Admission<never> {
+  return queue.size < maxQueued ? { verdict: 'admit', instead: null } : { verdict: 'full' };
+}
+
 /** Of the tenant that would still have more waiting for its weight than the newcomer's; requests that are more urgent are left alone. */
 function youngestOfGreediest<R extends QueuedRequest>(queue: ReadonlySet<R>, request: QueuedRequest): R | null {
   const shares = new Map<string, { waiting: number; youngest: R | null }>();

@@ -1,8 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { Z90 } from '../domain/statistics.ts';
 import { remainingTokens } from './conditional-length.ts';
-
-const Z90 = 1.2815515655446004;
 
 /** P(L > length) of the lognormal through p50 and p90, by Simpson's rule over the density of its logarithm. */
 function survival({ p50, p90 }: { p50: number; p90: number }, length: number): number {

@@ -3,9 +3,8 @@
  * predicted p50 and p90 stand for a lognormal distribution; answers that have outgrown their prediction are expected to go on, the longer
  * the longer they have.
  */
+import { Z90 } from '../domain/statistics.ts';
 
-/** Standard normal quantile of 0.9. */
-const Z90 = 1.2815515655446004;
 /** Normal scores beyond this say no more. */
 const LIMIT = 4;
 const STEPS_PER_UNIT = 16;

@@ -2,8 +2,8 @@
  * What one gateway has open on one replica, kept up to date by four calls: `open`, `firstToken`, `produced`, `end`. Each costs the same
  * short time for any load. The gateway makes them as bytes pass, the simulator as steps end; policies only read.
  */
-import { decodeStepMs, type StepTimeCoefficients } from '../domain/step-time.ts';
-import { chunkedPrefillMs, STEP_TOKENS } from './prefill.ts';
+import { decodeStepMs, type StepSample, type StepTimeCoefficients } from '../domain/step-time.ts';
+import { addPrefill, chunkedPrefillMs, STEP_TOKENS } from './prefill.ts';
 import { PrefixIndex } from './prefix-index.ts';
 import type { Prefix, QueuedRequest } from './types.ts';
 
@@ -22,6 +22,9 @@ const CHECK_PRIOR_MS = 1000;
 const CHECK_ENOUGH_MS = 2000;
 /** News of a first token may be so late: for longer, a prompt that should be through is not taken to be. */
 const NEWS_LATE_MS = 2000;
+/** A sample of steps is of so long at work; while prompts are under way, whose time is in it before what they are is, of longer. */
+const SAMPLE_MS = 1000;
+const SAMPLE_BESIDE_PROMPTS_MS = 4000;
 /** A model that is wrong by more is not corrected further: something else is wrong. */
 const SCALE_LIMIT = 3;
 
@@ -62,10 +65,16 @@ export class ReplicaLoad {
   #checkedTokenMs = 0;
   #actualMs = 0;
   #modelMs = 0;
+  #sample = newSample();
+  readonly #onSample: ((sample: StepSample) => void) | undefined;
 
-  /** @param kvCacheTokens of the replica: bounds what is remembered of prefixes */
-  constructor(kvCacheTokens: number) {
+  /**
+   * @param kvCacheTokens of the replica: bounds what is remembered of prefixes
+   * @param onSample told from time to time what the engine did in how long, for whoever fits its step times
+   */
+  constructor(kvCacheTokens: number, onSample?: (sample: StepSample) => void) {
     this.prefixes = new PrefixIndex(kvCacheTokens);
+    this.#onSample = onSample;
   }
 
   /** What has been opened and has not ended. */
@@ -146,6 +155,7 @@ export class ReplicaLoad {
     if (!Number.isFinite(factor)) return;
     this.#modelMs *= factor;
     this.#checkedTokenMs *= factor;
+    this.#sample = newSample();
   }
 
   /** The request has been sent there. */
@@ -176,8 +186,10 @@ export class ReplicaLoad {
     this.#endPrefill(open);
     const spentMs = chunkedPrefillMs(stepTime, open.prefillTokens, open.squares);
     this.#modelMs += spentMs;
+    addPrefill(this.#sample, stepTime, open.prefillTokens, open.squares);
     this.#countPrefill(spentMs * this.stepTimeScale, nowMs);
     this.decodeContextTokens += request.inputTokens;
+    this.#closeSample();
   }
 
   /** So many output tokens have come, of whichever requests; of a first token before `firstToken`. */
@@ -204,6 +216,7 @@ export class ReplicaLoad {
     if (tpotMs !== undefined) this.#countTpot(tpotMs, -1);
     // Sums of predictions are fractions: leave no dust behind.
     if (this.inFlight === 0) this.#clear();
+    this.#closeSample();
   }
 
   #clear(): void {
@@ -257,8 +270,26 @@ export class ReplicaLoad {
     const isAlone = this.inFlight === this.prefilling;
     const isLater = nowMs > this.#checkedAtMs;
     this.#check(nowMs, stepTime);
-    if (isAlone && isLater) this.#modelMs += Math.max(1, Math.ceil(open.prefillTokens / STEP_TOKENS)) * decodeStepMs(stepTime, 0, 0);
+    const decoding = this.inFlight - this.prefilling;
+    if (isAlone && isLater) {
+      const chunks = Math.max(1, Math.ceil(open.prefillTokens / STEP_TOKENS));
+      this.#modelMs += chunks * decodeStepMs(stepTime, 0, 0);
+      this.#sample.steps += chunks;
+    } else if (decoding > 0) this.#countSteps(-1 / decoding, decoding);
     this.#modelMs = Math.max(0, this.#modelMs - this.#checkedTokenMs);
+  }
+
+  #countSteps(steps: number, decoding: number): void {
+    this.#sample.steps += steps;
+    this.#sample.sequences += steps * decoding;
+    this.#sample.contextTokens += steps * this.decodeContextTokens;
+  }
+
+  #closeSample(): void {
+    const { ms } = this.#sample;
+    if (ms < SAMPLE_MS || (this.prefilling > 0 && ms < SAMPLE_BESIDE_PROMPTS_MS)) return;
+    this.#onSample?.(this.#sample);
+    this.#sample = newSample();
   }
 
   /**
@@ -275,10 +306,16 @@ export class ReplicaLoad {
       this.#checkedTokenMs = decoding === 0 ? 0 : decodeStepMs(stepTime, decoding, this.decodeContextTokens) / decoding;
       this.#actualMs = this.#actualMs * decay + elapsedMs;
       this.#modelMs = this.#modelMs * decay + tokens * this.#checkedTokenMs;
+      this.#sample.ms += elapsedMs;
+      if (decoding > 0) this.#countSteps(tokens / decoding, decoding);
     }
     this.#checkedAtMs = nowMs;
     this.#checkedTokens = this.#producedTokens;
   }
+}
+
+function newSample(): StepSample {
+  return { ms: 0, steps: 0, sequences: 0, contextTokens: 0, prefillTokens: 0, prefillSquares: 0, computeMs: 0, weightsMs: 0 };
 }
 
 interface Open {

@@ -5,9 +5,7 @@
  * Lengths are taken for independent lognormals through the predicted p50 and p90. The logarithm of their maximum is approximated as normal,
  * one member at a time. Source: C. E. Clark, The Greatest of a Finite Set of Random Variables, Operations Research 9 (1961).
  */
-
-/** Standard normal quantile of 0.9. */
-const Z90 = 1.2816;
+import { Z90 } from '../domain/statistics.ts';
 
 const TABLE_LIMIT = 6;
 const TABLE_STEPS_PER_UNIT = 256;

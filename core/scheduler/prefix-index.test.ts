@@ -10,7 +10,7 @@ describe('the prefix index', () => {
   it.each([
     ['nothing of a prompt that begins otherwise', prompt('x', 'b', 'c'), 2000, 0],
     ['the leading run', prompt('a', 'b', 'x'), 2000, 1024],
-    ['only up to a gap', prompt('a', 'x', 'c'), 2000, 512],
+    ['only what is the same', prompt('a', 'x', 'y'), 2000, 512],
     ['all whole blocks', prompt('a', 'b', 'c'), 1600, 1536],
     ['never the last token: a prompt of whole blocks computes its last block', prompt('a', 'b', 'c'), 1536, 1024],
     ['never a block that the prompt only begins', prompt('a', 'b', 'c'), 1100, 1024],

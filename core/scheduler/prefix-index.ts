@@ -12,13 +12,30 @@ export class PrefixIndex {
 
   /** Tokens of the leading blocks that are likely cached. At least the last token of a prompt is always computed. */
   hitTokens(prefix: Prefix, inputTokens: number): number {
-    let hits = 0;
-    for (const block of prefix.blocks) {
-      if (!this.#blocks.has(block)) break;
-      hits += prefix.blockTokens;
-    }
+    const hits = this.#leading(prefix.blocks) * prefix.blockTokens;
     if (hits < inputTokens) return hits;
     return Math.max(0, Math.floor((inputTokens - 1) / prefix.blockTokens) * prefix.blockTokens);
+  }
+
+  /**
+   * How many of the first are known. An id is of all text up to the end of its block, and what comes first is forgotten last: where a block is
+   * known so are those before it, and of hundreds a few need to be looked up.
+   */
+  #leading(blocks: Prefix['blocks']): number {
+    let known = 0;
+    let step = 1;
+    while (known + step <= blocks.length && this.#blocks.has(blocks[known + step - 1]!)) {
+      known += step;
+      step *= 2;
+    }
+    for (step = Math.min(step, blocks.length - known + 1); step > 1; ) {
+      const half = step >> 1;
+      if (this.#blocks.has(blocks[known + half - 1]!)) {
+        known += half;
+        step -= half;
+      } else step = half;
+    }
+    return known;
   }
 
   /** These were just sent there: the last used are forgotten last; of one prompt the first, without which the others are of no use. */

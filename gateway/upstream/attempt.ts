@@ -5,7 +5,7 @@ import type { Upstream, UpstreamCall, UpstreamHandler } from './upstream.ts';
 
 export interface AttemptOwner {
   onHead(attempt: Attempt, status: number, headers: IncomingHttpHeaders): void;
-  onData(attempt: Attempt, chunk: Buffer): void;
+  onData(attempt: Attempt, chunk: Buffer, isLast: boolean): void;
   onEnd(attempt: Attempt): void;
   onFailure(attempt: Attempt, error: Error, neverSent: boolean): void;
 }
@@ -50,9 +50,9 @@ export class Attempt implements UpstreamHandler {
     if (!this.#dropped) this.#owner.onHead(this, status, headers);
   }
 
-  onData(chunk: Buffer): void {
+  onData(chunk: Buffer, isLast: boolean): void {
     this.#heard();
-    if (!this.#dropped) this.#owner.onData(this, chunk);
+    if (!this.#dropped) this.#owner.onData(this, chunk, isLast);
   }
 
   onEnd(): void {

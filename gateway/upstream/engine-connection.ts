@@ -120,8 +120,8 @@ export class EngineConnection implements AnswerSink {
     this.#call?.onHead(status, headers);
   }
 
-  onData(chunk: Buffer): void {
-    this.#call?.onData(chunk);
+  onData(chunk: Buffer, isLast: boolean): void {
+    this.#call?.onData(chunk, isLast);
   }
 
   #read(bytes: number): void {
@@ -201,8 +201,8 @@ class Call implements UpstreamCall {
     if (!this.#aborted) this.#handler.onHead(status, headers);
   }
 
-  onData(chunk: Buffer): void {
-    if (!this.#aborted) this.#handler.onData(chunk);
+  onData(chunk: Buffer, isLast: boolean): void {
+    if (!this.#aborted) this.#handler.onData(chunk, isLast);
   }
 
   end(): void {

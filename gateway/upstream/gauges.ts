@@ -1,19 +1,22 @@
 /** What a gateway tells monitoring of each replica with its lease: its own reckoning beside what the engine says. */
 
+import { eachTerm } from '../../core/domain/step-time.ts';
 import type { ReplicaGauges } from '../../core/profiler/monitor/evidence.ts';
 import { WINDOW_MS } from '../../core/profiler/monitor/monitor.ts';
 import type { LiveReplica } from '../replica.ts';
 
 /**
- * `stepTimeRatio` and `expectedKvUsage` are of this gateway's own streams; the rest is the engine's word, of all gateways together. Preemptions are
+ * `stepTimeRatio`, `stepTimeFit` and `expectedKvUsage` are of this gateway's own streams; the rest is the engine's word, of all gateways together. Preemptions are
  * those of monitoring's window.
  */
 export function replicaGauges(replica: LiveReplica, nowMs: number): ReplicaGauges {
   const { load, row, preemptions } = replica;
   // An engine that does not answer says nothing of the present.
   const gauges = replica.healthy ? replica.gauges : null;
+  const fit = replica.steps.coefficients(nowMs);
   return {
-    stepTimeRatio: load.stepTimeRatio(nowMs),
+    stepTimeRatio: replica.steps.ratio(load.stepTimeRatio(nowMs), replica.loadOfAll, nowMs),
+    stepTimeFit: fit && eachTerm((term) => Number(fit[term].toPrecision(4))),
     kvUsage: gauges?.kvUsage ?? null,
     expectedKvUsage: (load.decodeContextTokens + load.prefillTokens) / row.kvCacheTokens,
     preemptions: preemptions.over(nowMs),

@@ -8,7 +8,8 @@ import type { IncomingHttpHeaders } from 'node:http';
 
 export interface AnswerSink {
   onHead(status: number, headers: IncomingHttpHeaders): void;
-  onData(chunk: Buffer): void;
+  /** @param isLast the answer is whole by it */
+  onData(chunk: Buffer, isLast: boolean): void;
 }
 
 const MAX_HEAD_BYTES = 64 * 1024;
@@ -71,7 +72,7 @@ export class AnswerReader {
     if (at === end) return;
     if (this.#expected === 'length') at = this.#readLength(bytes, at, end);
     else if (this.#expected === 'end-of-connection') {
-      this.#sink.onData(copyOf(bytes, at, end));
+      this.#sink.onData(copyOf(bytes, at, end), false);
       at = end;
     } else if (this.#expected !== 'nothing') at = this.#readChunks(bytes, at, end);
     // More than its answer: who knows whose.
@@ -146,7 +147,7 @@ export class AnswerReader {
     const to = Math.min(end, from + this.#left);
     this.#left -= to - from;
     if (this.#left === 0) this.#expected = 'nothing';
-    this.#sink.onData(copyOf(bytes, from, to));
+    this.#sink.onData(copyOf(bytes, from, to), this.done);
     return to;
   }
 
@@ -168,7 +169,7 @@ export class AnswerReader {
         at += 1;
       }
     }
-    if (length > 0) this.#sink.onData(data.subarray(0, length));
+    if (length > 0) this.#sink.onData(data.subarray(0, length), this.done);
     return at;
   }
 

@@ -61,9 +61,9 @@ function post(to: Upstream, body = '{}', act: Partial<UpstreamHandler> = {}) {
         heard.status = status;
         act.onHead?.(status, headers);
       },
-      onData: (chunk) => {
+      onData: (chunk, isLast) => {
         heard.text += chunk.toString();
-        act.onData?.(chunk);
+        act.onData?.(chunk, isLast);
       },
       onEnd: () => resolve(Object.assign(heard, { end: 'whole' })),
       onFailure: (error, neverSent) => resolve(Object.assign(heard, { end: 'failed', error: error.message, neverSent })),

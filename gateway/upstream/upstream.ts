@@ -8,7 +8,8 @@ import { type ConnectionOwner, EngineConnection, type Target } from './engine-co
 
 export interface UpstreamHandler {
   onHead(status: number, headers: IncomingHttpHeaders): void;
-  onData(chunk: Buffer): void;
+  /** @param isLast `onEnd` follows at once */
+  onData(chunk: Buffer, isLast: boolean): void;
   /** The answer is whole. Nothing follows. */
   onEnd(): void;
   /** It broke, or was aborted. Nothing follows. `neverSent`: no connection was made, so that the engine knows nothing of the request. */

@@ -1,18 +1,25 @@
 /** What the monitor does about a finding. Each is applied once, kept as a row with its evidence, and undone when it does not help. */
+import type { StepTimeCoefficients } from '../../domain/step-time.ts';
 
 export type CorrectionChange =
   /** The profiler's lengths of a model, or of one class of it, are multiplied at once; it learns on from there. */
   | { kind: 'recalibrate-lengths'; model: string; class: string | null; factor: number }
-  /** A replica's step-time coefficients are multiplied. Relative to what was in force before. */
-  | { kind: 'recalibrate-step-time'; replicaId: string; factor: number }
+  /**
+   * A replica's step-time coefficients are multiplied, relative to what was in force before: each by its own of the `factors`, where its steps
+   * tell them apart, so that some load takes `factor` times as long; else all by `factor`.
+   */
+  | { kind: 'recalibrate-step-time'; replicaId: string; factor: number; factors?: StepTimeCoefficients }
   /** A replica's admission: the share of its nominal KV cache that gateways may fill, and the requests that they may have open there. */
   | { kind: 'limit-admission'; replicaId: string; kvShare: number; maxInFlightShare: number }
   /** A deployment's engines are started anew in another shape, by a rolling deploy. */
   | { kind: 'reshape-engine'; deployment: string; memoryUtilisation: number; maxSequences: number | null }
   /** The placement no longer fits: ask for a rebalance. */
   | { kind: 'rebalance'; model: string }
-  /** The step-time profile of a shape is so many times its calibration, as live steps say; `shape-step-time.ts` decides it. */
-  | { kind: 'carry-step-time'; model: string; accelerator: string; tensorParallel: number; scale: number };
+  /**
+   * The coefficients of a shape's step-time profile are so many times their calibration, as live steps say, and its decode steps at the reference
+   * load `scale` times; `shape-step-time.ts` decides it.
+   */
+  | { kind: 'carry-step-time'; model: string; accelerator: string; tensorParallel: number; scale: number; factors: StepTimeCoefficients };
 
 export type FindingKind = 'output-length' | 'step-time' | 'kv-over-allocation' | 'kv-under-allocation' | 'preemptions' | 'out-of-memory';
 

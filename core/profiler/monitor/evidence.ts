@@ -2,6 +2,7 @@
  * What monitoring looks at: predictions beside what happened, over one window of time. Gathered by whoever runs the monitor (the simulator
  * from its own bookkeeping, `monitorCluster` from observations, leases and host reports); read by the detectors only.
  */
+import type { StepTimeCoefficients } from '../../domain/step-time.ts';
 
 export interface Evidence {
   /** Time of the look, ms; any clock that only goes forward. */
@@ -32,6 +33,8 @@ export interface AnswerEvidence {
 export interface ReplicaGauges {
   /** Measured over predicted step time, by live streams; null where too few steps were seen. */
   stepTimeRatio: number | null;
+  /** The coefficients that live streams show; null or absent where too little was seen. */
+  stepTimeFit?: StepTimeCoefficients | null;
   /** KV cache in use as the engine says, 0 to 1; null where it does not say. */
   kvUsage: number | null;
   /** The same as the gateways reckon it from what they have open there. */
@@ -48,6 +51,8 @@ export interface ReplicaEvidence extends ReplicaGauges {
   deployment: string;
   model: string;
   generation: number;
+  /** Its coefficients in force; null or absent where it has none. */
+  stepTime?: StepTimeCoefficients | null;
   /** Times that the engine ended for want of memory, in the window. */
   outOfMemoryExits: number;
   /** What its engine was started with: share of the accelerators' memory, and sequences at once. Unknown where absent. */

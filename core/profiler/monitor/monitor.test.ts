@@ -86,12 +86,18 @@ describe('whatever the evidence', () => {
     judged: absurd,
     attained: absurd,
   });
+  const coefficient = fc.oneof({ weight: 4, arbitrary: fc.double({ min: 1e-9, max: 100, noNaN: true }) }, absurd);
+  const coefficients = fc.record({
+    ...{ d0: coefficient, d1: coefficient, d2: coefficient, ra: coefficient, rc: coefficient, rb: coefficient, o: coefficient },
+  });
   const replica = fc.record({
     replicaId: name,
     deployment: name,
     model: name,
     generation: absurd,
     stepTimeRatio: orNull,
+    stepTimeFit: fc.option(coefficients),
+    stepTime: fc.option(coefficients),
     kvUsage: orNull,
     expectedKvUsage: orNull,
     preemptions: absurd,
@@ -173,7 +179,9 @@ function expectWithinBounds(change: CorrectionChange): void {
   const figures = Object.values(change).filter((value) => typeof value === 'number');
   for (const figure of figures) expect(figure).toSatisfy((value: number) => Number.isFinite(value) && value > 0);
   if (change.kind === 'recalibrate-lengths') expect(change.factor).toSatisfy((f: number) => f >= 0.25 && f <= 4);
-  if (change.kind === 'recalibrate-step-time') expect(change.factor).toSatisfy((f: number) => f >= 0.1 && f <= 10);
+  if (change.kind === 'recalibrate-step-time')
+    for (const factor of [change.factor, ...Object.values(change.factors ?? {})])
+      expect(factor).toSatisfy((f: number) => f >= 0.1 && f <= 10);
   if (change.kind === 'limit-admission') {
     expect(change.kvShare).toSatisfy((s: number) => s >= 0.2 && s <= 1.5);
     expect(change.maxInFlightShare).toSatisfy((s: number) => s >= 0.2 && s <= 1);

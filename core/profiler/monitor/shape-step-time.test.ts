@@ -9,6 +9,7 @@ const replica = (scale: number | null, corrected = 1): LiveReplica => ({
   ...SHAPE,
   coefficients: multiplied(CALIBRATED, corrected),
   stepTimeRatio: scale === null ? null : scale / corrected,
+  stepTimeFit: null,
 });
 
 /** Looks every ten seconds, and does what is carried over. */
@@ -51,6 +52,18 @@ describe('the profile of a shape', () => {
     ]);
     expect(following.profile.coefficients).toEqual(multiplied(CALIBRATED, 1.5));
     expect(following.lookFor(600, slow).scales).toEqual([]);
+  });
+
+  it('follows the coefficient that they agree on, where their steps tell it apart', () => {
+    const slowKv = (factor: number): LiveReplica => ({
+      ...replica(1.2),
+      stepTimeFit: { ...CALIBRATED, d2: factor * CALIBRATED.d2, d0: 1.02 * CALIBRATED.d0 },
+    });
+    const following = new Following();
+    const { carried } = following.lookFor(150, [slowKv(3), slowKv(3.1), slowKv(2.9)]);
+    expect(carried).toMatchObject([{ factors: { d0: 1.02, d1: 1, d2: 3, rc: 1 }, replicas: 3 }]);
+    expect(following.profile.coefficients.d2).toBeCloseTo(3 * CALIBRATED.d2, 9);
+    expect(new Following().lookFor(3600, [slowKv(3), slowKv(1), slowKv(1)]).carried).toEqual([]);
   });
 
   it('follows the only one after a quarter of an hour', () => {

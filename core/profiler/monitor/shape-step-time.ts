@@ -1,11 +1,11 @@
 /**
  * What live steps say of a shape (model, accelerator kind, width), carried over to its calibrated profile, by which placement plans and new
  * replicas begin. One replica may be slow for reasons of its own; where several agree for a while, or the only one stays as it is for long, it
- * is the shape. Both ways, and back to the calibration when steps take again what it says.
+ * is the shape. Coefficient by coefficient, both ways, and back to the calibration when steps take again what it says.
  */
 
-import { quantile } from '../../domain/statistics.ts';
-import { multiplied, type StepTimeCoefficients, type StepTimeProfile } from '../../domain/step-time.ts';
+import { eachTerm, multiplied, type StepTimeCoefficients, type StepTimeProfile } from '../../domain/step-time.ts';
+import { agreement, areAlike } from '../shape-agreement.ts';
 import { areSameCoefficients, decodeStepRatio } from '../shapes.ts';
 import { percent, rounded } from './detector.ts';
 import { MOST_SEEN_MS } from './memory.ts';
@@ -14,10 +14,10 @@ import { MOST_SEEN_MS } from './memory.ts';
 export interface ShapeMemory {
   /** As its calibration run found it. */
   calibrated: StepTimeCoefficients;
-  /** What its profile says now: so many times that. */
-  scale: number;
+  /** What its profile says now. */
+  carried: StepTimeCoefficients;
   /** What live steps say, smoothed, and for how long they have said so; null where nothing was seen yet. */
-  seen: { scale: number; forMs: number } | null;
+  seen: { coefficients: StepTimeCoefficients; forMs: number } | null;
   /** The correction in force for it; null where it is as calibrated. */
   correctionId: string | null;
 }
@@ -31,14 +31,19 @@ export interface LiveReplica {
   coefficients: StepTimeCoefficients;
   /** Measured over reckoned step time; null where too few steps were seen. */
   stepTimeRatio: number | null;
+  /** The coefficients that its steps show; null where too few tell them apart. */
+  stepTimeFit: StepTimeCoefficients | null;
 }
 
 export interface CarryOver {
   profile: StepTimeProfile;
   /** In the place of those of `profile`. */
   coefficients: StepTimeCoefficients;
-  /** Of the calibrated. */
+  /** Of the calibrated: each coefficient, and a decode step at the reference load. */
+  factors: StepTimeCoefficients;
   scale: number;
+  /** It is the calibration again. */
+  isAsCalibrated: boolean;
   /** Replicas that say so. */
   replicas: number;
   message: string;
@@ -52,13 +57,9 @@ export interface Followed {
   carryOver: CarryOver[];
 }
 
-/** A profile is never moved further from its calibration. */
-const LEAST_SCALE = 0.5;
+/** A profile is never moved further from its calibration: at the reference load, and any coefficient. */
 const MOST_SCALE = 2;
-/** Nearer than this is the same. */
-const ALIKE = Math.log(1.12);
-/** Of those measured, this share has to be alike, and at least two. */
-const MAJORITY = 2 / 3;
+const MOST_FACTOR = 4;
 const SEVERAL_FOR_MS = 120_000;
 const ONE_FOR_MS = 900_000;
 const SMOOTHING = 0.2;
@@ -82,8 +83,8 @@ export function followShapes(
     if (profile.source !== 'calibrated') continue;
     const key = shapeKey(profile);
     const before = Object.hasOwn(known, key) ? known[key]! : null;
-    // Another is a new calibration's.
-    const isOurs = before && areSameCoefficients(multiplied(before.calibrated, before.scale), profile.coefficients);
+    // Another is a new calibration's; a memory of an earlier release does not say which it was.
+    const isOurs = before?.carried && areSameCoefficients(before.carried, profile.coefficients);
     const memory = isOurs ? before : fresh(profile);
     if (before?.correctionId && memory !== before)
       followed.end.push({ correctionId: before.correctionId, reason: 'it was calibrated anew' });
@@ -100,16 +101,17 @@ function followOne(
   { atMs, elapsedMs }: { atMs: number; elapsedMs: number },
   { end, carryOver }: Followed,
 ): ShapeMemory {
-  const found = agreed(memory.calibrated, live);
+  const found = agreed(live);
   if (!found) return memory;
-  const seen = withSeen(memory.seen, found.scale, elapsedMs);
-  const scale = rounded(Math.max(LEAST_SCALE, Math.min(MOST_SCALE, seen.scale)));
+  const seen = withSeen(memory.seen, found.coefficients, elapsedMs);
+  const { calibrated } = memory;
   const isSure = seen.forMs >= (found.replicas > 1 ? SEVERAL_FOR_MS : ONE_FOR_MS);
-  if (!isSure || areAlike(scale, memory.scale)) return { ...memory, seen };
+  const factors = boundedFactors(seen.coefficients, calibrated);
+  const coefficients = multiplied(calibrated, factors);
+  if (!isSure || areAlike(coefficients, memory.carried)) return { ...memory, seen };
 
-  const isAsCalibrated = areAlike(scale, 1);
-  const next = isAsCalibrated ? 1 : scale;
-  const message = `${shapeKey(profile)}: steps take ${percent(seen.scale)} of what calibration found, say ${found.replicas} of ${found.measured} replicas`;
+  const isAsCalibrated = areAlike(coefficients, calibrated);
+  const message = `${shapeKey(profile)}: steps take ${percent(decodeStepRatio(seen.coefficients, calibrated))} of what calibration found, say ${found.replicas} of ${found.measured} replicas`;
   if (memory.correctionId) {
     end.push({
       correctionId: memory.correctionId,
@@ -117,36 +119,38 @@ function followOne(
     });
   }
   const correctionId = `step-time ${shapeKey(profile)} @${atMs}`;
-  const coefficients = multiplied(memory.calibrated, next);
-  carryOver.push({ profile, coefficients, scale: next, replicas: found.replicas, message, correctionId });
-  return { ...memory, scale: next, seen, correctionId: isAsCalibrated ? null : correctionId };
+  const carried = isAsCalibrated ? calibrated : coefficients;
+  const scale = rounded(decodeStepRatio(carried, calibrated));
+  carryOver.push({ profile, coefficients: carried, factors, scale, isAsCalibrated, replicas: found.replicas, message, correctionId });
+  return { ...memory, carried, seen, correctionId: isAsCalibrated ? null : correctionId };
 }
 
-/** What most of the measured replicas say, or the only one; null where nobody says anything, or each something else. */
-function agreed(
-  calibrated: StepTimeCoefficients,
-  live: readonly LiveReplica[],
-): { scale: number; replicas: number; measured: number } | null {
-  const scales = live.flatMap(({ coefficients, stepTimeRatio }) => {
-    const scale = stepTimeRatio === null ? 0 : stepTimeRatio * decodeStepRatio(coefficients, calibrated);
-    return scale > 0 && Number.isFinite(scale) ? [scale] : [];
-  });
-  if (scales.length === 0) return null;
-  const middle = quantile(scales, 0.5);
-  const alike = scales.filter((scale) => areAlike(scale, middle));
-  if (alike.length < MAJORITY * scales.length || (alike.length < 2 && scales.length > 1)) return null;
-  return { scale: quantile(alike, 0.5), replicas: alike.length, measured: scales.length };
+/** What most of the measured replicas say, or the only one. */
+function agreed(live: readonly LiveReplica[]) {
+  return agreement(live.flatMap((replica) => toldBy(replica) ?? []));
 }
 
-function withSeen(seen: ShapeMemory['seen'], scale: number, elapsedMs: number): NonNullable<ShapeMemory['seen']> {
-  if (!seen || !areAlike(scale, seen.scale)) return { scale, forMs: 0 };
-  return { scale: seen.scale * (scale / seen.scale) ** SMOOTHING, forMs: seen.forMs + elapsedMs };
+function toldBy({ coefficients, stepTimeRatio, stepTimeFit }: LiveReplica): StepTimeCoefficients | null {
+  if (stepTimeRatio === null || !(stepTimeRatio > 0) || !Number.isFinite(stepTimeRatio)) return null;
+  return stepTimeFit ?? multiplied(coefficients, stepTimeRatio);
+}
+
+function boundedFactors(seen: StepTimeCoefficients, calibrated: StepTimeCoefficients): StepTimeCoefficients {
+  const factors = eachTerm((term) =>
+    calibrated[term] > 0 ? Math.max(1 / MOST_FACTOR, Math.min(MOST_FACTOR, seen[term] / calibrated[term])) : 1,
+  );
+  const scale = decodeStepRatio(multiplied(calibrated, factors), calibrated);
+  const excess = scale / Math.max(1 / MOST_SCALE, Math.min(MOST_SCALE, scale));
+  return eachTerm((term) => rounded(factors[term] / excess));
+}
+
+function withSeen(seen: ShapeMemory['seen'], now: StepTimeCoefficients, elapsedMs: number): NonNullable<ShapeMemory['seen']> {
+  if (!seen || !areAlike(now, seen.coefficients)) return { coefficients: now, forMs: 0 };
+  const { coefficients, forMs } = seen;
+  const smoothed = eachTerm((term) => coefficients[term] + SMOOTHING * (now[term] - coefficients[term]));
+  return { coefficients: smoothed, forMs: forMs + elapsedMs };
 }
 
 function fresh({ coefficients }: StepTimeProfile): ShapeMemory {
-  return { calibrated: coefficients, scale: 1, seen: null, correctionId: null };
-}
-
-function areAlike(a: number, b: number): boolean {
-  return Math.abs(Math.log(a / b)) <= ALIKE;
+  return { calibrated: coefficients, carried: coefficients, seen: null, correctionId: null };
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Looking, replicaEvidence } from '../../../test/support/monitoring.ts';
+import { furthestRatio } from '../shapes.ts';
 
 const off = (stepTimeRatio: number | null, replicaId = 'r0', model = 'm') => replicaEvidence({ replicaId, model, stepTimeRatio });
 
@@ -40,6 +41,38 @@ describe('a replica whose steps take twice what is predicted', () => {
     expect(begin).toHaveLength(1);
     expect(end).toMatchObject([{ id: begin[0]!.id, reason: expect.stringContaining('did not help') }]);
     expect(looking.lookFor(200, { replicas: [off(2)] }).begin).toHaveLength(1);
+  });
+});
+
+describe('a replica whose steps tell which coefficient is off', () => {
+  const stepTime = { d0: 11, d1: 0.04, d2: 8e-5, ra: 0.01, rc: 0.05, rb: 1e-6, o: 1 };
+  const slowKv = { ...stepTime, d2: 3 * stepTime.d2 };
+  const fitted = (inForce: typeof stepTime, stepTimeRatio: number | null = 1.1) =>
+    replicaEvidence({ stepTimeRatio, stepTime: inForce, stepTimeFit: slowKv });
+
+  it('has that one corrected, though at the load that it has it is hardly off', () => {
+    const { changes } = new Looking().lookFor(30, { replicas: [fitted(stepTime)] });
+    expect(changes).toEqual([
+      {
+        kind: 'recalibrate-step-time',
+        replicaId: 'r0',
+        factor: expect.closeTo(furthestRatio(slowKv, stepTime), 2),
+        factors: { d0: 1, d1: 1, d2: 3, ra: 1, rc: 1, rb: 1, o: 1 },
+      },
+    ]);
+  });
+
+  it('keeps a correction that made it right, and replaces it against the coefficients without any', () => {
+    const looking = new Looking();
+    looking.lookFor(30, { replicas: [fitted(stepTime)] });
+    expect(looking.lookFor(120, { replicas: [fitted(slowKv, 1)] })).toMatchObject({ begin: [], end: [], keep: [{}] });
+    const slower = { ...slowKv, d2: 6 * stepTime.d2 };
+    const { changes } = looking.lookFor(30, { replicas: [{ ...fitted(slowKv, 1.2), stepTimeFit: slower }] });
+    expect(changes).toMatchObject([{ factors: { d0: 1, d2: 6 } }]);
+  });
+
+  it('is left alone where too few steps were seen lately', () => {
+    expect(new Looking().lookFor(60, { replicas: [fitted(stepTime, null)] }).changes).toEqual([]);
   });
 });
 

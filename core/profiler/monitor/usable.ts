@@ -1,4 +1,5 @@
 /** Evidence comes over networks and from engines: what cannot be is left out, field by field, so that detectors read only what can. */
+import { stepTimeCoefficientsSchema } from '../../domain/step-time.ts';
 import type { AnswerEvidence, Evidence, ReplicaEvidence } from './evidence.ts';
 
 /** No window has more of anything: sums stay numbers. */
@@ -15,6 +16,7 @@ export function usable(evidence: Evidence): Evidence {
     ).map((r) => ({
       ...r,
       stepTimeRatio: r.stepTimeRatio !== null && r.stepTimeRatio > 0 && Number.isFinite(r.stepTimeRatio) ? r.stepTimeRatio : null,
+      stepTimeFit: r.stepTimeFit && stepTimeCoefficientsSchema.safeParse(r.stepTimeFit).success ? r.stepTimeFit : null,
       kvUsage: isShare(r.kvUsage) ? r.kvUsage : null,
       // Gateways may reckon with more than there is.
       expectedKvUsage: r.expectedKvUsage !== null && r.expectedKvUsage >= 0 && r.expectedKvUsage < 100 ? r.expectedKvUsage : null,

@@ -6,6 +6,9 @@ const CUE_BITS = DENSE_FEATURES - NUMBERS;
 const CUES_AT = 1 + 4 * NUMBERS;
 const BUCKETS_AT = CUES_AT + Math.ceil(CUE_BITS / 8);
 
+/** Logarithms, counts, and means over the window of a prompt: no request has more. One that did would count as much as a million others. */
+const MOST_NUMBER = 4096;
+
 export function packSketch({ dense, buckets }: TextSketch): Uint8Array {
   const bytes = new Uint8Array(BUCKETS_AT + 2 * buckets.length);
   const view = new DataView(bytes.buffer);
@@ -26,5 +29,7 @@ export function unpackSketch(bytes: Uint8Array, keyId: string): TextSketch | nul
   for (let i = 0; i < CUE_BITS; i++) dense[NUMBERS + i] = (bytes[CUES_AT + (i >> 3)]! >> (i & 7)) & 1;
   const buckets = new Uint16Array(count);
   for (let i = 0; i < count; i++) buckets[i] = view.getUint16(BUCKETS_AT + 2 * i, true);
-  return dense.every(Number.isFinite) && buckets.every((bucket) => bucket < WORD_BUCKETS) ? { keyId, dense, buckets } : null;
+  return dense.every((value) => Math.abs(value) <= MOST_NUMBER) && buckets.every((bucket) => bucket < WORD_BUCKETS)
+    ? { keyId, dense, buckets }
+    : null;
 }

@@ -23,7 +23,6 @@ export interface RidgeFit {
 
 const ITERATIONS = 40;
 const TOLERANCE = 1e-4;
-const COLUMNS = DENSE_FEATURES + WORD_BUCKETS;
 
 /**
  * @param penalty against one row
@@ -31,59 +30,74 @@ const COLUMNS = DENSE_FEATURES + WORD_BUCKETS;
  */
 export function fitRidge(rows: readonly RidgeRow[], prior: TextPrior, penalty: number, useWords: boolean): RidgeFit {
   const scale = Array.from({ length: DENSE_FEATURES }, (_, i) => denseScale(i, prior));
-  const dense = rows.map(({ sketch }) => Float64Array.from(sketch.dense, (value, i) => (value - prior.mean[i]!) * scale[i]!));
-  const norms = rows.map(({ sketch }) => (useWords && sketch.buckets.length > 0 ? 1 / Math.sqrt(sketch.buckets.length) : 0));
+  const { dense, columns, ends, norms, bucketOf } = layOut(rows, prior, scale, useWords);
 
-  /** Rows times a vector. */
+  /** Rows times a vector, each times its weight: added to `into` as the rows' transpose has it. */
+  const addProduct = (into: Float64Array, vector: Float64Array): void => {
+    for (let r = 0; r < rows.length; r++) addTimes(into, r, rows[r]!.weight * times(vector, r));
+  };
   const times = (vector: Float64Array, r: number): number => {
-    const values = dense[r]!;
     let sum = 0;
-    for (let i = 0; i < DENSE_FEATURES; i++) sum += values[i]! * vector[i]!;
-    const norm = norms[r]!;
-    if (norm === 0) return sum;
-    const { buckets } = rows[r]!.sketch;
+    for (let i = 0, k = r * DENSE_FEATURES; i < DENSE_FEATURES; i++, k++) sum += dense[k]! * vector[i]!;
     let words = 0;
-    for (let i = 0; i < buckets.length; i++) words += vector[DENSE_FEATURES + buckets[i]!]!;
-    return sum + words * norm;
+    for (let k = ends[r]!, to = ends[r + 1]!; k < to; k++) words += vector[columns[k]!]!;
+    return sum + words * norms[r]!;
   };
   const addTimes = (into: Float64Array, r: number, factor: number): void => {
-    const values = dense[r]!;
-    for (let i = 0; i < DENSE_FEATURES; i++) into[i]! += factor * values[i]!;
+    for (let i = 0, k = r * DENSE_FEATURES; i < DENSE_FEATURES; i++, k++) into[i]! += factor * dense[k]!;
     const norm = norms[r]! * factor;
-    if (norm === 0) return;
-    const { buckets } = rows[r]!.sketch;
-    for (let i = 0; i < buckets.length; i++) into[DENSE_FEATURES + buckets[i]!]! += norm;
+    for (let k = ends[r]!, to = ends[r + 1]!; k < to; k++) into[columns[k]!]! += norm;
   };
 
-  const solution = new Float64Array(COLUMNS);
-  const residual = new Float64Array(COLUMNS);
-  rows.forEach(({ target, weight }, r) => {
-    addTimes(residual, r, weight * target);
-  });
+  const size = DENSE_FEATURES + bucketOf.length;
+  const solution = new Float64Array(size);
+  const residual = new Float64Array(size);
+  for (let r = 0; r < rows.length; r++) addTimes(residual, r, rows[r]!.weight * rows[r]!.target);
   const direction = Float64Array.from(residual);
-  let size = dotOf(residual, residual);
-  const enough = size * TOLERANCE ** 2;
-  for (let iteration = 0; iteration < ITERATIONS && size > enough; iteration++) {
-    const image = direction.map((value) => value * penalty);
-    rows.forEach(({ weight }, r) => {
-      addTimes(image, r, weight * times(direction, r));
-    });
-    const step = size / dotOf(direction, image);
-    for (let i = 0; i < COLUMNS; i++) {
+  const image = new Float64Array(size);
+  let length = dotOf(residual, residual);
+  const enough = length * TOLERANCE ** 2;
+  for (let iteration = 0; iteration < ITERATIONS && length > enough; iteration++) {
+    for (let i = 0; i < size; i++) image[i] = direction[i]! * penalty;
+    addProduct(image, direction);
+    const step = length / dotOf(direction, image);
+    for (let i = 0; i < size; i++) {
       solution[i]! += step * direction[i]!;
       residual[i]! -= step * image[i]!;
     }
     const next = dotOf(residual, residual);
-    const keep = next / size;
-    for (let i = 0; i < COLUMNS; i++) direction[i] = residual[i]! + keep * direction[i]!;
-    size = next;
+    const keep = next / length;
+    for (let i = 0; i < size; i++) direction[i] = residual[i]! + keep * direction[i]!;
+    length = next;
   }
   const weights = scale.map((factor, i) => solution[i]! * factor);
-  return {
-    bias: -weights.reduce((sum, weight, i) => sum + weight * prior.mean[i]!, 0),
-    dense: weights,
-    words: solution.slice(DENSE_FEATURES),
-  };
+  const words = new Float64Array(WORD_BUCKETS);
+  for (let i = 0; i < bucketOf.length; i++) words[bucketOf[i]!] = solution[DENSE_FEATURES + i]!;
+  return { bias: -weights.reduce((sum, weight, i) => sum + weight * prior.mean[i]!, 0), dense: weights, words };
+}
+
+/** The rows one after the other in a few arrays. Only buckets that occur have a column: all others stay at 0. */
+function layOut(rows: readonly RidgeRow[], prior: TextPrior, scale: readonly number[], useWords: boolean) {
+  const dense = new Float64Array(rows.length * DENSE_FEATURES);
+  const norms = new Float64Array(rows.length);
+  const ends = new Int32Array(rows.length + 1);
+  for (let r = 0; r < rows.length; r++) {
+    const { dense: values, buckets } = rows[r]!.sketch;
+    for (let i = 0; i < DENSE_FEATURES; i++) dense[r * DENSE_FEATURES + i] = (values[i]! - prior.mean[i]!) * scale[i]!;
+    const words = useWords ? buckets.length : 0;
+    norms[r] = words > 0 ? 1 / Math.sqrt(words) : 0;
+    ends[r + 1] = ends[r]! + words;
+  }
+  const columnOf = new Int32Array(WORD_BUCKETS);
+  const bucketOf: number[] = [];
+  const columns = new Int32Array(ends[rows.length]!);
+  for (let r = 0, k = 0; r < rows.length && useWords; r++) {
+    for (const bucket of rows[r]!.sketch.buckets) {
+      if (columnOf[bucket] === 0) columnOf[bucket] = DENSE_FEATURES + bucketOf.push(bucket) - 1;
+      columns[k++] = columnOf[bucket]!;
+    }
+  }
+  return { dense, norms, ends, columns, bucketOf };
 }
 
 /** What a fit says of a sketch. */

@@ -121,7 +121,9 @@ const LARGEST_SMALL_NUMBER = 30;
 
 export function createSketcher({ id: keyId, ...key }: SketchKey): Sketcher {
   const units = new Uint16Array(WINDOW);
-  const cueOf = new Map(CUES.map((word, i) => [hashOfText(word, units, key), i]));
+  const bytes = Buffer.from(units.buffer);
+  const hashOfText = (text: string) => halfSipHash(units, 0, windowOf(text, bytes), key);
+  const cues = cueTable(CUES.map(hashOfText));
   const seen = new Uint32Array(WORD_BUCKETS);
   const found = new Uint16Array(MAX_BUCKETS);
   let stamp = 0;
@@ -144,10 +146,19 @@ export function createSketcher({ id: keyId, ...key }: SketchKey): Sketcher {
         stamp = 1;
       }
       count = 0;
-      if (system !== '') add(hashPair(hashOfText(system, units, key), 0x73797374));
+      if (system !== '') add(hashPair(hashOfText(system), 0x73797374));
 
-      const length = windowOf(prompt, units);
-      const counts = { words: 0, questions: 0, newlines: 0, quotes: 0, colons: 0, commas: 0, digits: 0, capitals: 0, sentences: 0 };
+      const length = windowOf(prompt, bytes);
+      // One by one: as fields of an object they would be written to memory at each character.
+      let words = 0;
+      let questions = 0;
+      let newlines = 0;
+      let quotes = 0;
+      let colons = 0;
+      let commas = 0;
+      let digits = 0;
+      let capitals = 0;
+      let sentences = 0;
       let wordCharacters = 0;
       let tokens = 0;
       let previous = 0;
@@ -156,7 +167,7 @@ export function createSketcher({ id: keyId, ...key }: SketchKey): Sketcher {
       for (let i = 0; i < length; ) {
         const kind = KINDS[units[i]!]!;
         if (kind === SPACE) {
-          if (units[i] === NEWLINE) counts.newlines++;
+          if (units[i] === NEWLINE) newlines++;
           i++;
           continue;
         }
@@ -165,26 +176,26 @@ export function createSketcher({ id: keyId, ...key }: SketchKey): Sketcher {
         if (kind === SINGLE) {
           const unit = units[i++]!;
           const next = i < length ? units[i]! : 32;
-          if (unit === QUESTION_MARK) counts.questions++;
-          else if (unit === DOUBLE_QUOTE) counts.quotes++;
-          else if (unit === COLON) counts.colons++;
-          else if (unit === COMMA) counts.commas++;
-          if (isSentenceEnd(unit) && KINDS[next] === SPACE) counts.sentences++;
+          if (unit === QUESTION_MARK) questions++;
+          else if (unit === DOUBLE_QUOTE) quotes++;
+          else if (unit === COLON) colons++;
+          else if (unit === COMMA) commas++;
+          if (isSentenceEnd(unit) && KINDS[next] === SPACE) sentences++;
           if (unit === OPENING_BRACE || unit === BACKTICK || (unit === OPENING_PARENTHESIS && next === CLOSING_PARENTHESIS)) isCode = true;
         } else {
           for (; i < length; i++) {
             const unit = units[i]!;
             if (KINDS[unit] !== WORD && !(unit === APOSTROPHE && i + 1 < length && KINDS[units[i + 1]!] === WORD)) break;
             if (isDigit(unit)) {
-              counts.digits++;
+              digits++;
               numeral = numeral * 10 + unit - 48;
             } else {
-              if (isCapital(unit)) counts.capitals++;
+              if (isCapital(unit)) capitals++;
               numeral = Number.POSITIVE_INFINITY;
             }
             units[i] = lower(unit);
           }
-          counts.words++;
+          words++;
           wordCharacters += i - from;
           if (numeral <= LARGEST_SMALL_NUMBER && numeral > largest) largest = numeral;
         }
@@ -193,31 +204,30 @@ export function createSketcher({ id: keyId, ...key }: SketchKey): Sketcher {
         if (tokens > 0) add(hashPair(previous, hash));
         if (tokens < 2) add(hashPair(hash, tokens + 1));
         if (kind === WORD) {
-          const cue = cueOf.get(hash);
-          if (cue !== undefined) {
+          const cue = cues.find(hash);
+          if (cue !== -1) {
             dense[FIRST_CUE + cue] = 1;
-            if (counts.words <= OPENING_WORDS && cue < OPENING_CUES) dense[FIRST_OPENING_CUE + cue] = 1;
+            if (words <= OPENING_WORDS && cue < OPENING_CUES) dense[FIRST_OPENING_CUE + cue] = 1;
           }
         }
         previous = hash;
         tokens++;
       }
-      const { words } = counts;
       const numbers: Record<(typeof NUMBER_NAMES)[number], number> = {
         characters: Math.log1p(promptCharacters ?? prompt.length),
         words: Math.log1p(words),
-        questionMarks: Math.min(5, counts.questions),
-        newlines: Math.log1p(counts.newlines),
-        quotes: Math.log1p(counts.quotes),
-        colons: Math.log1p(counts.colons),
-        commas: Math.log1p(counts.commas),
-        digits: Math.log1p(counts.digits),
+        questionMarks: Math.min(5, questions),
+        newlines: Math.log1p(newlines),
+        quotes: Math.log1p(quotes),
+        colons: Math.log1p(colons),
+        commas: Math.log1p(commas),
+        digits: Math.log1p(digits),
         meanWordCharacters: words > 0 ? wordCharacters / words : 0,
-        capitalsShare: length > 0 ? counts.capitals / length : 0,
+        capitalsShare: length > 0 ? capitals / length : 0,
         code: isCode ? 1 : 0,
         endsWithQuestion: endsWithQuestion(units, length) ? 1 : 0,
         largestSmallNumber: Math.log1p(largest),
-        sentences: Math.log1p(counts.sentences),
+        sentences: Math.log1p(sentences),
         turn: Math.log1p(Math.max(0, turn)),
         earlierAnswerCharacters: Math.log1p(Math.max(0, earlierAnswerCharacters)),
         temperature: Math.min(2, Math.max(0, temperature ?? 1)),
@@ -230,16 +240,31 @@ export function createSketcher({ id: keyId, ...key }: SketchKey): Sketcher {
   };
 }
 
-/** Copies the window of a text into `units`. @returns how many units it is */
-function windowOf(text: string, units: Uint16Array): number {
-  const bytes = Buffer.from(units.buffer);
+/** Which cue a hash is of; -1 for none. A table of numbers: each word is looked up, and of a Map's keys each would be an object. */
+function cueTable(hashes: readonly number[]): { find(hash: number): number } {
+  const mask = 4 * 2 ** Math.ceil(Math.log2(hashes.length)) - 1;
+  const keys = new Uint32Array(mask + 1);
+  const cues = new Int16Array(mask + 1).fill(-1);
+  hashes.forEach((hash, cue) => {
+    let at = hash & mask;
+    while (cues[at] !== -1) at = (at + 1) & mask;
+    keys[at] = hash;
+    cues[at] = cue;
+  });
+  return {
+    find(hash) {
+      let at = hash & mask;
+      while (cues[at] !== -1 && keys[at] !== hash) at = (at + 1) & mask;
+      return cues[at]!;
+    },
+  };
+}
+
+/** Copies the window of a text into `bytes`. @returns how many UTF-16 units it is */
+function windowOf(text: string, bytes: Buffer): number {
   if (text.length <= WINDOW) return bytes.write(text, 'utf16le') >> 1;
   const head = bytes.write(text.slice(0, LOOKED_AT_HEAD), 'utf16le');
   return (head + bytes.write(text.slice(-LOOKED_AT_TAIL), head, 'utf16le')) >> 1;
-}
-
-function hashOfText(text: string, units: Uint16Array, key: HashKey): number {
-  return halfSipHash(units, 0, windowOf(text, units), key);
 }
 
 function endsWithQuestion(units: Uint16Array, length: number): boolean {
