@@ -11,7 +11,7 @@ import { asksWhy, identify, requestIdOf } from './access/identity.ts';
 import type { TenantBudgets } from './access/tenant-budgets.ts';
 import { readBody } from './body/body.ts';
 import { PREFIX_BLOCK_BYTES, prefixBlocks } from './body/prefix.ts';
-import { type Endpoint, type ReadRequest, readRequest } from './body/request.ts';
+import { type Endpoint, forgetPrompt, type ReadRequest, readRequest } from './body/request.ts';
 import type { TokenEstimate } from './body/token-estimate.ts';
 import { ableDestination } from './engines/registry.ts';
 import {
@@ -41,6 +41,8 @@ export interface AcceptParts extends ExchangeParts {
   draining: () => boolean;
   budgets: TenantBudgets;
   maxBodyBytes: number;
+  /** Told the code of each error with which a request is refused that has no exchange. */
+  onRefused: (code: string) => void;
   logger: Logger;
 }
 
@@ -73,7 +75,10 @@ export function acceptCompletion(
 ): void {
   const id = parts.nextId();
   const requestId = requestIdOf(req, id);
-  const refuse = (error: ApiError) => sendError(res, error, { 'x-request-id': requestId });
+  const refuse = (error: ApiError) => {
+    parts.onRefused(error.code);
+    sendError(res, error, { 'x-request-id': requestId });
+  };
   const { heldBytes } = parts;
   readBody(req, parts.maxBodyBytes, heldBytes, (read) => {
     if (read.kind === 'gone') return;
@@ -122,24 +127,28 @@ function accept(
   const [deployment = '', ...others] = destination.deployments;
   const { model } = destination;
   const policy = routes.policyFor({ model, tenant: identity.tenant, class: identity.class });
-  const targets = { ...policy.targets, ...identity.targets };
+  const targets = identity.targets ? { ...policy.targets, ...identity.targets } : policy.targets;
   const inputTokens = parts.estimate.inputTokens(model, request.prompt);
   const snapshot = parts.snapshot();
   const { maxTokens, streamed } = request;
   const learnFrom = endpoint === 'embedding' ? 'off' : routes.featuresOf(identity.tenant);
   const asked = learnFrom === 'full' ? request.promptParts() : null;
   const text = asked === null ? null : (parts.sketcher()?.sketch(asked) ?? null);
-  const features = { model, class: identity.class, maxTokens, streamed };
   const prediction =
     endpoint === 'embedding'
       ? NO_OUTPUT
-      : predictOutput(
-          snapshot,
-          learnFrom === 'off'
-            ? { ...features, tenant: DEFAULT_TENANT, inputTokens: TYPICAL_INPUT_TOKENS }
-            : { ...features, tenant: identity.tenant, inputTokens, text },
-        );
+      : predictOutput(snapshot, {
+          model,
+          class: identity.class,
+          tenant: learnFrom === 'off' ? DEFAULT_TENANT : identity.tenant,
+          inputTokens: learnFrom === 'off' ? TYPICAL_INPUT_TOKENS : inputTokens,
+          maxTokens,
+          streamed,
+          text,
+        });
   const decodeMs = parts.fleet.decodeMsPerToken(deployment);
+  const prefix = prefixOf(parts, destination, request);
+  forgetPrompt(request);
   const acceptedAtMs = Date.now();
   return {
     id,
@@ -163,7 +172,7 @@ function accept(
     snapshotVersion: snapshot.version,
     learnFrom,
     text,
-    prefix: prefixOf(parts, destination, request),
+    prefix,
     explain: parts.explainHeaders && asksWhy(req.headers),
     // Last: what is set aside is given back by an exchange only.
     hold: parts.budgets.admit(identity.tenant, inputTokens, prediction.p90 * request.choices, acceptedAtMs),

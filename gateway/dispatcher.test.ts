@@ -210,6 +210,23 @@ describe('the dispatcher', () => {
       return { ...policy, createScheduler };
     };
 
+    it('while a deployment leaves shadow mode loses no request, and takes none twice', () => {
+      let broken = false;
+      const { enqueue, open, log, dispatcher } = setUp(
+        failing((call) => broken && call === 'enqueue'),
+        [{ ...a, maxInFlight: 1 }],
+      );
+      dispatcher.shadow(new Set(['chat']));
+      enqueue('1', '2', '3');
+      broken = true;
+      dispatcher.shadow(new Set());
+      for (let i = 0; i < 3; i++) {
+        open[i]!.end();
+        turn();
+      }
+      expect(log).toEqual(['1 to a', 'chat: Error: enqueue', '2 to a', '3 to a']);
+    });
+
     it.each(['enqueue', 'next'] as const)('in `%s` loses no request: what waits goes first come, first served', (call) => {
       const { enqueue, open, log, dispatcher } = setUp(
         failing((now) => now === call),

@@ -5,9 +5,12 @@
  * A queue is pumped when a request comes, when something that it waits for has changed (`wake`), and every 25 ms while something waits,
  * since a policy may hold a request back for a time.
  *
+ * A deployment in shadow mode is served as operators do without uellm: in the order of arrival, to the replica with the fewest open requests,
+ * with nobody shed or put behind. Which policy a queue has is settled when a routing table comes.
+ *
  * A policy that throws costs nobody a request: what waits goes by `FALLBACK` until the queue is empty, and then the policy begins anew.
  */
-import { admission, standing } from '../core/scheduler/admission.ts';
+import { admission, admissionInTurn, standing } from '../core/scheduler/admission.ts';
 import { leastInFlight } from '../core/scheduler/policies/least-in-flight.ts';
 import { withRevisionShares } from '../core/scheduler/revisions.ts';
 import { kvTokensOf } from '../core/scheduler/room.ts';
@@ -42,6 +45,8 @@ interface Queue {
   readonly waiting: Set<Waiting>;
   /** The same, in the policy's order, or in that of the fallback. */
   scheduler: Scheduler<Waiting, LiveReplica>;
+  /** Its deployment is in shadow mode. */
+  shadowed: boolean;
   fellBack: boolean;
   /** Is pumped when this turn of the event loop has heard all there is to hear. */
   woken: boolean;
@@ -49,13 +54,15 @@ interface Queue {
   again: boolean;
 }
 
-/** Looks at nothing but places and open requests. */
+/** Look at nothing but places and open requests. */
 const FALLBACK = leastInFlight;
+const SHADOWED = leastInFlight;
 const MAX_RETRY_AFTER_SECONDS = 60;
 const TICK_MS = 25;
 
 export class Dispatcher {
   readonly #queues = new Map<string, Queue>();
+  #shadowed: ReadonlySet<string> = new Set();
   readonly #fleet: Fleet;
   readonly #options: DispatcherOptions;
   #ticker: NodeJS.Timeout | undefined;
@@ -65,9 +72,24 @@ export class Dispatcher {
     this.#options = options;
   }
 
-  /** Name of the policy by which it releases. */
-  get policy(): string {
-    return this.#options.policy.name;
+  /** Name of the policy by which it releases requests of a deployment. */
+  policyOf(deployment: string): string {
+    return this.#policy(this.#shadowed.has(deployment)).name;
+  }
+
+  /** A routing table has come. What waits for a deployment that is shadowed now, or no longer, goes by the other policy from here on. */
+  shadow(deployments: ReadonlySet<string>): void {
+    this.#shadowed = deployments;
+    for (const [deployment, queue] of this.#queues) {
+      const shadowed = deployments.has(deployment);
+      if (queue.shadowed === shadowed) continue;
+      Object.assign(queue, { shadowed, scheduler: newScheduler(this.#policy(shadowed)), fellBack: false });
+      // Where that throws, the fallback has them all already.
+      this.#ask(queue, deployment, (scheduler) => {
+        if (scheduler.size === 0) for (const request of queue.waiting) scheduler.enqueue(request);
+      });
+      this.wake(deployment);
+    }
   }
 
   /** Queues a request that has just come, or refuses it at once. */
@@ -75,7 +97,8 @@ export class Dispatcher {
     request.deployment = this.#leastLoaded(request);
     const queue = this.#queue(request.deployment);
     const { waiting } = queue;
-    const verdict = admission(waiting, request, this.#options.maxQueued);
+    const { maxQueued } = this.#options;
+    const verdict = queue.shadowed ? admissionInTurn(waiting, maxQueued) : admission(waiting, request, maxQueued);
     if (verdict.verdict === 'full') {
       request.refuse(queueFull(request.deployment, waiting.size, this.#retryAfterSeconds(waiting)), 'shed');
       return;
@@ -126,7 +149,7 @@ export class Dispatcher {
           continue;
         }
         const state = standing(request, nowMs, hasReplica);
-        if (state !== 'shed' && state !== 'unavailable') continue;
+        if (state !== 'unavailable' && (state !== 'shed' || queue.shadowed)) continue;
         this.#takeOut(queue, request);
         if (state === 'shed') request.refuse(shed(deployment, 'waited-too-long', this.#retryAfterSeconds(waiting)), 'shed');
         else request.refuse(noReplica(deployment), 'failed');
@@ -155,7 +178,7 @@ export class Dispatcher {
 
   #putIn(queue: Queue, request: Waiting): void {
     if (queue.fellBack && queue.waiting.size === 0) {
-      queue.scheduler = newScheduler(this.#options.policy);
+      queue.scheduler = newScheduler(this.#policy(queue.shadowed));
       queue.fellBack = false;
     }
     this.#ask(queue, request.deployment, (scheduler) => scheduler.enqueue(request));
@@ -233,11 +256,16 @@ export class Dispatcher {
     return capacity === 0 ? Number.POSITIVE_INFINITY : open / capacity;
   }
 
+  #policy(shadowed: boolean): SchedulerPolicy {
+    return shadowed ? SHADOWED : this.#options.policy;
+  }
+
   #queue(deployment: string): Queue {
     let queue = this.#queues.get(deployment);
     if (!queue) {
-      const scheduler = newScheduler(this.#options.policy);
-      queue = { waiting: new Set(), scheduler, fellBack: false, woken: false, pumping: false, again: false };
+      const shadowed = this.#shadowed.has(deployment);
+      const scheduler = newScheduler(this.#policy(shadowed));
+      queue = { waiting: new Set(), scheduler, shadowed, fellBack: false, woken: false, pumping: false, again: false };
       this.#queues.set(deployment, queue);
     }
     return queue;

@@ -35,6 +35,8 @@ import { Attempt, type AttemptOwner } from './upstream/attempt.ts';
 const MAX_ATTEMPTS = 3;
 /** Attempts that found nobody listening: each ejects its replica, so that a whole host may vanish without failing a request. */
 const MAX_REFUSALS = 20;
+const NOBODY: ReadonlySet<string> = new Set();
+const NO_BODY = Buffer.alloc(0);
 /** Between two tries to find a replica of another kind. */
 const TRY_AGAIN_MS = 25;
 
@@ -104,7 +106,7 @@ export interface Ended {
 
 export class Exchange implements Waiting, AttemptOwner {
   readonly accepted: Accepted;
-  readonly avoid = new Set<string>();
+  avoid: ReadonlySet<string> = NOBODY;
   readonly predictedOutput: QueuedRequest['predictedOutput'];
   /** While it waits; what an attempt has produced is its reservation's. */
   readonly producedTokens = 0;
@@ -123,6 +125,8 @@ export class Exchange implements Waiting, AttemptOwner {
   #answer: EngineAnswer | null = null;
   #explanation: Explanation | null = null;
   #trace: RequestTrace | null = null;
+  /** Its answer has begun. */
+  #committed = false;
   #ended = false;
 
   constructor(parts: ExchangeParts, accepted: Accepted, res: ServerResponse) {
@@ -252,7 +256,7 @@ export class Exchange implements Waiting, AttemptOwner {
     this.#reply.begin(this.#answer.status, this.#answer.headers, this.#headers(), this.#answer.isStream);
   }
 
-  onData(attempt: Attempt, chunk: Buffer): void {
+  onData(attempt: Attempt, chunk: Buffer, isLast: boolean): void {
     if (this.#answer!.complete) {
       attempt.drop();
       this.onEnd(attempt);
@@ -267,7 +271,8 @@ export class Exchange implements Waiting, AttemptOwner {
       return;
     }
     if (passed.outputs > 0) attempt.reservation.produced(passed.outputs);
-    if (passed.bytes) this.#reply.write(passed.bytes, attempt.call);
+    if (passed.bytes) this.#reply.write(passed.bytes, attempt.call, isLast);
+    if (!this.#committed && this.#reply.sent) this.#commit();
   }
 
   onEnd(attempt: Attempt): void {
@@ -278,7 +283,7 @@ export class Exchange implements Waiting, AttemptOwner {
     }
     const outputTokens = this.#answer!.outputTokens(this.#answer!.usage());
     if (outputTokens !== null) attempt.reservation.producedInAll(outputTokens);
-    if (rest) this.#reply.write(rest, attempt.call);
+    if (rest) this.#reply.write(rest, attempt.call, true);
     this.#reply.end();
     this.#finish(verdict);
   }
@@ -299,8 +304,16 @@ export class Exchange implements Waiting, AttemptOwner {
     else this.#fail(upstreamFailed(error.message), 'failed');
   }
 
+  /** Its answer has begun, and no other replica will be asked: nobody needs its body, and a stream may be long. */
+  #commit(): void {
+    this.#committed = true;
+    const { request } = this.accepted;
+    this.#parts.heldBytes.give(request.body.length);
+    request.body = NO_BODY;
+  }
+
   #retry(replica: LiveReplica, reason: string): void {
-    this.avoid.add(replica.id);
+    this.avoid = new Set([...this.avoid, replica.id]);
     replica.settled('retried');
     this.#attempt = null;
     this.#answer = null;
@@ -318,7 +331,8 @@ export class Exchange implements Waiting, AttemptOwner {
       this.#fail(error instanceof RequestError ? error.error : internalError(), 'rejected');
       return;
     }
-    for (const { id, row } of eligible) if (row.engine === engine) this.avoid.add(id);
+    const alike = eligible.filter(({ row }) => row.engine === engine).map(({ id }) => id);
+    this.avoid = new Set([...this.avoid, ...alike]);
     // A policy that looks at who has room gives it the same replica again, until another has.
     setTimeout(() => {
       if (!this.#ended) this.#parts.dispatcher.requeue(this);
@@ -383,7 +397,7 @@ export class Exchange implements Waiting, AttemptOwner {
 
   #refusal({ message }: ApiError): Explanation {
     const waitedMs = Math.round(performance.now() - this.arrivalMs);
-    return { policy: this.#parts.dispatcher.policy, because: message, replica: '', waitedMs, considered: [] };
+    return { policy: this.#parts.dispatcher.policyOf(this.deployment), because: message, replica: '', waitedMs, considered: [] };
   }
 
   #headers(): Record<string, string> {

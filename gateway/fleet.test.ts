@@ -191,8 +191,8 @@ describe('the fleet', () => {
     const said = { running: 1, waiting: 2, kvCacheUsage: 0.4, kvUsage: 0.4 };
     for (const preemptions of [5, 7, 9]) fleet.readGauges(replica!, replica!.upstream, { ...said, preemptions }, NONE);
     expect(fleet.gauges(performance.now())).toEqual({
-      a: { stepTimeRatio: null, kvUsage: 0.4, expectedKvUsage: 0.15, preemptions: 4, running: 1, waiting: 2 },
-      b: { stepTimeRatio: null, kvUsage: null, expectedKvUsage: 0, preemptions: 0, running: 0, waiting: 0 },
+      a: { stepTimeRatio: null, stepTimeFit: null, kvUsage: 0.4, expectedKvUsage: 0.15, preemptions: 4, running: 1, waiting: 2 },
+      b: { stepTimeRatio: null, stepTimeFit: null, kvUsage: null, expectedKvUsage: 0, preemptions: 0, running: 0, waiting: 0 },
     });
     fleet.eject(replica!, replica!.upstream, 'refused');
     expect(fleet.gauges(performance.now()).a).toMatchObject({ kvUsage: null, running: 0, preemptions: 4 });

@@ -6,7 +6,17 @@ import { type AcceptParts, acceptCompletion } from './accept.ts';
 import { EVERYBODY, type Keyring } from './access/auth.ts';
 import type { GatewayStats, ModelList } from './accounts/views.ts';
 import { ENDPOINT_PATHS } from './body/request.ts';
-import { errorBody, internalError, modelNotFound, notThisKeys, sendError, tooManyHeaders, unknownPath, wrongMethod } from './errors.ts';
+import {
+  type ApiError,
+  errorBody,
+  internalError,
+  modelNotFound,
+  notThisKeys,
+  sendError,
+  tooManyHeaders,
+  unknownPath,
+  wrongMethod,
+} from './errors.ts';
 import type { Exchange } from './exchange.ts';
 
 export interface ListenerParts {
@@ -55,7 +65,7 @@ export function createListener(accept: AcceptParts, parts: ListenerParts, create
     },
   );
   server.maxHeadersCount = 0; // beyond a count it would drop them unsaid
-  server.on('clientError', answerBrokenRequest);
+  server.on('clientError', (error, socket) => answerBrokenRequest(error, socket as Socket, accept.onRefused));
   letHalfClosedStay(server, accept.open);
   return server;
 }
@@ -110,7 +120,7 @@ function handle(accept: AcceptParts, parts: ListenerParts, req: IncomingMessage,
   // What follows a wish for another protocol on its connection is not read as HTTP any more, whether the wish is granted or not.
   if (parts.leaving() || req.headers.upgrade !== undefined) res.shouldKeepAlive = false;
   if (req.rawHeaders.length > 2 * MAX_HEADERS) {
-    sendError(res, tooManyHeaders(MAX_HEADERS), { connection: 'close' });
+    refuse(accept, res, tooManyHeaders(MAX_HEADERS), { connection: 'close' });
     return;
   }
   const url = originForm(req);
@@ -118,19 +128,28 @@ function handle(accept: AcceptParts, parts: ListenerParts, req: IncomingMessage,
   const path = query === -1 ? url : url.slice(0, query);
   const access = !parts.keyring.open && OPEN_PATHS.has(path) ? EVERYBODY : parts.keyring.authorize(req);
   const endpoint = Object.hasOwn(ENDPOINT_PATHS, path) ? ENDPOINT_PATHS[path] : undefined;
-  const view = path.startsWith(MODEL_PATH)
-    ? modelView(path.slice(MODEL_PATH.length))
-    : Object.hasOwn(VIEWS, path)
-      ? VIEWS[path]
-      : undefined;
-  if (!access.allowed) sendError(res, access.error);
-  else if (endpoint && !access.infers) sendError(res, notThisKeys('a key with the role viewer sends no requests to models'));
+  const view = endpoint
+    ? undefined
+    : path.startsWith(MODEL_PATH)
+      ? modelView(path.slice(MODEL_PATH.length))
+      : Object.hasOwn(VIEWS, path)
+        ? VIEWS[path]
+        : undefined;
+  if (!access.allowed) refuse(accept, res, access.error);
+  else if (endpoint && !access.infers) refuse(accept, res, notThisKeys('a key with the role viewer sends no requests to models'));
   else if (view && access.tenant !== null && FLEET_PATHS.has(path))
-    sendError(res, notThisKeys('this is of the whole fleet, and the key is of a tenant'));
+    refuse(accept, res, notThisKeys('this is of the whole fleet, and the key is of a tenant'));
   else if (endpoint && req.method === 'POST') acceptCompletion(accept, endpoint, req, res, access.tenant);
   else if (view && (req.method === 'GET' || req.method === 'HEAD')) view(parts, res);
-  else if (endpoint || view) refuseMethod(req, res, endpoint ? 'POST' : 'GET');
-  else sendError(res, unknownPath(path));
+  else if (endpoint || view) {
+    const allowed = endpoint ? 'POST' : 'GET';
+    refuse(accept, res, wrongMethod(req.method ?? '', allowed), { allow: allowed });
+  } else refuse(accept, res, unknownPath(path));
+}
+
+function refuse({ onRefused }: AcceptParts, res: ServerResponse, error: ApiError, headers?: Record<string, string>): void {
+  onRefused(error.code);
+  sendError(res, error, headers);
 }
 
 /** What is asked for without scheme and host, which proxies may send; for the engine too. Source: RFC 9112, section 3.2.2. */
@@ -191,10 +210,6 @@ const VIEWS: Record<string, View> = {
   },
 };
 
-function refuseMethod(req: IncomingMessage, res: ServerResponse, allowed: string): void {
-  sendError(res, wrongMethod(req.method ?? '', allowed), { allow: allowed });
-}
-
 function sendJson(res: ServerResponse, status: number, body: unknown): void {
   const text = JSON.stringify(body);
   res.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) });
@@ -202,7 +217,7 @@ function sendJson(res: ServerResponse, status: number, body: unknown): void {
 }
 
 /** What does not even parse as HTTP, or comes too slowly, is answered on the bare socket. */
-function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void {
+function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket, onRefused: AcceptParts['onRefused']): void {
   // Behind an answer that has begun, another would be read as its end.
   if (error.code === 'ECONNRESET' || !socket.writable || answerOn(socket)?.headersSent) {
     socket.destroy();
@@ -214,6 +229,7 @@ function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void
       : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
         ? ['408 Request Timeout', 'request_timeout', 'the request did not come in time']
         : ['400 Bad Request', 'malformed_request', 'this is no HTTP request'];
+  onRefused(code);
   const body = errorBody({ status: Number.parseInt(status, 10), type: 'invalid_request_error', code, message });
   socket.end(
     `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,

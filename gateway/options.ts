@@ -32,7 +32,7 @@ export interface GatewayOptions {
   /** Most requests that wait for one deployment. */
   maxQueued?: number;
   maxBodyBytes?: number;
-  /** Most bytes of bodies in memory at once, of requests that are coming, wait, or are being answered. */
+  /** Most bytes of bodies in memory at once, of requests that are coming, wait, or whose answer has not begun. */
   maxHeldBytes?: number;
   /** A stream that has waited so long without a byte of its answer gets a comment, and again each time; 0 for never. */
   keepAliveMs?: number;
@@ -62,6 +62,8 @@ export interface GatewayOptions {
   drainMs?: number;
   /** How long open requests may then go on. */
   closeGraceMs?: number;
+  /** And how long connections without a request stay then: one may be on its way there, and is told to go elsewhere. */
+  lingerMs?: number;
 }
 
 const DEFAULTS = {
@@ -82,6 +84,7 @@ const DEFAULTS = {
   gateways: 1,
   drainMs: 0,
   closeGraceMs: 5000,
+  lingerMs: 500,
 } as const;
 
 /** The options with their defaults. @throws invalid-input for a binding that needs a key */

@@ -1,11 +1,13 @@
 /** One replica as this gateway knows it: what the table says, what is open on it, how it fares. It is the scheduler's view of it too. */
 import type { Leftover } from '../core/domain/drain.ts';
 import { allowedPart, type RoutedReplica } from '../core/domain/routing.ts';
+import { areSameCoefficients } from '../core/profiler/shapes.ts';
 import { ReplicaLoad } from '../core/scheduler/load.ts';
 import { roomBeside, type Share, shareUnheard } from '../core/scheduler/shares.ts';
 import type { EngineLoad, QueuedRequest, ReplicaView } from '../core/scheduler/types.ts';
 import { PreemptionCount } from './upstream/gauges.ts';
 import type { EngineGauges } from './upstream/scrape.ts';
+import { StepWatch } from './upstream/step-watch.ts';
 import type { Upstream } from './upstream/upstream.ts';
 
 /** How many of this gateway's requests an engine may have counted: some were sent or ended while it answered. */
@@ -38,6 +40,7 @@ export class LiveReplica implements ReplicaView {
   unroutedMs = 0;
   /** What is open on its present engine, and what that engine has shown of itself. */
   load: ReplicaLoad;
+  steps: StepWatch;
   /** Requests open on any engine that it had, and requests that have ended on one. */
   inFlight = 0;
   finished = 0;
@@ -59,7 +62,8 @@ export class LiveReplica implements ReplicaView {
     this.id = row.replicaId;
     this.row = row;
     this.upstream = upstream;
-    this.load = new ReplicaLoad(row.kvCacheTokens);
+    this.steps = new StepWatch(row.stepTime);
+    this.load = this.#newLoad();
     this.#gateways = gateways;
     this.#look();
   }
@@ -104,6 +108,18 @@ export class LiveReplica implements ReplicaView {
     return this.load.ended >= this.#batchEnd;
   }
 
+  /** How many times as much its engine has as this gateway's requests, at least 1. */
+  get loadOfAll(): number {
+    return this.gauges ? Math.max(1, (this.gauges.running + this.gauges.waiting) / Math.max(1, this.#own.atMost)) : 1;
+  }
+
+  /** Padded batches are no sums of what their requests need: nothing is seen of their steps. */
+  #newLoad(): ReplicaLoad {
+    const { steps } = this;
+    if (this.batching === 'static') return new ReplicaLoad(this.row.kvCacheTokens);
+    return new ReplicaLoad(this.row.kvCacheTokens, (sample) => steps.observe(sample, this.loadOfAll, performance.now()));
+  }
+
   /** A request that it was sent has ended there. */
   settled(as: keyof Leftover): void {
     if (!this.routed) this.leftover[as] += 1;
@@ -116,7 +132,10 @@ export class LiveReplica implements ReplicaView {
 
   /** The table says this of it now. Its load remembers how its steps compared with what was said before. */
   update(row: RoutedReplica): void {
-    this.load.restateStepTime(this.row.stepTime, row.stepTime);
+    if (!areSameCoefficients(this.row.stepTime, row.stepTime)) {
+      this.load.restateStepTime(this.row.stepTime, row.stepTime);
+      this.steps.restate(row.stepTime);
+    }
     this.row = row;
     this.#look();
   }
@@ -173,7 +192,8 @@ export class LiveReplica implements ReplicaView {
 
   /** It is another engine now: with nothing open on it, and with an empty cache. */
   forgetEngine(): void {
-    this.load = new ReplicaLoad(this.row.kvCacheTokens);
+    this.steps = new StepWatch(this.row.stepTime);
+    this.load = this.#newLoad();
     this.preemptions = new PreemptionCount();
     this.#batchEnd = 0;
   }
@@ -191,16 +211,19 @@ interface Sent extends QueuedRequest {
 export class Reservation {
   readonly replica: LiveReplica;
   readonly #load: ReplicaLoad;
+  readonly #steps: StepWatch;
   readonly #sent: Sent;
   readonly #onChange: (replica: LiveReplica) => void;
   #prefilling = true;
   #ended = false;
+  #isWhole = false;
   #firstTokenTimer: NodeJS.Timeout | undefined;
 
   /** @param onChange told of the first token and of the end */
   constructor(replica: LiveReplica, request: QueuedRequest, onChange: (replica: LiveReplica) => void) {
     this.replica = replica;
     this.#load = replica.load;
+    this.#steps = replica.steps;
     this.#sent = sentCopy(request);
     this.#onChange = onChange;
     replica.inFlight += 1;
@@ -222,6 +245,8 @@ export class Reservation {
 
   /** An answer that comes as a whole shows no first token: it is held to come when it is predicted to. */
   expectFirstToken(afterMs: number): void {
+    this.#isWhole = true;
+    this.#steps.countWholeAnswer(1);
     this.#firstTokenTimer = setTimeout(() => this.#firstToken(), afterMs).unref();
   }
 
@@ -231,6 +256,7 @@ export class Reservation {
     this.#ended = true;
     clearTimeout(this.#firstTokenTimer);
     const { replica } = this;
+    if (this.#isWhole) this.#steps.countWholeAnswer(-1);
     this.#load.end(this.#sent, performance.now(), replica.stepTime);
     replica.inFlight -= 1;
     replica.finished += 1;

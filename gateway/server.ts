@@ -19,7 +19,8 @@
  * May import core, db and engines; only `bin/` may import from here, and tests.
  */
 import { randomBytes } from 'node:crypto';
-import type { Server } from 'node:http';
+import type { Server as HttpServer } from 'node:http';
+import { Server } from 'node:net';
 import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { COLD_START_SNAPSHOT } from '../core/profiler/snapshot.ts';
@@ -166,6 +167,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       clientStallMs: settings.clientStallMs,
       explainHeaders: settings.explainHeaders,
       maxBodyBytes: settings.maxBodyBytes,
+      onRefused: (code) => metrics.refused.inc({ code }),
       routes: () => routes,
       snapshot: () => controlPlane?.snapshot() ?? COLD_START_SNAPSHOT,
       sketcher: featureKey.sketcher,
@@ -205,6 +207,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
   const applyRouting: Parameters<RoutingSource['start']>[0] = (view) => {
     keyring.replace(view.keys ?? []);
+    dispatcher.shadow(new Set(view.table.replicas.flatMap(({ deployment, shadowed }) => (shadowed ? deployment : []))));
     fleet.apply(view.table, performance.now());
     budgets.declare(view.table.tenants ?? [], performance.now(), Date.now());
     routes = new Routes(view);
@@ -241,14 +244,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     for (const exchange of open.values()) exchange.endConnection();
     if (settings.drainMs > 0) await delay(settings.drainMs, undefined, { signal: hurry }).catch(() => undefined);
     draining = true;
-    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    const closed = closeListener(server);
     await settled(open, settings.closeGraceMs, hurry);
     for (const exchange of open.values()) exchange.terminate(drainingError());
     if (source.kind === 'alone') await source.routing.close();
     stopHealth();
     clearInterval(sweeper);
     featureKey.close();
-    await endConnections(server, closed);
+    await endConnections(server, closed, settings.lingerMs, hurry);
     await endKeyUse();
     await controlPlane?.close();
     await fleet.close();
@@ -273,9 +276,18 @@ async function settled(open: { size: number }, graceMs: number, hurry?: AbortSig
   while (open.size > 0 && performance.now() < untilMs && !hurry?.aborted) await delay(20);
 }
 
-/** Connections that are idle end at once, the rest with their answers, which are on their way by now. */
-async function endConnections(server: Server, closed: Promise<void>): Promise<void> {
-  server.closeIdleConnections();
+/** Takes no more connections. @returns when those there are have ended, which the server's own `close` would do to idle ones at once */
+function closeListener(server: HttpServer): Promise<void> {
+  return new Promise((resolve) => Server.prototype.close.call(server, () => resolve()));
+}
+
+/** Those that are idle end after a time, in which a request on them is told to go elsewhere; the rest with their answers, which are on their way. */
+async function endConnections(server: HttpServer, closed: Promise<void>, lingerMs: number, hurry?: AbortSignal): Promise<void> {
+  const ended = new AbortController();
+  const linger = delay(lingerMs, undefined, { signal: hurry ? AbortSignal.any([hurry, ended.signal]) : ended.signal });
+  await Promise.race([closed, linger.catch(() => undefined)]);
+  ended.abort();
+  server.close(() => undefined);
   const force = setTimeout(() => server.closeAllConnections(), 1000);
   await closed;
   clearTimeout(force);

@@ -138,14 +138,8 @@ async function measure(mode: SeveralResult['mode'], gateways: number, place: Pla
     const random = createRandom('several');
     const gatewayOf = requests.map(() => (random() < 0.5 ? 0 : Math.floor(random() * gateways)));
     const looking = watch(engines);
-    const replayed = await Promise.all(
-      urls.map((url, at) =>
-        replay(
-          url,
-          requests.filter((_, i) => gatewayOf[i] === at),
-        ),
-      ),
-    );
+    const ours = (at: number) => requests.filter((_, i) => gatewayOf[i] === at);
+    const replayed = await Promise.all(urls.map((url, at) => replay(url, ours(at)))).finally(looking.stop);
     const open = await looking.stop();
     return resultOf(
       mode,
@@ -194,7 +188,11 @@ function watch(engines: readonly string[]) {
   let stopped = false;
   const look = async (engine: string) => {
     while (!stopped) {
-      const text = await fetch(`${engine}/metrics`).then((response) => response.text());
+      // One that does not answer at once is looked at again: who fails is told by its requests, and an engine may end before its watch.
+      const text = await fetch(`${engine}/metrics`).then(
+        (response) => response.text(),
+        () => '',
+      );
       const gauges = readEngineGauges(text);
       if (gauges) open.push(gauges.running + gauges.waiting);
       await delay(LOOK_EVERY_MS);

@@ -8,7 +8,7 @@ const request = (headers: Record<string, string>) => ({ headers }) as unknown as
 
 describe('identity', () => {
   it('has defaults', () => {
-    expect(identify({}, null)).toEqual({ tenant: 'default', class: 'standard', targets: {} });
+    expect(identify({}, null)).toEqual({ tenant: 'default', class: 'standard', targets: null });
   });
   it('prefers our headers, then canonical, then older names', () => {
     const older = { 'x-gateway-inference-objective': 'c', 'x-gateway-inference-fairness-id': 't3', 'x-slo-ttft-ms': '7' };

@@ -4,21 +4,25 @@ import { nameSchema } from '../../core/domain/names.ts';
 import { DEFAULT_CLASS, DEFAULT_TENANT, type SloTargets } from '../../core/domain/slo-policy.ts';
 import { invalidField, RequestError } from '../errors.ts';
 
+type OwnTargets = Partial<Pick<SloTargets, 'ttftMs' | 'tpotMs' | 'e2eMs'>>;
+
 export interface Identity {
   tenant: string;
   class: string;
-  /** Targets that this request sets for itself, over those of its policy. */
-  targets: Partial<Pick<SloTargets, 'ttftMs' | 'tpotMs' | 'e2eMs'>>;
+  /** Targets that this request sets for itself, over those of its policy; null where it sets none. */
+  targets: OwnTargets | null;
 }
 
 /** Canonical name first, then the older one. Source: llm-d, "EPP HTTP Headers Reference"; ours begin with `x-slo-` and `x-tenant-`. */
 const CLASS_HEADERS = ['x-slo-class', 'x-llm-d-inference-objective', 'x-gateway-inference-objective'];
 const TENANT_HEADERS = ['x-tenant-id', 'x-llm-d-inference-fairness-id', 'x-gateway-inference-fairness-id'];
-const TARGET_HEADERS = {
-  ttftMs: ['x-llm-d-slo-ttft-ms', 'x-slo-ttft-ms'],
-  tpotMs: ['x-llm-d-slo-tpot-ms', 'x-slo-tpot-ms'],
-  e2eMs: ['x-slo-e2e-ms'],
-} as const;
+const TARGET_HEADERS = [
+  ['ttftMs', 'x-llm-d-slo-ttft-ms'],
+  ['ttftMs', 'x-slo-ttft-ms'],
+  ['tpotMs', 'x-llm-d-slo-tpot-ms'],
+  ['tpotMs', 'x-slo-tpot-ms'],
+  ['e2eMs', 'x-slo-e2e-ms'],
+] as const;
 
 const MAX_TARGET_MS = 86_400_000;
 
@@ -27,10 +31,11 @@ const MAX_TARGET_MS = 86_400_000;
  * @throws RequestError 400 that names the header
  */
 export function identify(headers: IncomingHttpHeaders, tenant: string | null): Identity {
-  const targets: Identity['targets'] = {};
-  for (const [target, names] of Object.entries(TARGET_HEADERS) as [keyof typeof TARGET_HEADERS, readonly string[]][]) {
-    const value = targetMs(headers, names);
-    if (value !== undefined) targets[target] = value;
+  let targets: OwnTargets | null = null;
+  for (const [target, name] of TARGET_HEADERS) {
+    if (headers[name] === undefined || targets?.[target] !== undefined) continue;
+    targets ??= {};
+    targets[target] = targetMs(name, String(headers[name]));
   }
   return {
     tenant: tenant ?? nameOf(headers, TENANT_HEADERS) ?? DEFAULT_TENANT,
@@ -48,10 +53,7 @@ function nameOf(headers: IncomingHttpHeaders, names: readonly string[]): string 
   return parsed.data;
 }
 
-function targetMs(headers: IncomingHttpHeaders, names: readonly string[]): number | undefined {
-  const name = names.find((n) => headers[n] !== undefined);
-  if (!name) return undefined;
-  const given = String(headers[name]);
+function targetMs(name: string, given: string): number {
   const value = /^\d+(\.\d+)?$/.test(given) ? Number(given) : Number.NaN;
   if (!(value > 0 && value <= MAX_TARGET_MS)) {
     throw new RequestError(invalidField(name, given, `a number of milliseconds above 0 and at most ${MAX_TARGET_MS}`));

@@ -84,6 +84,11 @@ export class TenantBudgets {
     }
   }
 
+  /** Does any tenant have limits? */
+  get any(): boolean {
+    return this.#known.size > 0;
+  }
+
   /** For the other gateways; empty where no tenant has limits. */
   states(nowMs: number, unixMs: number): Map<string, BudgetState> {
     const states = new Map<string, BudgetState>();

@@ -46,9 +46,14 @@ export function createMetrics() {
     violations: counter('request_slo_violation_total', 'Targets missed: ttft, tpot, e2e.', [...by, 'type']),
     requests: series('requests_total', 'Requests ended, by outcome.', [...by, 'outcome']),
     outputTokens: series('output_tokens_total', 'Output tokens that engines reported.', by),
+    refused: series(
+      'gateway_refused_total',
+      'Requests refused before it was known which deployment they are for, by the code of their error.',
+      ['code'],
+    ),
     flow: series('flow_control_requests_total', 'What became of requests in the queue.', ['deployment', 'outcome']),
     queueSize: gauge('flow_control_queue_size', 'Requests waiting.', ['deployment']),
-    heldBytes: gauge('held_body_bytes', 'Bytes of the bodies of requests that are coming, wait or are being answered.', []),
+    heldBytes: gauge('held_body_bytes', 'Bytes of the bodies of requests that are coming, wait, or whose answer has not begun.', []),
     retries: counter('upstream_retries_total', 'Attempts that failed before a token was sent, by reason.', ['deployment', 'reason']),
     scheduler: new SeriesHistogram(registry, {
       name: 'uellm_scheduler_e2e_duration_seconds',

@@ -37,6 +37,14 @@ async function openLog(deliver: (batch: readonly Observation[]) => Promise<unkno
   return { log, lost };
 }
 
+function signal() {
+  let give = () => {};
+  const given = new Promise<void>((resolve) => {
+    give = resolve;
+  });
+  return { given, give };
+}
+
 const files = () => readdirSync(directory).sort();
 
 describe('observation log', () => {
@@ -179,6 +187,47 @@ describe('observation log', () => {
     ]);
     expect(readFileSync(join(directory, files()[0]!), 'utf8')).toContain('"2-0"');
     expect(await lost()).toBe(4000);
+    await log.close();
+  });
+
+  it('lets others read between two deliveries, and tells them where it does not know what is stored', async () => {
+    const { state, deliver } = store();
+    const told: number[] = [];
+    const gate = signal();
+    const { log } = await openLog(async (batch) => {
+      await deliver(batch);
+      await gate.given; // stored, and not answered yet
+    });
+    const look = () => log.between(async (sure) => void told.push(sure ? state.stored.length : -1));
+    log.add(observation('r1'));
+    const flushed = log.flush();
+    await expect.poll(() => state.stored).toEqual(['r1']);
+    const during = look();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(told).toEqual([]);
+    gate.give();
+    await Promise.all([flushed, during]);
+    expect(told).toEqual([1]);
+
+    state.away = true;
+    log.add(observation('r2'));
+    await log.flush();
+    await look();
+    state.away = false;
+    await look();
+    await log.flush();
+    await look();
+    expect(told).toEqual([1, -1, -1, 2]);
+
+    const reading = signal();
+    const held = log.between(() => reading.given);
+    log.add(observation('r3'));
+    const after = log.flush();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(state.stored).not.toContain('r3');
+    reading.give();
+    await Promise.all([held, after]);
+    expect(state.stored).toContain('r3');
     await log.close();
   });
 });

@@ -32,6 +32,9 @@ export class ObservationLog {
   readonly #timer: NodeJS.Timeout;
   #buffer: Observation[] = [];
   #flushing: Promise<void> | null = null;
+  #turn: Promise<unknown> = Promise.resolve();
+  /** The last delivery was not answered: its rows may be stored or not, until the next, which begins with them. */
+  #unsure = false;
   #away = false;
 
   constructor(options: ObservationLogOptions) {
@@ -47,6 +50,20 @@ export class ObservationLog {
     }
     this.#buffer.push(observation);
     if (this.#buffer.length >= BATCH_ROWS && !this.#away) void this.flush();
+  }
+
+  /**
+   * Does `work` between two deliveries. Where it is told `sure`, it finds in Postgres of these observations just those that `onDelivered` was
+   * told of.
+   */
+  between<T>(work: (sure: boolean) => Promise<T>): Promise<T> {
+    return this.#inTurn(() => work(!this.#unsure));
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(work);
+    this.#turn = turn.catch(() => undefined);
+    return turn;
   }
 
   /** Delivers all there is, or spools it. Never rejects. */
@@ -101,12 +118,9 @@ export class ObservationLog {
 
   /** @returns false while Postgres is away; rows that it refuses for their content are given up */
   async #deliver(batch: readonly Observation[]): Promise<boolean> {
-    const { deliver, logger, metrics } = this.#options;
+    const { logger, metrics } = this.#options;
     try {
-      await within(DELIVER_WITHIN_MS, 'the delivery of observations', deliver(batch));
-      this.#options.onDelivered?.(batch);
-      if (this.#away) logger.info('observations are delivered again');
-      this.#away = false;
+      await this.#inTurn(() => this.#store(batch));
       return true;
     } catch (error) {
       if (isDataFault(error) && batch.length > 1) {
@@ -123,6 +137,16 @@ export class ObservationLog {
       this.#away = true;
       return false;
     }
+  }
+
+  async #store(batch: readonly Observation[]): Promise<void> {
+    const { deliver, onDelivered, logger } = this.#options;
+    this.#unsure = true;
+    await within(DELIVER_WITHIN_MS, 'the delivery of observations', deliver(batch));
+    this.#unsure = false;
+    onDelivered?.(batch);
+    if (this.#away) logger.info('observations are delivered again');
+    this.#away = false;
   }
 
   async #spoolAll(): Promise<void> {

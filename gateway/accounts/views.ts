@@ -50,6 +50,8 @@ export interface DeploymentStats {
   healthyReplicas: number;
   inFlight: number;
   queued: number;
+  /** By which it is scheduled: the gateway's own, or `least-in-flight` in shadow mode. */
+  policy: string;
   classes: ClassStats[];
 }
 
@@ -85,6 +87,7 @@ export function gatewayStats(
       healthyReplicas: own.filter((r) => r.healthy).length,
       inFlight: own.reduce((sum, r) => sum + r.inFlight, 0),
       queued: dispatcher.queued(name),
+      policy: dispatcher.policyOf(name),
       classes: stats.classes(name, nowMs),
     };
   });

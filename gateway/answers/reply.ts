@@ -9,6 +9,10 @@ import type { UpstreamCall } from '../upstream/upstream.ts';
 import { asChunk, LAST_CHUNK } from './http-chunk.ts';
 import { commentsOf, EARLY_HEAD, KEEP_ALIVE_COMMENT, lateErrorEvent, MAX_LATE_ERROR_BYTES } from './keep-alive.ts';
 
+/** What is larger goes out as it is: copying it would take longer than a second piece does. */
+const ONE_PIECE_BYTES = 8 * 1024;
+const NOTHING = Buffer.alloc(0);
+
 export class Reply {
   readonly #res: ServerResponse;
   readonly #stallMs: number;
@@ -21,6 +25,8 @@ export class Reply {
   /** Of an answer that is no stream, where a stream has begun. */
   #whole: Buffer[] = [];
   #wholeBytes = 0;
+  /** The last bytes of an answer, until its end is called: they go out in one write with it, and with the head where that has not gone. */
+  #last: Buffer | null = null;
   #stall: NodeJS.Timeout | undefined;
 
   /** @param stallMs longest time in which a client may read nothing of what waits for it */
@@ -31,7 +37,7 @@ export class Reply {
 
   /** Bytes of an answer are out: what follows can only end it. */
   get sent(): boolean {
-    return this.#sent;
+    return this.#sent || this.#last !== null;
   }
 
   /**
@@ -62,21 +68,26 @@ export class Reply {
 
   /** Sends a comment in a stream that has begun. */
   probe(): void {
-    if (this.#early || (this.#sent && this.#head?.events)) this.#send(Buffer.from(KEEP_ALIVE_COMMENT));
+    if (this.#early || (this.#sent && this.#head?.events)) this.#sendBody(Buffer.from(KEEP_ALIVE_COMMENT));
   }
 
-  /** Sends bytes; pauses the engine while the client does not take them. */
-  write(bytes: Buffer, call: UpstreamCall): void {
+  /** Sends bytes; pauses the engine while the client does not take them. @param areLast `end` or `fail` follows before anything else happens */
+  write(bytes: Buffer, call: UpstreamCall, areLast: boolean): void {
     if (this.#early && !this.#head?.events) {
       this.#wholeBytes += bytes.length;
       if (this.#wholeBytes <= MAX_LATE_ERROR_BYTES) this.#whole.push(bytes);
       return;
     }
-    this.#sendHead();
-    if (this.#send(bytes) || this.#stall || this.#res.destroyed) return;
+    this.#sendLast();
+    if (areLast) {
+      this.#last = bytes;
+      return;
+    }
+    if (this.#sendBody(bytes) || this.#stall || this.#res.destroyed) return;
     call.pause();
     this.#stall = setTimeout(() => this.#res.destroy(), this.#stallMs);
-    this.#res.once('drain', () => {
+    // What went past `node:http` is heard of from the socket only.
+    (this.#res.socket ?? this.#res).once('drain', () => {
       this.#endStall();
       call.resume();
     });
@@ -88,16 +99,16 @@ export class Reply {
       this.#res.end(lateErrorEvent(this.#head!.status, Buffer.concat(this.#whole)));
       return;
     }
-    this.#sendHead();
     this.#close();
   }
 
   /** Tells the client that it failed: as an answer while there is none, as a last event of a stream (without `[DONE]`), or by cutting off. */
   fail(error: ApiError, headers: Record<string, string>): void {
     this.#endStall();
+    this.#sendLast();
     if (!this.#sent && !this.#early) sendError(this.#res, error, headers);
     else if (this.#early || this.#head?.events) {
-      this.#send(Buffer.from(`data: ${errorBody(error)}\n\n`));
+      this.#last = Buffer.from(`data: ${errorBody(error)}\n\n`);
       this.#close();
     } else this.#res.destroy();
   }
@@ -120,14 +131,38 @@ export class Reply {
     this.#res.chunkedEncoding = false;
   }
 
-  /** Once the head is out all of the body goes this way, framed or not. @returns false where the client does not take it yet */
-  #send(bytes: Buffer): boolean {
+  #sendLast(): void {
+    const last = this.#last;
+    this.#last = null;
+    if (last) this.#sendBody(last);
+  }
+
+  /**
+   * All of the body goes this way, framed or not. Once the head is out it goes straight to the socket, past the bookkeeping of `node:http`,
+   * which needs to know of the head and of the end alone. @returns false where the client does not take it yet
+   */
+  #sendBody(bytes: Buffer): boolean {
+    const { socket, headersSent } = this.#res;
+    this.#sendHead();
+    const isPast = headersSent && !this.#early && socket !== null && !socket.destroyed;
+    if (isPast) return socket.write(this.#framed ? asChunk(bytes) : bytes);
+    if (bytes.length <= ONE_PIECE_BYTES) return this.#res.write(this.#asText(bytes), 'latin1');
     return this.#res.write(this.#framed ? asChunk(bytes) : bytes);
   }
 
   #close(): void {
-    if (this.#framed) this.#res.end(LAST_CHUNK, 'latin1');
-    else this.#res.end();
+    const last = this.#last ?? NOTHING;
+    this.#last = null;
+    if (last.length > ONE_PIECE_BYTES) this.#sendBody(last);
+    this.#sendHead();
+    const text = last.length > ONE_PIECE_BYTES ? '' : this.#asText(last);
+    this.#res.end(this.#framed ? text + LAST_CHUNK : text, 'latin1');
+  }
+
+  /** What is small goes out as text: in one piece with the head, where that is still to go, and with the end. */
+  #asText(bytes: Buffer): string {
+    const text = bytes.toString('latin1');
+    return this.#framed && text !== '' ? `${text.length.toString(16)}\r\n${text}\r\n` : text;
   }
 
   #endStall(): void {

@@ -9,7 +9,7 @@ import {
   startRoutedGateway,
   until,
 } from '../../test/support/gateway.ts';
-import { startUpstream, type TestUpstream, whole } from '../../test/support/upstream.ts';
+import { DONE, startUpstream, type TestUpstream, token, whole } from '../../test/support/upstream.ts';
 
 const MIB = 1024 * 1024;
 
@@ -55,6 +55,23 @@ describe('the bytes of bodies', () => {
     answers[2]!();
     expect((await next).status).toBe(200);
     await until(async () => /^uellm_held_body_bytes 0$/m.test(await (await fetch(`${gateway.url}/metrics`)).text()));
+  });
+
+  it('are given back once an answer begins: no other replica is asked then', async () => {
+    let end = () => {};
+    const streaming = await startUpstream((res) => {
+      res.writeHead(200, { 'content-type': 'text/event-stream' });
+      res.write(token('x'));
+      end = () => res.end(DONE);
+    });
+    gateway.route([routedReplica({ replicaId: 'streaming', endpoint: streaming.url })], [sloPolicy()]);
+    const response = await complete(gateway, { prompt: 'x'.repeat(MIB), stream: true });
+    expect(response.status).toBe(200);
+    expect(await (await fetch(`${gateway.url}/metrics`)).text()).toMatch(/^uellm_held_body_bytes 0$/m);
+    end();
+    expect(await response.text()).toContain('[DONE]');
+    expect(await (await fetch(`${gateway.url}/metrics`)).text()).toMatch(/^uellm_held_body_bytes 0$/m);
+    await streaming.close();
   });
 
   it('are given back by what is refused, too large, or never comes whole', async () => {

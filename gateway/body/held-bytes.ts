@@ -1,5 +1,5 @@
 /**
- * The bytes of all bodies that the gateway holds: those that are coming, and those of requests that have not ended. A number of requests
+ * The bytes of all bodies that the gateway holds: those that are coming, and those of requests whose answer has not begun. A number of requests
  * alone bounds no memory, since a thousand bodies may be a thousand times 16 MB.
  */
 export class HeldBytes {

@@ -49,6 +49,9 @@ const STOPS = Uint8Array.from({ length: 256 }, (_, byte) => (byte < 0x20 || byte
 /** 1 for what may follow a backslash, but for `u`. A table: text is full of them, and a set takes longer to ask. */
 const ESCAPES = Uint8Array.from({ length: 256 }, (_, byte) => ('"\\/bfnrt'.includes(String.fromCharCode(byte)) ? 1 : 0));
 
+/** A run of more words is long. */
+const NEAR_WORDS = 64;
+
 const OBJECT = 1;
 const LIST = 0;
 const KEPT_DEPTH = 1024;
@@ -62,6 +65,9 @@ export class JsonScanner {
   readonly #shift: number;
   #isAscii: boolean | null = null;
   #at = 0;
+  /** The next ones behind the last long run, or where there is none, the end. */
+  #quoteAt = -1;
+  #backslashAt = -1;
   /** Of the string that was passed last. */
   #extraBytes = 0;
 
@@ -249,12 +255,35 @@ export class JsonScanner {
     }
     if (STOPS[bytes[at]!] !== 0) return at;
     const words = this.#words;
-    const count = words.length;
     let word = (at + this.#shift) >> 2;
-    while (word < count && !hasStop(words[word]!)) word += 1;
+    const near = Math.min(words.length, word + NEAR_WORDS);
+    while (word < near && !hasStop(words[word]!)) word += 1;
+    if (word === near) word = this.#skipLong(word);
     at = (word << 2) - this.#shift;
     while (STOPS[bytes[at]!] === 0) at += 1;
     return at;
+  }
+
+  /** A run that is long already: its quote and its backslash are found by whom the processor helps, and only control characters here. */
+  #skipLong(from: number): number {
+    const words = this.#words;
+    const at = (from << 2) - this.#shift;
+    this.#quoteAt = this.#nextOf(QUOTE, this.#quoteAt, at);
+    this.#backslashAt = this.#nextOf(BACKSLASH, this.#backslashAt, at);
+    const end = (Math.min(this.#quoteAt, this.#backslashAt) + this.#shift) >> 2;
+    let word = from;
+    for (; word + 4 <= end; word += 4) {
+      const controls = control(words[word]!) | control(words[word + 1]!) | control(words[word + 2]!) | control(words[word + 3]!);
+      if ((controls & 0x80808080) !== 0) break;
+    }
+    return word;
+  }
+
+  /** Where it comes next. What is known of it is good until it is passed: each byte is looked at once, however many runs there are. */
+  #nextOf(byte: number, known: number, from: number): number {
+    if (known >= from) return known;
+    const at = this.bytes.indexOf(byte, from);
+    return at === -1 ? this.bytes.length : at;
   }
 
   #number(): void {
@@ -302,6 +331,11 @@ function hasStop(word: number): boolean {
   const backslash = word ^ 0x5c5c5c5c;
   const found = ((word - 0x20202020) & ~word) | ((quote - 0x01010101) & ~quote) | ((backslash - 0x01010101) & ~backslash);
   return (found & 0x80808080) !== 0;
+}
+
+/** The highest bit of a byte is set where it, or one below it, is a control character. */
+function control(word: number): number {
+  return (word - 0x20202020) & ~word;
 }
 
 /** What is written there, as a value. */

@@ -50,7 +50,7 @@ export interface CompletionRequest {
   };
 }
 
-/** A request with its prompt, which nobody keeps. */
+/** A request with its prompt, of which nobody keeps more than the body. */
 export interface ReadRequest extends CompletionRequest {
   /** The prompt in pieces as they are written in the body, from its beginning up to the first thing that is no text. */
   pieces: () => Buffer[];
@@ -63,6 +63,9 @@ const DEFAULT_COMPLETION_TOKENS = 16;
 /** No engine answers more often, or longer: a limit beyond is none. vLLM's own bound on `n` (VLLM_MAX_N_SEQUENCES). */
 const MAX_CHOICES = 16_384;
 const MAX_TOKENS = 2 ** 31 - 1;
+const NO_PIECES = () => [];
+const NO_PARTS = () => null;
+const NO_PROMPT: PromptSize = { characters: 0, bytes: 0, tokens: 0 };
 
 /** @throws RequestError 400 for what is not a JSON object or has a field of the wrong type */
 export function readRequest(endpoint: Endpoint, body: Buffer): ReadRequest {
@@ -76,45 +79,52 @@ export function readRequest(endpoint: Endpoint, body: Buffer): ReadRequest {
   if (includeUsage != null && !isBoolean(includeUsage))
     throw new RequestError(invalidField('stream_options.include_usage', includeUsage, 'true or false'));
   const completionLimit = fields.checked('max_completion_tokens', isOptionalCount, 'a whole number of at least 0');
-  const shared = {
+  // One literal with every field: copies of another would each have to be given a shape anew.
+  const request: ReadRequest = {
     endpoint,
     body,
     model,
     streamed,
     wantsUsage: includeUsage === true,
+    maxTokens: null,
     choices,
+    prompt: NO_PROMPT,
     given: {
       streamOptions,
       streamOptionsAt: fields.span('stream_options'),
       priorityAt: fields.span('priority'),
       modelAt: fields.span('model'),
     },
+    pieces: NO_PIECES,
+    promptParts: NO_PARTS,
   };
   if (endpoint === 'embedding') {
     // vLLM takes messages in the place of the input, too.
     const messages = messagesOf(fields, true);
-    const prompt = messages ? sizeOfMessages(messages) : sizeOfPrompt(promptOf(fields, 'input', isPrompt));
-    return { ...shared, streamed: false, choices: 1, maxTokens: null, prompt, pieces: () => [], promptParts: () => null };
-  }
-  if (endpoint === 'chat') {
+    request.prompt = messages ? sizeOfMessages(messages) : sizeOfPrompt(promptOf(fields, 'input', isPrompt));
+    request.streamed = false;
+    request.choices = 1;
+  } else if (endpoint === 'chat') {
     const messages = messagesOf(fields, false)!;
-    return {
-      ...shared,
-      maxTokens: atMost(MAX_TOKENS, completionLimit ?? maxTokens ?? null),
-      prompt: sizeOfMessages(messages),
-      pieces: () => piecesOfMessages(body, messages),
-      promptParts: () => partsOfChat(fields, messages),
-    };
+    request.prompt = sizeOfMessages(messages);
+    request.maxTokens = atMost(MAX_TOKENS, completionLimit ?? maxTokens ?? null);
+    request.pieces = () => piecesOfMessages(body, messages);
+    request.promptParts = () => partsOfChat(fields, messages);
+  } else {
+    const prompt = promptOf(fields, 'prompt', isOptionalPrompt) ?? '';
+    request.prompt = sizeOfPrompt(prompt);
+    request.maxTokens = atMost(MAX_TOKENS, maxTokens ?? DEFAULT_COMPLETION_TOKENS);
+    request.choices = choices * promptsIn(prompt);
+    request.pieces = () => piecesOfPrompt(body, prompt);
+    request.promptParts = () => partsOfCompletion(fields, prompt);
   }
-  const prompt = promptOf(fields, 'prompt', isOptionalPrompt) ?? '';
-  return {
-    ...shared,
-    choices: choices * promptsIn(prompt),
-    maxTokens: atMost(MAX_TOKENS, maxTokens ?? DEFAULT_COMPLETION_TOKENS),
-    prompt: sizeOfPrompt(prompt),
-    pieces: () => piecesOfPrompt(body, prompt),
-    promptParts: () => partsOfCompletion(fields, prompt),
-  };
+  return request;
+}
+
+/** Once its prompt has been looked at: a request may be open for long, and would hold all that leads to its text. */
+export function forgetPrompt(request: ReadRequest): void {
+  request.pieces = NO_PIECES;
+  request.promptParts = NO_PARTS;
 }
 
 /**

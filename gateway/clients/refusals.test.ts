@@ -218,6 +218,30 @@ describe('what the gateway tells', () => {
     await slow.close();
   });
 
+  it('that it takes no more, on a connection that had no request when it closed', async () => {
+    const fresh = await startRoutedGateway({ closeGraceMs: 5000, lingerMs: 2000 });
+    fresh.route([routedReplica({ replicaId: 'r', endpoint: engine.url })]);
+    const { hostname, port } = new URL(fresh.url);
+    const socket = connect(Number(port), hostname);
+    const ended = new Promise((resolve, reject) => socket.once('close', resolve).once('error', reject));
+    let heard = '';
+    socket.on('data', (chunk) => {
+      heard += chunk;
+    });
+    const body = '{"model":"chat","prompt":"x"}';
+    const post = `POST /v1/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+    socket.write(post);
+    await until(() => heard.startsWith('HTTP/1.1 200 '));
+    const closed = fresh.close();
+    await expect(fetch(`${fresh.url}/healthz`)).rejects.toThrow();
+    heard = '';
+    socket.write(post);
+    await ended;
+    expect(heard).toMatch(/^HTTP\/1.1 503 /);
+    expect(heard).toMatch(/^connection: close/im);
+    await closed;
+  });
+
   it('ends what is still open when its time to close is over, with an error and without [DONE]', async () => {
     const fresh = await startRoutedGateway({ closeGraceMs: 100 });
     const slow = await startUpstream(streamed(Array(1000).fill('x'), 20));
@@ -228,6 +252,27 @@ describe('what the gateway tells', () => {
     expect(text).not.toContain('[DONE]');
     await until(() => slow.received[0]!.aborted);
     await slow.close();
+  });
+});
+
+describe('refusals', () => {
+  it('are counted by the code of their error, where no deployment was known yet', async () => {
+    const guarded = await startRoutedGateway({ apiKeys: ['admin'] });
+    guarded.route([routedReplica({ replicaId: 'r', endpoint: engine.url })]);
+    const headers = { authorization: 'Bearer admin' };
+    for (const body of ['{"model": ', '{"model":"no-such","prompt":"x"}', '{"model":"chat","prompt":"x"}'])
+      await (await fetch(`${guarded.url}/v1/completions`, { method: 'POST', body, headers })).text();
+    for (const path of ['/v1/models', '/nowhere']) await (await fetch(guarded.url + path)).text();
+    await raw(guarded.url, 'nonsense\r\n\r\n');
+    const text = await (await fetch(`${guarded.url}/metrics`)).text();
+    const counted = [...text.matchAll(/^uellm_gateway_refused_total\{code="(.*)"\} (.*)$/gm)].map(([, code, count]) => [code, count]);
+    expect(Object.fromEntries(counted)).toEqual({
+      malformed_json: '1',
+      model_not_found: '1',
+      invalid_api_key: '2',
+      malformed_request: '1',
+    });
+    await guarded.close();
   });
 });
 

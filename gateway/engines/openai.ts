@@ -16,7 +16,8 @@ export const openai: EngineDialect = {
   compose: ({ request, path, headers, policy }, replica) => ({
     path,
     headers,
-    body: forwardedBody(request, policy.priority, nameFor(replica, request.model)),
+    // In shadow mode engines put none before another either.
+    body: forwardedBody(request, replica.shadowed ? 0 : policy.priority, nameFor(replica, request.model)),
   }),
   isWorthRetrying: (status) => status >= 500 || status === 429,
   answer: (status, headers, { request }) =>

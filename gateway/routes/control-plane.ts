@@ -54,7 +54,7 @@ export async function connectControlPlane(options: ControlPlaneOptions): Promise
     metrics,
     logger,
   });
-  const sharing = new BudgetSharing(db, gatewayId, budgets, logger);
+  const sharing = new BudgetSharing(db, gatewayId, budgets, observations, logger);
   const snapshots = new SnapshotFeed(db, logger);
   const { leaseState, onDemands } = options;
   const lease = new LeaseKeeper({ db, identity: { gatewayId, address }, state: leaseState, onDemands, logger });

@@ -8,6 +8,7 @@ import { dayOf } from '../../core/scheduler/tenant-budget.ts';
 import type { Database } from '../../db/client.ts';
 import { dropShares, SHARE_EVERY_MS, shareBudgets } from '../../db/queries/tenant-budgets.ts';
 import type { TenantBudgets } from '../access/tenant-budgets.ts';
+import type { ObservationLog } from '../accounts/observations.ts';
 import { within } from '../deadline.ts';
 
 const ANSWER_WITHIN_MS = 3000;
@@ -16,15 +17,17 @@ export class BudgetSharing {
   readonly #db: Database;
   readonly #gatewayId: string;
   readonly #budgets: TenantBudgets;
+  readonly #observations: Pick<ObservationLog, 'between'>;
   readonly #logger: Logger;
   readonly #timer: NodeJS.Timeout;
   #asking: Promise<void> | null = null;
   #has = false;
 
-  constructor(db: Database, gatewayId: string, budgets: TenantBudgets, logger: Logger) {
+  constructor(db: Database, gatewayId: string, budgets: TenantBudgets, observations: Pick<ObservationLog, 'between'>, logger: Logger) {
     this.#db = db;
     this.#gatewayId = gatewayId;
     this.#budgets = budgets;
+    this.#observations = observations;
     this.#logger = logger;
     this.#timer = setInterval(() => void this.ask(), SHARE_EVERY_MS);
     this.#timer.unref();
@@ -45,20 +48,25 @@ export class BudgetSharing {
   }
 
   async #askOnce(): Promise<void> {
-    const budgets = this.#budgets;
-    const unixMs = Date.now();
-    const states = budgets.states(performance.now(), unixMs);
-    if (states.size === 0 && !this.#has) return;
-    const day = dayOf(unixMs);
-    const own = budgets.deliveredOn(day);
+    if (!this.#budgets.any && !this.#has) return;
     try {
-      const asked = shareBudgets(this.#db, this.#gatewayId, states, day, (shared) => budgets.setShares(shared, false, performance.now()));
-      const shared = await within(ANSWER_WITHIN_MS, 'sharing the limits of tenants', asked);
-      this.#has = states.size > 0;
-      budgets.setShares(shared, true, performance.now());
-      budgets.hearStored(shared, own, day, Date.now());
+      await this.#observations.between((sure) => this.#share(sure));
     } catch (error) {
       this.#logger.debug({ error: messageOf(error) }, 'limits of tenants cannot be shared: the last shares hold');
     }
+  }
+
+  /** @param sure what is stored of this gateway's observations is what it knows to be: in any other sum of the day some would count twice */
+  async #share(sure: boolean): Promise<void> {
+    const budgets = this.#budgets;
+    const unixMs = Date.now();
+    const states = budgets.states(performance.now(), unixMs);
+    const day = dayOf(unixMs);
+    const own = budgets.deliveredOn(day);
+    const asked = shareBudgets(this.#db, this.#gatewayId, states, day, (shared) => budgets.setShares(shared, false, performance.now()));
+    const shared = await within(ANSWER_WITHIN_MS, 'sharing the limits of tenants', asked);
+    this.#has = states.size > 0;
+    budgets.setShares(shared, true, performance.now());
+    if (sure) budgets.hearStored(shared, own, day, Date.now());
   }
 }

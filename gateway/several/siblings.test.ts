@@ -29,7 +29,7 @@ function stats(gatewayId: string, version: number, healthy: boolean, minute: Ret
   };
   return {
     ...{ gatewayId, routingVersion: version, draining: false, uptimeSeconds: version, open: 5 },
-    deployments: [{ ...deployment, classes: [{ class: 'standard', ...counts, lastMinute: minute }] }],
+    deployments: [{ ...deployment, policy: 'uellm', classes: [{ class: 'standard', ...counts, lastMinute: minute }] }],
     replicas: [replica],
   };
 }
