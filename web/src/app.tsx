@@ -1,54 +1,63 @@
 /**
- * The dashboard: one page over the admin API, live by its event stream. `client/` speaks HTTP, `state/` holds what was read, `view/`
- * is pure (and tested), `parts/` are small pieces, `sections/` the page from top to bottom. Of the rest of uellm only types are known.
+ * The dashboard: pages over the admin API, live by its event stream. `client/` speaks HTTP, `state/` holds what was read, `view/` is pure
+ * (and tested), `parts/` are small pieces, `sections/` what pages are made of, `pages.ts` the table of pages. Of the rest of uellm only
+ * types are known.
  */
+import { useEffect, useRef } from 'preact/hooks';
 import { ApiError } from './client/http.ts';
+import { type DashboardPage, PAGES, pageAt } from './pages.ts';
 import { KeyForm } from './parts/KeyForm.tsx';
 import { NoticeBar } from './parts/NoticeBar.tsx';
-import { Attainment } from './sections/Attainment.tsx';
-import { Corrections } from './sections/Corrections.tsx';
-import { Cost } from './sections/Cost.tsx';
-import { Deployments } from './sections/Deployments.tsx';
-import { Drains } from './sections/Drains.tsx';
-import { Fleet } from './sections/Fleet.tsx';
 import { Header } from './sections/Header.tsx';
-import { Plans } from './sections/Plans.tsx';
-import { Profiler } from './sections/Profiler.tsx';
-import { Replicas } from './sections/Replicas.tsx';
+import { useAddress } from './state/address.ts';
 import { info } from './state/cluster.ts';
 import { useResource } from './state/use-resource.ts';
 
 export function App() {
+  const { path } = useAddress();
   const { error } = useResource(info);
   const locked = error instanceof ApiError && [401, 429].includes(error.problem.status);
+  const page = pageAt(path);
+  const main = useRef<HTMLElement>(null);
+  const shown = useRef(page);
+  useEffect(() => {
+    document.title = `${page?.title ?? 'Not found'} · uellm`;
+    if (shown.current === page) return;
+    shown.current = page;
+    // A screen reader hears that another page is there.
+    main.current?.focus({ preventScroll: true });
+  }, [page]);
   return (
     <>
-      <a class="skip" href="#fleet">
-        Skip to the fleet
+      <a class="skip" href="#main">
+        Skip to the page
       </a>
-      <Header />
-      <main>{locked ? <KeyForm problem={error.message} /> : <Page />}</main>
+      <Header page={page} />
+      <main id="main" ref={main} tabIndex={-1} aria-label={page?.title}>
+        {locked ? <KeyForm problem={error.message} /> : <Shown page={page} />}
+      </main>
       <NoticeBar />
     </>
   );
 }
 
-function Page() {
+function Shown({ page }: { page: DashboardPage | undefined }) {
+  if (page) return <page.Page key={page.path} />;
   return (
-    <>
-      <Fleet />
-      <div class="columns">
-        <Deployments />
-        <div>
-          <Attainment />
-          <Drains />
-          <Plans />
-        </div>
-      </div>
-      <Replicas />
-      <Cost />
-      <Profiler />
-      <Corrections />
-    </>
+    <section class="section">
+      <h2>Nothing is at this address</h2>
+      <p class="quiet">
+        The dashboard has{' '}
+        {PAGES.map(({ path, title }, i) => (
+          <>
+            {i > 0 && ', '}
+            <a key={path} href={path}>
+              {title}
+            </a>
+          </>
+        ))}
+        .
+      </p>
+    </section>
   );
 }

@@ -1,5 +1,7 @@
 import { render } from 'preact';
 import { App } from './app.tsx';
+import { pageAt } from './pages.ts';
+import { followLinks } from './state/address.ts';
 import { startFollowing } from './state/cluster.ts';
 import './styles/base.css';
 import './styles/parts.css';
@@ -8,9 +10,12 @@ import './styles/lists.css';
 import './styles/dialogs.css';
 import './styles/fleet.css';
 import './styles/plots.css';
+import './styles/charts.css';
 import './styles/cost.css';
+import './styles/value.css';
 
 const place = document.getElementById('app');
 if (!place) throw new Error('index.html has no #app');
+followLinks((path) => pageAt(path) !== undefined);
 startFollowing();
 render(<App />, place);

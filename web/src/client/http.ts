@@ -32,6 +32,21 @@ export async function post<T>(path: string, body?: unknown): Promise<T> {
   return request<T>('POST', path, body);
 }
 
+/** Saves an answer under the name that the API gives it. @throws ApiError */
+export async function download(path: string): Promise<void> {
+  const response = await fetch(path, { headers: authorization() });
+  if (!response.ok) throw new ApiError(await readProblem(response, path));
+  const [, name = 'download'] = /filename="([^"]+)"/.exec(response.headers.get('content-disposition') ?? '') ?? [];
+  const url = URL.createObjectURL(await response.blob());
+  Object.assign(document.createElement('a'), { href: url, download: name }).click();
+  URL.revokeObjectURL(url);
+}
+
+/** @throws ApiError */
+export async function remove(path: string): Promise<void> {
+  await request('DELETE', path);
+}
+
 /** Every page of a list. @throws ApiError */
 export async function list<T>(path: string): Promise<T[]> {
   const items: T[] = [];
@@ -51,16 +66,16 @@ async function request<T>(method: string, path: string, body?: unknown): Promise
   const response = await fetch(path, { method, headers, body: body === undefined ? null : JSON.stringify(body) }).catch(() => {
     throw new ApiError(problemOf(0, 'the API does not answer', path));
   });
-  if (response.ok) return response.json() as Promise<T>;
+  if (response.ok) return (response.status === 204 ? undefined : await response.json()) as T;
   throw new ApiError(await readProblem(response, path));
 }
 
-async function readProblem(response: Response, path: string): Promise<Problem> {
+export async function readProblem(response: Response, path: string): Promise<Problem> {
   const body: unknown = await response.json().catch(() => null);
   if (body !== null && typeof body === 'object' && 'detail' in body) return body as Problem;
   return problemOf(response.status, `the API answered ${response.status}`, path);
 }
 
-function problemOf(status: number, detail: string, instance: string): Problem {
+export function problemOf(status: number, detail: string, instance: string): Problem {
   return { type: 'about:blank', title: detail, status, detail, instance };
 }

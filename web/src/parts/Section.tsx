@@ -6,6 +6,8 @@ interface SectionProps<T> {
   title: string;
   /** A few words beside the title. */
   note?: ComponentChildren;
+  /** Above the list, whatever is in it. */
+  head?: ComponentChildren;
   of: Snapshot<T[]>;
   /** Said where there is nothing. */
   empty: ComponentChildren;
@@ -13,7 +15,7 @@ interface SectionProps<T> {
 }
 
 /** One section of the page: its list, or that it is loading, empty, or could not be read. */
-export function Section<T>({ id, title, note, of, empty, children }: SectionProps<T>) {
+export function Section<T>({ id, title, note, head, of, empty, children }: SectionProps<T>) {
   const { value, error } = of;
   return (
     <section class="section" id={id} aria-labelledby={`${id}-title`}>
@@ -21,6 +23,7 @@ export function Section<T>({ id, title, note, of, empty, children }: SectionProp
         <h2 id={`${id}-title`}>{title}</h2>
         {note && <p class="note">{note}</p>}
       </header>
+      {head}
       {error && <p class="trouble">Not up to date: {error.message}</p>}
       {value === null && !error && <p class="quiet">Loading…</p>}
       {value !== null && (value.length === 0 ? <p class="quiet">{empty}</p> : children(value))}

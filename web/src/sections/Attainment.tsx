@@ -12,7 +12,11 @@ export function Attainment() {
     <Section
       id="slo"
       title="SLO attainment"
-      note={`requests of the last ${ATTAINMENT_WINDOW_SECONDS / 60} minutes`}
+      note={
+        <>
+          requests of the last {ATTAINMENT_WINDOW_SECONDS / 60} minutes · <a href="/slo">over time</a>
+        </>
+      }
       of={items}
       empty="No requests in this time."
     >

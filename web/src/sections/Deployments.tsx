@@ -48,7 +48,7 @@ interface DeploymentCardProps {
 }
 
 function DeploymentCard({ deployment, series, rollout }: DeploymentCardProps) {
-  const { name, model, engine, replicas, status } = deployment;
+  const { name, model, engine, mode, replicas, status } = deployment;
   const running = rollout !== undefined && rollout.endedAt === null;
   return (
     <article class="card deployment">
@@ -58,6 +58,7 @@ function DeploymentCard({ deployment, series, rollout }: DeploymentCardProps) {
         <Pill tone={status.replicas.ready >= Math.max(1, replicas.min) ? 'good' : 'warn'}>
           {`${status.replicas.ready} of ${status.replicas.living} ready`}
         </Pill>
+        {mode !== 'auto' && <Pill tone="warn">{mode}</Pill>}
         {engine.kind === 'simulated' && <SimulatedBadge />}
         {!running && (
           <span class="push">

@@ -12,7 +12,7 @@ import { workflowUrl } from '../view/links.ts';
 export function Drains() {
   const { value: underway } = useResource<Drain[]>(drains);
   const { value: fleet, error } = useResource<HostResource[]>(hosts);
-  const known = fleet === null ? null : knownDrains(underway ?? [], fleet);
+  const known = fleet === null || underway === null ? null : knownDrains(underway, fleet);
   return (
     <Section id="drains" title="Drains" of={{ value: known, error }} empty="No host has been drained yet.">
       {(items) => (

@@ -5,7 +5,7 @@ import { Pill, SimulatedBadge } from '../parts/Pill.tsx';
 import { Section } from '../parts/Section.tsx';
 import { deployments, hosts, replicas } from '../state/cluster.ts';
 import { useResource } from '../state/use-resource.ts';
-import { blocksOf, describeAccelerators, notesOf, seriesOf } from '../view/fleet-map.ts';
+import { blocksOf, describeAccelerators, linkTexts, notesOf, seriesOf } from '../view/fleet-map.ts';
 import { count } from '../view/format.ts';
 import { hostState } from '../view/tones.ts';
 import { Block } from './Block.tsx';
@@ -31,15 +31,38 @@ export function Fleet() {
       }
     >
       {(items) => (
-        <ul class="hosts">
-          {items.map((host) => (
-            <li key={host.name}>
-              <HostCard host={host} replicas={placed ?? []} series={series} />
-            </li>
-          ))}
-        </ul>
+        <>
+          <Legend />
+          <ul class="hosts">
+            {items.map((host) => (
+              <li key={host.name}>
+                <HostCard host={host} replicas={placed ?? []} series={series} />
+              </li>
+            ))}
+          </ul>
+        </>
       )}
     </Section>
+  );
+}
+
+/** What the bars and lines of the map are. */
+function Legend() {
+  return (
+    <p class="legend quiet">
+      Memory: <i class="memory-weights" aria-hidden="true" /> weights <i class="memory-used" aria-hidden="true" /> KV cache in use{' '}
+      <i class="memory-cache" aria-hidden="true" /> KV cache set aside. Lines are links: <i class="link link-fast" aria-hidden="true" />{' '}
+      fabric <i class="link link-slow" aria-hidden="true" /> slow
+    </p>
+  );
+}
+
+function Links({ of }: { of: HostResource }) {
+  const { accelerators, hosts: between } = linkTexts(of);
+  return (
+    <p class="quiet links">
+      {accelerators && <>Links: {accelerators} · </>}to other hosts: {between}
+    </p>
   );
 }
 
@@ -57,10 +80,11 @@ function HostCard({ host, replicas, series }: { host: HostResource; replicas: Re
       {!host.external && (
         <ol class="blocks" aria-label={`Accelerators of ${host.name}`}>
           {blocksOf(host, replicas).map((block) => (
-            <Block key={block.first} block={block} series={series} />
+            <Block key={block.first} host={host} block={block} series={series} />
           ))}
         </ol>
       )}
+      {!host.external && <Links of={host} />}
       {host.external && (
         <ul class="endpoints">
           {host.external.endpoints.map((endpoint) => (

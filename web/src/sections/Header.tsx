@@ -1,10 +1,12 @@
+import { type DashboardPage, PAGES } from '../pages.ts';
 import { SimulatedBadge } from '../parts/Pill.tsx';
 import { type Connection, connection, info, type Readiness, readiness } from '../state/cluster.ts';
 import { useResource } from '../state/use-resource.ts';
 import { count } from '../view/format.ts';
 import { health } from '../view/health.ts';
 
-export function Header() {
+/** @param page the one that is shown */
+export function Header({ page }: { page: DashboardPage | undefined }) {
   const { value: about } = useResource(info);
   return (
     <header class="top">
@@ -24,6 +26,13 @@ export function Header() {
           <a href="/docs">API</a>
         </nav>
       </div>
+      <nav class="pages" aria-label="Pages">
+        {PAGES.map(({ path, title }) => (
+          <a key={path} href={path} aria-current={path === page?.path ? 'page' : undefined}>
+            {title}
+          </a>
+        ))}
+      </nav>
     </header>
   );
 }

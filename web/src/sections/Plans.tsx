@@ -12,12 +12,12 @@ import { planTone } from '../view/tones.ts';
 /** What the planner decided lately, with its reasons. */
 export function Plans() {
   return (
-    <Section id="plans" title="Plans" note="newest first" of={useResource(plans)} empty="Nothing has been planned yet.">
+    <Section id="plans" title="Placement history" note="plans, newest first" of={useResource(plans)} empty="Nothing has been planned yet.">
       {(items) => (
         <ul class="card lines">
-          {items.map((plan) => (
+          {items.map((plan, i) => (
             <li key={plan.id}>
-              <PlanItem plan={plan} />
+              <PlanItem plan={plan} before={items.slice(i + 1).find(isApplied)} />
             </li>
           ))}
         </ul>
@@ -26,7 +26,15 @@ export function Plans() {
   );
 }
 
-function PlanItem({ plan: { id, state, moves, report, createdAt } }: { plan: PlanResource }) {
+const isApplied = ({ state }: PlanResource) => state === 'applied' || state === 'trimmed';
+
+interface PlanItemProps {
+  plan: PlanResource;
+  /** The newest plan before it that was applied. */
+  before: PlanResource | undefined;
+}
+
+function PlanItem({ plan: { id, state, moves, report, createdAt }, before: previous }: PlanItemProps) {
   const { costUsdPerHourBefore: before, costUsdPerHourAfter: after } = report;
   return (
     <details class="plan">
@@ -80,6 +88,12 @@ function PlanItem({ plan: { id, state, moves, report, createdAt } }: { plan: Pla
       <p class="quiet">
         {before === after ? `Costs ${usdPerHour(after)}` : `Costs ${usdPerHour(before)} before, ${usdPerHour(after)} after`} · plan{' '}
         <code>{id}</code>
+        {previous && (
+          <>
+            {' · '}
+            <a href={`/placement?${new URLSearchParams({ from: previous.id, to: id })}`}>What changed</a>
+          </>
+        )}
       </p>
     </details>
   );

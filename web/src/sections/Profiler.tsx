@@ -1,10 +1,14 @@
+import { useState } from 'preact/hooks';
 import type { ProfilerSnapshotResource } from '../../../api/schema/index.ts';
 import { Ago } from '../parts/Ago.tsx';
+import { Choice } from '../parts/Choice.tsx';
 import { Section } from '../parts/Section.tsx';
-import { profilerSnapshots, profilerStatus } from '../state/cluster.ts';
+import { profilerCalibration, profilerSnapshots, profilerStatus } from '../state/cluster.ts';
 import { useResource } from '../state/use-resource.ts';
 import { count, percent } from '../view/format.ts';
 import { againstConstant, scoreHistory } from '../view/profiler.ts';
+import { CalibrationChart } from './profiler/CalibrationChart.tsx';
+import { LearningCurve } from './profiler/LearningCurve.tsx';
 import { ScorePlot } from './ScorePlot.tsx';
 import { SnapshotHistory } from './SnapshotHistory.tsx';
 
@@ -25,7 +29,8 @@ export function Profiler() {
     >
       {(snapshots) => (
         <>
-          <InForce snapshot={snapshots[0]!} />
+          <InForce snapshot={snapshots[0]!} waiting={waiting} />
+          <Charts snapshots={snapshots} />
           <Scores snapshots={snapshots} />
           <SnapshotHistory snapshots={snapshots} />
         </>
@@ -34,11 +39,44 @@ export function Profiler() {
   );
 }
 
-function InForce({ snapshot: { version, createdAt, reason, trainedThroughId } }: { snapshot: ProfilerSnapshotResource }) {
+const AXES = [
+  { value: 'observations', text: 'observations' },
+  { value: 'time', text: 'time' },
+] as const;
+
+function Charts({ snapshots }: { snapshots: ProfilerSnapshotResource[] }) {
+  const { value: calibration } = useResource(profilerCalibration);
+  const models = Object.keys(snapshots[0]!.scores?.models ?? {});
+  const [chosen, setChosen] = useState<string | null>(null);
+  const [over, setOver] = useState<(typeof AXES)[number]['value']>('observations');
+  const model = models.find((m) => m === chosen) ?? models[0];
+  return (
+    <>
+      {model !== undefined && (
+        <div class="filters">
+          <Choice label="Learning curve of" value={model} options={models.map((m) => ({ value: m, text: m }))} onChoose={setChosen} />
+          <Choice label="over" value={over} options={AXES} onChoose={(value) => setOver(value === 'time' ? 'time' : 'observations')} />
+        </div>
+      )}
+      <div class="charts after-facts">
+        {calibration && <CalibrationChart of={calibration} />}
+        {model !== undefined && <LearningCurve snapshots={snapshots} model={model} over={over} />}
+      </div>
+    </>
+  );
+}
+
+function InForce({
+  snapshot: { version, createdAt, reason, trainedThroughId },
+  waiting,
+}: {
+  snapshot: ProfilerSnapshotResource;
+  waiting: number;
+}) {
   return (
     <dl class="facts facts-first">
       <div>
-        <dt>In force</dt>
+        <dt>Champion, in force</dt>
         <dd>version {version}</dd>
       </div>
       <div>
@@ -54,6 +92,10 @@ function InForce({ snapshot: { version, createdAt, reason, trainedThroughId } }:
       <div>
         <dt>Trained through</dt>
         <dd>observation {trainedThroughId.toLocaleString('en')}</dd>
+      </div>
+      <div title="Both predict what comes next; the challenger is published unless it predicts worse">
+        <dt>Challenger</dt>
+        <dd>{waiting > 0 ? `${count(waiting, 'observation')} ahead` : 'not ahead yet'}</dd>
       </div>
     </dl>
   );

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { HostResource, ReplicaResource } from '../../../api/schema/index.ts';
-import { blocksOf, describeAccelerators, notesOf, seriesOf } from './fleet-map.ts';
+import { blocksOf, describeAccelerators, joint, linkTexts, memoryParts, memoryText, notesOf, seriesOf } from './fleet-map.ts';
 
 const host = (count: number, more: Partial<HostResource> = {}) =>
   ({ name: 'a', accelerators: [{ kind: 'L40S', count }], links: [], simulated: true, ...more }) as HostResource;
@@ -49,4 +49,46 @@ it('tells what a host finds in itself beside the reason for its state', () => {
     'declared 2 L4, found 1',
     'nvidia-smi: no driver',
   ]);
+});
+
+describe('memory on the map', () => {
+  const GIB = 2 ** 30;
+  const holding = (memory: ReplicaResource['status']['memory']) => ({ status: { memory } }) as ReplicaResource;
+
+  it('is weights, then the cache in use, then what is set aside', () => {
+    const full = holding({ weightsBytes: 20 * GIB, kvCacheBytes: 40 * GIB, kvUsage: 0.25 });
+    expect(memoryParts(full, 80 * GIB)).toEqual({ weights: 0.25, used: 0.125, cache: 0.375 });
+    expect(memoryText(full, 80 * GIB)).toBe('20 GiB of weights, 40 GiB of KV cache, 25 % of it in use, of 80 GiB');
+  });
+
+  it('is shown as far as it is known', () => {
+    const starting = holding({ weightsBytes: 15 * GIB, kvCacheBytes: null, kvUsage: null });
+    expect(memoryParts(starting, 80 * GIB)).toMatchObject({ used: 0, cache: 0 });
+    expect(memoryText(starting, 80 * GIB)).toBe('15 GiB of weights, of 80 GiB');
+    expect(memoryParts(holding(null), 80 * GIB)).toBeNull();
+    expect(memoryText(starting, null)).toBe('memory not known');
+  });
+});
+
+describe('links on the map', () => {
+  const link = (bandwidthBytesPerSecond: number, slow: boolean) => ({ bandwidthBytesPerSecond, latencySeconds: 1e-5, slow });
+  const linked = (own: object | null, links: object[] = [], inventory: object | null = null) =>
+    ({ links, status: { links: { accelerators: own, hosts: link(8e9, true) }, inventory } }) as unknown as HostResource;
+
+  it('are named as declared, or as found', () => {
+    expect(linkTexts(linked(link(450e9, false)))).toEqual({ accelerators: '450 GB/s', hosts: '8 GB/s' });
+    const declared = linked(link(18.6e9, true), [{ between: 'accelerators', kind: 'pcie' }]);
+    expect(linkTexts(declared).accelerators).toBe('PCIe, 18.6 GB/s');
+    expect(linkTexts(linked(link(300e9, false), [], { links: [{ kind: 'nvlink', pairs: [[0, 1]] }] })).accelerators).toBe(
+      'NVLink, 300 GB/s',
+    );
+    expect(linkTexts(linked(null)).accelerators).toBeNull();
+  });
+
+  it('join blocks of a row', () => {
+    const at = (first: number) => ({ kind: 'L4', first, count: 1, replica: null });
+    expect([0, 1, 4, 5].map((first) => joint(linked(link(450e9, false)), at(first)))).toEqual(['none', 'fast', 'none', 'fast']);
+    expect(joint(linked(link(8e9, true)), at(1))).toBe('slow');
+    expect(joint(linked(null), at(1))).toBe('none');
+  });
 });

@@ -1,5 +1,6 @@
 /** Which replica sits on which accelerators of a host: what the fleet map draws. */
 import type { HostResource, ReplicaResource } from '../../../api/schema/index.ts';
+import { bandwidth, gibibytes } from './format.ts';
 
 /** Accelerators side by side that one replica holds, or one free accelerator. */
 export interface AcceleratorBlock {
@@ -32,6 +33,47 @@ export function blocksOf(host: HostResource, replicas: readonly ReplicaResource[
 export function describeAccelerators(host: HostResource): string {
   if (host.external) return 'external: routed and measured, never started or stopped';
   return host.accelerators.map((group) => `${group.count} × ${group.kind}`).join(', ');
+}
+
+/** What is in the memory of each accelerator that a replica holds, as shares of it; null where that is not known. */
+export function memoryParts(replica: ReplicaResource, memoryBytes: number | null): { weights: number; used: number; cache: number } | null {
+  const { memory } = replica.status;
+  if (!memory || !memoryBytes) return null;
+  const cache = (memory.kvCacheBytes ?? 0) / memoryBytes;
+  const used = cache * (memory.kvUsage ?? 0);
+  return { weights: memory.weightsBytes / memoryBytes, used, cache: cache - used };
+}
+
+/** `15 GiB of weights, 51.4 GiB of KV cache, 12 % of it in use, of 80 GiB` */
+export function memoryText(replica: ReplicaResource, memoryBytes: number | null): string {
+  const { memory } = replica.status;
+  if (!memory || !memoryBytes) return 'memory not known';
+  const { weightsBytes, kvCacheBytes, kvUsage } = memory;
+  const cache = kvCacheBytes === null ? [] : [`${gibibytes(kvCacheBytes)} of KV cache`];
+  const use = kvCacheBytes === null || kvUsage === null ? [] : [`${Math.round(kvUsage * 100)} % of it in use`];
+  return [`${gibibytes(weightsBytes)} of weights`, ...cache, ...use, `of ${gibibytes(memoryBytes)}`].join(', ');
+}
+
+const LINK_NAMES = { nvlink: 'NVLink', xgmi: 'xGMI', pcie: 'PCIe', ethernet: 'Ethernet', infiniband: 'InfiniBand' };
+
+/** How its accelerators are linked with each other and with those of other hosts: `NVLink, 450 GB/s each way`. */
+export function linkTexts({ links, status }: HostResource): { accelerators: string | null; hosts: string } {
+  const named = (between: 'accelerators' | 'hosts', found?: keyof typeof LINK_NAMES) => {
+    const kind = links.find((link) => link.between === between)?.kind ?? found;
+    return kind ? `${LINK_NAMES[kind]}, ` : '';
+  };
+  const own = status.links.accelerators;
+  return {
+    accelerators: own && `${named('accelerators', status.inventory?.links[0]?.kind)}${bandwidth(own.bandwidthBytesPerSecond)}`,
+    hosts: `${named('hosts')}${bandwidth(status.links.hosts.bandwidthBytesPerSecond)}`,
+  };
+}
+
+/** Is the block joined with the one before it in its row, and by what kind of link? */
+export function joint({ status }: HostResource, { first }: AcceleratorBlock): 'none' | 'slow' | 'fast' {
+  const own = status.links.accelerators;
+  if (!own || first % MAP_COLUMNS === 0) return 'none';
+  return own.slow ? 'slow' : 'fast';
 }
 
 /** Why a host is in its state, how what it finds in itself differs from what was declared, and what its tools complain of. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ago, count, duration, percent, target, usdPerHour } from './format.ts';
+import { ago, bandwidth, count, duration, gibibytes, percent, target, usdPerHour } from './format.ts';
 
 it.each([
   [0.44, '0.4 s'],
@@ -40,4 +40,9 @@ it('names an unknown price', () => {
 
 it('counts in words', () => {
   expect([count(1, 'replica'), count(1200, 'replica')]).toEqual(['1 replica', '1,200 replicas']);
+});
+
+it('counts memory in GiB and bandwidth in GB/s', () => {
+  expect([16 * 2 ** 30, 85_899_345_920, 17.25 * 2 ** 30].map(gibibytes)).toEqual(['16 GiB', '80 GiB', '17.3 GiB']);
+  expect([18.6e9, 450e9].map(bandwidth)).toEqual(['18.6 GB/s', '450 GB/s']);
 });

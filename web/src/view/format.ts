@@ -33,6 +33,18 @@ export function usdPerHour(usd: number | null): string {
   return usd === null ? 'price unknown' : `$${usd.toFixed(2)}/h`;
 }
 
+/** `16.1 GiB`: memory, as an accelerator's tool counts it. */
+export function gibibytes(bytes: number): string {
+  return `${figures(bytes / 2 ** 30)} GiB`;
+}
+
+/** `18.6 GB/s`: bandwidth, as vendors count it. */
+export function bandwidth(bytesPerSecond: number): string {
+  return `${figures(bytesPerSecond / 1e9)} GB/s`;
+}
+
+const figures = (amount: number) => (amount < 100 ? Number(amount.toFixed(1)) : Math.round(amount));
+
 export function count(n: number, one: string, many = `${one}s`): string {
   return `${n.toLocaleString('en')} ${n === 1 ? one : many}`;
 }

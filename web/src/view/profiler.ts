@@ -4,6 +4,10 @@ import type { ProfilerSnapshotResource } from '../../../api/schema/index.ts';
 /** Scores of one model at one version. */
 export interface ScorePoint {
   version: number;
+  /** Answers that were scored so far. */
+  observations: number;
+  /** Unix time of publication, s. */
+  createdAtSeconds: number;
   maeTokens: number;
   maeConstantMedianTokens: number;
   /** 0 to 1. */
@@ -13,11 +17,10 @@ export interface ScorePoint {
 /** The scores of a model, oldest first; versions that had none of it are left out. */
 export function scoreHistory(newestFirst: readonly ProfilerSnapshotResource[], model: string): ScorePoint[] {
   return newestFirst
-    .flatMap(({ version, scores }) => {
-      const { maeTokens = null, maeConstantMedianTokens = null, coverage90 = null } = scores?.models[model] ?? {};
-      return maeTokens === null || maeConstantMedianTokens === null || coverage90 === null
-        ? []
-        : [{ version, maeTokens, maeConstantMedianTokens, coverage90 }];
+    .flatMap(({ version, createdAt, scores }) => {
+      const { observations = 0, maeTokens = null, maeConstantMedianTokens = null, coverage90 = null } = scores?.models[model] ?? {};
+      if (maeTokens === null || maeConstantMedianTokens === null || coverage90 === null) return [];
+      return [{ version, observations, createdAtSeconds: Date.parse(createdAt) / 1000, maeTokens, maeConstantMedianTokens, coverage90 }];
     })
     .reverse();
 }

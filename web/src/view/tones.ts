@@ -1,5 +1,5 @@
 /** What a state means to whoever looks at the page: the tone of its label. The label always says it in words too. */
-import type { HostResource, PlanResource, ReplicaResource, RolloutResource } from '../../../api/schema/index.ts';
+import type { HostResource, PlanResource, ProposalResource, ReplicaResource, RolloutResource } from '../../../api/schema/index.ts';
 
 export type Tone = 'good' | 'busy' | 'warn' | 'bad' | 'quiet';
 
@@ -33,6 +33,19 @@ const PLAN: Record<PlanResource['state'], Tone> = {
   'dry-run': 'quiet',
 };
 
+const PROPOSAL: Record<ProposalResource['state'], Tone> = {
+  noted: 'quiet',
+  open: 'warn',
+  approved: 'busy',
+  done: 'good',
+  failed: 'bad',
+  declined: 'quiet',
+  expired: 'quiet',
+  withdrawn: 'quiet',
+  outdated: 'warn',
+};
+
+export const proposalTone = (state: ProposalResource['state']): Tone => PROPOSAL[state];
 export const rolloutTone = (phase: RolloutResource['status']['phase']): Tone => ROLLOUT[phase];
 export const planTone = (state: PlanResource['state']): Tone => PLAN[state];
 

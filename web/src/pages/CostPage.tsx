@@ -1,0 +1,5 @@
+import { Cost } from '../sections/Cost.tsx';
+
+export function CostPage() {
+  return <Cost />;
+}

@@ -1,0 +1,5 @@
+import { ValueReportSection } from '../sections/value/ValueReportSection.tsx';
+
+export function ValuePage() {
+  return <ValueReportSection />;
+}
