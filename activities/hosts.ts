@@ -31,27 +31,29 @@ export interface ReplicaHere extends OpenRequests {
   leaving: boolean;
 }
 
+/** Does the host take new work? Not while engines run there that nobody owns, nor before somebody declares it. */
+export type HostStanding = 'alive' | 'unclean' | 'undeclared';
+
 /** Engines to start again, each as its next generation, and generations to end and to close: nobody owns them any more. */
 export interface HostReconciliation {
   restore: { replicaId: string; generation: number }[];
   orphans: { replicaId: string; generation: number }[];
+  /** null where there are orphans: it is recorded once they have been ended. */
+  standing: HostStanding | null;
 }
 
 export function createHostRecordActivities({ db }: ControlDeps) {
   return {
-    /**
-     * The host is heard of, and says what accelerators it finds and which engines run there. It takes new work only if all of them are owned.
-     * @returns undeclared for a host that nobody has declared
-     */
-    async recordAlive(host: string, running: RunningEngine[], probe?: HostProbe): Promise<'alive' | 'unclean' | 'undeclared'> {
+    /** The host is heard of, and says what accelerators it finds and which engines run there. */
+    async recordAlive(host: string, running: RunningEngine[], probe?: HostProbe): Promise<HostStanding> {
       return recordHeardOf(db, host, running, probe);
     },
 
     /**
-     * Compares what runs on a host with what should. Decides only; the presence workflow acts. What ended for want of memory is recorded on
-     * the way, for monitoring.
+     * Compares what runs on a host with what should; where nothing is to be ended there, it is recorded as heard of in the same go. What ended
+     * for want of memory is recorded on the way, for monitoring.
      */
-    async reconcileHost(host: string, engines: EngineReport[]): Promise<HostReconciliation> {
+    async reconcileHost(host: string, engines: EngineReport[], probe?: HostProbe): Promise<HostReconciliation> {
       const replicas = await replicasOn(db, host);
       for (const exit of outOfMemory(replicas, engines)) await recordOutOfMemoryExit(db, { host, ...exit });
       const running = engines.filter((e) => e.state === 'running');
@@ -62,16 +64,14 @@ export function createHostRecordActivities({ db }: ControlDeps) {
         generation: Math.max(r.generation + START_ATTEMPTS, ...running.filter((e) => e.replicaId === r.id).map((e) => e.generation)),
       }));
       const isRunning = (id: string, generation: number) => running.some((e) => e.replicaId === id && e.generation >= generation);
+      const unowned = running.filter((e) => !ownsEngine(replicas, e) && !closed.some((c) => c.replicaId === e.replicaId));
+      const orphans = [...closed, ...unowned.map(({ replicaId, generation }) => ({ replicaId, generation }))];
       return {
         restore: replicas
           .filter((r) => (r.state === 'ready' || r.state === 'unroutable') && !isRunning(r.id, r.generation))
           .map((r) => ({ replicaId: r.id, generation: r.generation + 1 })),
-        orphans: [
-          ...closed,
-          ...running
-            .filter((e) => !ownsEngine(replicas, e) && !closed.some((c) => c.replicaId === e.replicaId))
-            .map(({ replicaId, generation }) => ({ replicaId, generation })),
-        ],
+        orphans,
+        standing: orphans.length > 0 ? null : await recordHeardOf(db, host, running, probe),
       };
     },
 

@@ -8,6 +8,7 @@ import { withFailures } from './failures.ts';
 import { createHostRecordActivities } from './hosts.ts';
 import { createMonitoringActivities } from './monitoring/index.ts';
 import { createPlanningActivities } from './planning.ts';
+import { createProposalActivities } from './proposals/index.ts';
 import { createReloadRecordActivities } from './reloads.ts';
 import { createReplicaActivities } from './replicas.ts';
 import { createRolloutActivities } from './rollouts.ts';
@@ -17,6 +18,7 @@ export type { EngineSpec } from '../engines/driver.ts';
 export type { ControlDeps } from './deps.ts';
 export { createHostActivities, type HostActivities, type HostDeps, type ReloadedEngine } from './host/index.ts';
 export type { LookReport, WorkflowToStart } from './monitoring/index.ts';
+export type { BegunProposal, ProposalStatus } from './proposals/index.ts';
 export type { ReloadTarget, RevisionEngine } from './reloads.ts';
 export type { RequestsLeft, UnroutedReplica } from './replicas.ts';
 
@@ -25,6 +27,7 @@ export function createControlActivities(deps: ControlDeps) {
     ...createRolloutActivities(deps),
     ...createCanaryActivities(deps),
     ...createPlanningActivities(deps),
+    ...createProposalActivities(deps),
     ...createReplicaActivities(deps),
     ...createReloadRecordActivities(deps),
     ...createHostRecordActivities(deps),

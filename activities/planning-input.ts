@@ -33,6 +33,8 @@ export interface PlanRequest {
   /** With `rolloutId`: plan as if the other revisions had left already. */
   withoutOthers?: boolean;
   dryRun?: boolean;
+  /** With purpose `rebalance`: this deployment alone, whatever its mode is. */
+  only?: string;
   /** Accelerators to place nothing on. */
   avoid?: readonly { host: string; accelerators: readonly number[] }[];
   /** How many replicas of a deployment below its need may be away while this is done; none without it. */
@@ -111,14 +113,15 @@ async function plannedDeployments(db: Executor, request: PlanRequest): Promise<{
   }
   const serving = await servingDeployments(db);
   if (request.purpose === 'drain') return serving;
-  const held = new Set(await heldDeployments(db, request.purpose));
-  return serving.filter((d) => !held.has(d.spec.name));
+  const held = new Set(await heldDeployments(db, request));
+  return serving.filter(({ spec: { name } }) => !held.has(name) && (request.only ?? name) === name);
 }
 
 /** A rebalance waits for drains too, whose moves it would cross; a replacement does not. */
-async function heldDeployments(db: Executor, purpose: PlanPurpose): Promise<Iterable<string>> {
+async function heldDeployments(db: Executor, { purpose, only }: PlanRequest): Promise<Iterable<string>> {
   if (purpose !== 'rebalance') return deploymentsInRollout(db);
-  return (await holdsOnRebalance(db)).map((hold) => hold.deployment);
+  const holds = await holdsOnRebalance(db);
+  return holds.flatMap(({ deployment, refusal }) => (refusal.on === 'mode' && deployment === only ? [] : deployment));
 }
 
 async function modelShapes(db: Executor): Promise<Record<string, ModelShape>> {

@@ -9,6 +9,7 @@ import {
   abandonMoves,
   applyPlan,
   endMoves,
+  hostStates,
   latestAppliedPlan,
   loadPlan,
   lockPlanning,
@@ -23,8 +24,7 @@ export function createPlanningActivities(deps: ControlDeps) {
   return {
     /** Asks the profiler which shapes of the model fit which accelerators of the fleet, and how fast their steps are. */
     async profileModel(shape: ModelShape): Promise<string> {
-      const input = await loadPlanInput(db, deps, { planId: '', purpose: 'rebalance', subject: 'cluster' });
-      const kinds = [...new Set(input.hosts.flatMap((h) => h.accelerators))].sort();
+      const kinds = [...new Set((await hostStates(db)).flatMap((h) => h.accelerators))].sort();
       const fitting = (await profileShapes(shape, kinds)).filter((p) => p.kvCacheTokens > 0);
       if (fitting.length === 0) return `fits no shape of ${kinds.join(', ') || 'an empty fleet'}`;
       return fitting
@@ -78,7 +78,7 @@ export function createPlanningActivities(deps: ControlDeps) {
   };
 }
 
-function summarise({ id, moves, report }: Pick<Plan, 'id' | 'moves' | 'report'>): PlanSummary {
+export function summarise({ id, moves, report }: Pick<Plan, 'id' | 'moves' | 'report'>): PlanSummary {
   return {
     planId: id,
     places: moves.filter((m) => m.kind === 'place'),

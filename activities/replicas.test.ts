@@ -1,11 +1,13 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
-import { sql } from 'drizzle-orm';
+import { eq, sql } from 'drizzle-orm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { hostSpecSchema } from '../core/domain/fleet.ts';
+import { multiplied, type StepTimeCoefficients } from '../core/domain/step-time.ts';
 import { plan } from '../core/placement/planner.ts';
 import { renewLease } from '../db/queries/leases.ts';
+import { stepTimeProfiles } from '../db/queries/profiler.ts';
 import { loadRoutingTable } from '../db/queries/routing.ts';
-import { acceleratorClaims, gatewayLeases, hosts, replicas } from '../db/schema/index.ts';
+import { acceleratorClaims, gatewayLeases, hosts, stepTimeProfiles as profiles, replicas } from '../db/schema/index.ts';
 import type { EngineSpec } from '../engines/driver.ts';
 import { createTestDatabase, type TestDatabase } from '../test/support/database.ts';
 import { type ControlActivities, createControlActivities, type RevisionEngine } from './index.ts';
@@ -49,10 +51,33 @@ const lease = (gatewayId: string, routingVersion: number, inFlight: number) => (
 });
 
 beforeEach(async () => {
-  for (const table of [gatewayLeases, acceleratorClaims, replicas, hosts]) await db().delete(table);
+  for (const table of [gatewayLeases, acceleratorClaims, replicas, hosts, profiles]) await db().delete(table);
   await db()
     .insert(hosts)
     .values({ name: 'h1', spec: hostSpecSchema.parse({ name: 'h1', accelerators: [{ kind: 'L4', count: 4 }], simulated: true }) });
+});
+
+describe('a replica that was calibrated', () => {
+  const stepTime = { d0: 10, d1: 0.1, d2: 1e-4, ra: 0.01, rc: 0.02, rb: 1e-6, o: 1 };
+  const slow = multiplied(stepTime, 2);
+  const calibrated = async (replicaId: string, found: StepTimeCoefficients) => {
+    await db()
+      .insert(replicas)
+      .values(replica(replicaId, { state: 'warming', weight: 0, endpoint: null, stepTime: null }));
+    const spec = { replicaId, generation: 1, model: 'm', acceleratorKind: 'L4', tensorParallel: 1, kvCacheTokens: 1000, maxSequences: 8 };
+    const calibration = { stepTime: found, sound: true, errorPercent: 2, kvCacheTokens: null, chat: null };
+    for (let i = 0; i < 2; i++) await activities.recordServing(spec as EngineSpec, 'http://127.0.0.1:1', calibration);
+    await activities.routeReplicas({ [replicaId]: 100 }, 'a test');
+    const [own] = await db().select().from(replicas).where(eq(replicas.id, replicaId));
+    expect(own!.stepTime).toEqual(found);
+    return (await stepTimeProfiles(db()))[0];
+  };
+
+  it('gives its shape its profile, unless most of its replicas say something else', async () => {
+    expect(await calibrated('p1', stepTime)).toMatchObject({ source: 'calibrated', coefficients: stepTime, replicaId: 'p1' });
+    expect(await calibrated('p2', slow)).toMatchObject({ coefficients: stepTime, replicaId: 'p1' });
+    expect(await calibrated('p3', slow)).toMatchObject({ coefficients: slow, replicaId: 'p3' });
+  });
 });
 
 describe('retiring', () => {
@@ -167,7 +192,7 @@ describe('reloading', () => {
     await db().insert(replicas).values(replica('r1'));
     const running = { replicaId: 'r1', generation: 6, endpoint: '', state: 'running' as const, detail: '' };
     await activities.recordAlive('h1', []);
-    expect(await activities.reconcileHost('h1', [running])).toEqual({ restore: [], orphans: [] });
+    expect(await activities.reconcileHost('h1', [running])).toEqual({ restore: [], orphans: [], standing: 'alive' });
     await activities.recordSilence('h1', 'lost', 'silent');
     await activities.abandonReplica('r1', 'made good');
     expect((await activities.reconcileHost('h1', [running])).orphans).toEqual([{ replicaId: 'r1', generation: 6 }]);
@@ -210,6 +235,7 @@ describe('reconciling a host', () => {
         { replicaId: 'ended', generation: 1 },
         { replicaId: 'unknown', generation: 7 },
       ],
+      standing: null,
     });
   });
 
@@ -221,8 +247,9 @@ describe('reconciling a host', () => {
     await activities.recordSilence('h1', 'lost', 'silent');
     await activities.abandonReplica('gone', 'made good');
     const engines = [running('gone', 3), running('kept', 2)];
-    expect(await activities.reconcileHost('h1', engines)).toEqual({ restore: [], orphans: [{ replicaId: 'gone', generation: 6 }] });
+    const orphan = (generation: number) => ({ restore: [], orphans: [{ replicaId: 'gone', generation }], standing: null });
+    expect(await activities.reconcileHost('h1', engines)).toEqual(orphan(6));
     expect(await activities.recordAlive('h1', [{ replicaId: 'kept', generation: 2 }])).toBe('alive');
-    expect(await activities.reconcileHost('h1', engines)).toEqual({ restore: [], orphans: [{ replicaId: 'gone', generation: 3 }] });
+    expect(await activities.reconcileHost('h1', engines)).toEqual(orphan(3));
   });
 });

@@ -3,9 +3,11 @@ import { Context } from '@temporalio/activity';
 import type { Leftover } from '../core/domain/drain.ts';
 import type { ChatTemplate } from '../core/domain/routing.ts';
 import type { StepTimeCoefficients } from '../core/domain/step-time.ts';
+import { shapeKey } from '../core/profiler/monitor/shape-step-time.ts';
+import { profileWith } from '../core/profiler/shape-agreement.ts';
 import { LEASE_LIFETIME_MS, type Lease, leasesSince } from '../db/queries/leases.ts';
 import { recordOutOfMemoryExit } from '../db/queries/monitoring-exits.ts';
-import { upsertStepTimeProfile } from '../db/queries/profiler.ts';
+import { stepTimeProfiles, upsertStepTimeProfile } from '../db/queries/profiler.ts';
 import {
   beginGeneration,
   endReplica,
@@ -19,6 +21,7 @@ import {
   setReplicaState,
   unrouteReplica,
 } from '../db/queries/replicas.ts';
+import { replicaStepTimes } from '../db/queries/shape-step-times.ts';
 import type { EngineSpec } from '../engines/driver.ts';
 import { outOfMemoryLine } from '../engines/out-of-memory.ts';
 import type { ControlDeps } from './deps.ts';
@@ -55,7 +58,7 @@ export function createReplicaActivities({ db, now }: ControlDeps) {
       await beginGeneration(db, replicaId, generation, reason);
     },
 
-    /** Records what calibration found, for this replica and, where it is sound, as the profile of its shape. */
+    /** Records what calibration found, for this replica and, where it is sound, for the profile of its shape. */
     async recordServing(spec: EngineSpec, endpoint: string, calibration: CalibrationResult): Promise<void> {
       const published: PublishedReplica = {
         generation: spec.generation,
@@ -66,16 +69,7 @@ export function createReplicaActivities({ db, now }: ControlDeps) {
         chat: calibration.chat,
       };
       await recordServing(db, spec.replicaId, published);
-      if (!calibration.sound) return;
-      await upsertStepTimeProfile(db, {
-        model: spec.model,
-        accelerator: spec.acceleratorKind,
-        tensorParallel: spec.tensorParallel,
-        source: 'calibrated',
-        coefficients: calibration.stepTime,
-        errorPercent: calibration.errorPercent,
-        replicaId: spec.replicaId,
-      });
+      if (calibration.sound) await recordProfile(db, spec, calibration);
     },
 
     /** Routes to a replica again whose engine was started anew: its share and its coefficients are those it had. */
@@ -144,6 +138,21 @@ export function createReplicaActivities({ db, now }: ControlDeps) {
       await endReplica(db, replicaId, state, reason);
     },
   };
+}
+
+/** One replica that is slow for reasons of its own is not what planning and the next replicas begin with. */
+async function recordProfile(db: ControlDeps['db'], spec: EngineSpec, { stepTime, errorPercent }: CalibrationResult): Promise<void> {
+  const shape = { model: spec.model, accelerator: spec.acceleratorKind, tensorParallel: spec.tensorParallel };
+  const isOfShape = (other: typeof shape) => shapeKey(other) === shapeKey(shape);
+  const before = (await stepTimeProfiles(db)).find(isOfShape);
+  const others = (await replicaStepTimes(db)).filter((other) => other.replicaId !== spec.replicaId && isOfShape(other));
+  const coefficients = profileWith(
+    stepTime,
+    others.map((other) => other.coefficients),
+    before?.coefficients ?? null,
+  );
+  if (coefficients === before?.coefficients) return;
+  await upsertStepTimeProfile(db, { ...shape, source: 'calibrated', coefficients, errorPercent, replicaId: spec.replicaId });
 }
 
 export interface UnroutedReplica {

@@ -81,7 +81,7 @@ export function createEngineHost(options: EngineHostOptions) {
       // First of all: a command of the older generation that is still on its way must find it closed.
       await files.writeFence(replicaId, { generation, stopped: false });
       if (record) await endEngine(host, record, wait);
-      await sweepOrphans(host, replicaId);
+      await sweepOrphans(host, { held: replicaId });
       return launchEngine(host, spec, wait);
     });
   }
@@ -139,7 +139,7 @@ export function createEngineHost(options: EngineHostOptions) {
       await files.writeFence(replicaId, { generation, stopped: true });
       const record = await files.readRecord(replicaId);
       const requestsDropped = record ? await endEngine(host, record, end) : 0;
-      await sweepOrphans(host, replicaId);
+      await sweepOrphans(host, { held: replicaId });
       await files.removeRecord(replicaId);
       return { requestsDropped };
     });
@@ -210,7 +210,9 @@ export function createEngineHost(options: EngineHostOptions) {
   function sweepNowAndThen(): void {
     if (Date.now() - sweptAtMs < SWEEP_EVERY_MS) return;
     sweptAtMs = Date.now();
-    sweepOrphans(host).catch((error: unknown) => logger.warn({ error: messageOf(error) }, 'looking for orphaned engines failed'));
+    sweepOrphans(host, { atMostOldMs: SWEEP_EVERY_MS }).catch((error: unknown) =>
+      logger.warn({ error: messageOf(error) }, 'looking for orphaned engines failed'),
+    );
   }
 }
 

@@ -12,7 +12,7 @@ import { engineEnvironment } from './environment.ts';
 import { isLocked, withLock } from './file-lock.ts';
 import { driverFor, driverOfKind, type HostContext, identityOf, isLive, processKey } from './host-context.ts';
 import { lastLogLines, logName, pruneLogs } from './log-files.ts';
-import { markEnvironment } from './marked-processes.ts';
+import { markEnvironment, noteLaunch } from './marked-processes.ts';
 import { freePort } from './ports.ts';
 import { endProcess, launchDetached } from './process.ts';
 import { type EngineIntent, type EngineRecord, isLaunched } from './state-files.ts';
@@ -91,6 +91,7 @@ async function spawnEngine(
         throw new UellmError({ kind: 'engine-failed', replicaId: spec.replicaId, reason: messageOf(cause) }, { cause });
       },
     );
+    noteLaunch();
     host.exits.set(processKey(launched.identity), launched.exited);
     const state = { ...intent, pid: launched.identity.pid, processStartTime: launched.identity.startTime };
     await host.files.writeRecord(state).catch(async (cause) => {

@@ -24,29 +24,78 @@ export function markEnvironment(directory: string, mark: Mark): Record<string, s
   return { UELLM_HOST_DIR: directory, UELLM_REPLICA_ID: mark.replicaId, UELLM_GENERATION: String(mark.generation) };
 }
 
-/** All living processes of the engines of this host directory. */
-export async function findMarkedProcesses(directory: string, logDirectory: string): Promise<MarkedProcess[]> {
+/**
+ * All living processes of the engines of this host directory.
+ * @param atMostOldMs a look that was taken for somebody else so long ago will do: of what it found, some may have ended
+ */
+export async function findMarkedProcesses(directory: string, logDirectory: string, { atMostOldMs = 0 } = {}): Promise<MarkedProcess[]> {
   if (process.platform !== 'linux') return [];
-  const found: MarkedProcess[] = [];
-  for (const pid of allPids()) {
-    const mark = (await markInEnvironment(pid, directory)) ?? (await markInOutput(pid, logDirectory));
-    const stat = mark && readProcessStat(pid);
-    if (mark && stat) found.push({ pid, startTime: stat.startTime, leader: stat.group === pid, ...mark });
+  const recent = latest?.launches === launches && Date.now() - latest.beganAtMs < atMostOldMs ? latest.sights : null;
+  const sights = recent ?? (await lookAround());
+  return sights.flatMap(({ environment, output, ...identity }) => {
+    const mark = environment?.directory === directory ? environment.mark : output?.directory === logDirectory ? output.mark : null;
+    return mark ? [{ ...identity, ...mark }] : [];
+  });
+}
+
+/** This process has launched an engine: earlier looks will not do any more. */
+export function noteLaunch(): void {
+  launches += 1;
+}
+
+/** A process that some host directory of this machine has marked. */
+interface Sight extends ProcessIdentity {
+  leader: boolean;
+  environment: { directory: string; mark: Mark } | null;
+  output: { directory: string; mark: Mark } | null;
+}
+
+let launches = 0;
+let latest: { beganAtMs: number; launches: number; sights: readonly Sight[] } | undefined;
+let looking: Promise<readonly Sight[]> | undefined;
+let lookingNext: Promise<readonly Sight[]> | undefined;
+
+/** One look at all processes serves everybody who asked before it began: hosts that share a worker do not each take their own. */
+function lookAround(): Promise<readonly Sight[]> {
+  if (!looking) {
+    looking = lookAtAll().finally(() => {
+      looking = undefined;
+    });
+    return looking;
   }
-  return found;
+  const again = () => {
+    lookingNext = undefined;
+    return lookAround();
+  };
+  lookingNext ??= looking.then(again, again);
+  return lookingNext;
+}
+
+async function lookAtAll(): Promise<readonly Sight[]> {
+  const began = { beganAtMs: Date.now(), launches };
+  const sights: Sight[] = [];
+  for (const pid of allPids()) {
+    const environment = await markInEnvironment(pid);
+    const output = await markInOutput(pid);
+    const stat = (environment ?? output) && readProcessStat(pid);
+    if (stat) sights.push({ pid, startTime: stat.startTime, leader: stat.group === pid, environment, output });
+  }
+  latest = { ...began, sights };
+  return sights;
 }
 
 /** Processes of other users, and those that end meanwhile, cannot be read: not ours. */
-async function markInEnvironment(pid: number, directory: string): Promise<Mark | null> {
+async function markInEnvironment(pid: number): Promise<Sight['environment']> {
   const text = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');
-  if (!text.includes(directory)) return null;
+  if (!text.includes('UELLM_REPLICA_ID=')) return null;
   const variables = new Map(text.split('\0').map((entry) => [entry.slice(0, entry.indexOf('=')), entry.slice(entry.indexOf('=') + 1)]));
-  const replicaId = variables.get('UELLM_REPLICA_ID');
-  if (variables.get('UELLM_HOST_DIR') !== directory || !replicaId) return null;
-  return { replicaId, generation: Number(variables.get('UELLM_GENERATION')) };
+  const [directory, replicaId] = [variables.get('UELLM_HOST_DIR'), variables.get('UELLM_REPLICA_ID')];
+  if (!directory || !replicaId) return null;
+  return { directory, mark: { replicaId, generation: Number(variables.get('UELLM_GENERATION')) } };
 }
 
-async function markInOutput(pid: number, logDirectory: string): Promise<Mark | null> {
+async function markInOutput(pid: number): Promise<Sight['output']> {
   const file = await readlink(`/proc/${pid}/fd/1`).catch(() => '');
-  return dirname(file) === logDirectory ? parseLogName(basename(file)) : null;
+  const mark = parseLogName(basename(file));
+  return mark && { directory: dirname(file), mark };
 }

@@ -98,11 +98,7 @@ async function rollOut(
 
   return CancellationScope.nonCancellable(async () => {
     if (strategy !== 'recreate') await retireStage(board, rollout);
-    await board.run(
-      'record',
-      async () => {},
-      () => `revision ${revision} is current`,
-    );
+    await board.finish(`revision ${revision} is current`);
     return board.end('succeeded', `revision ${revision} serves`);
   });
 }

@@ -31,9 +31,15 @@ describe('hostPresence', () => {
       if (presences > 1) await seconds(presences === 2 ? 6 : 0.2);
       return { engines: [], digest: `report ${presences}`, ...(presences > 1 && { probe: PROBE }) };
     };
-    activities.reconcileHost = async () => ({
+    activities.reconcileHost = async (...args) => {
+      world.calls.push({ name: 'reconcileHost', args });
+      return found();
+    };
+    const found = () => ({
       restore: world.replicas.get('r1')?.engine ? [] : [{ replicaId: 'r1', generation: 2 }],
-      orphans: presences === 1 ? [{ replicaId: 'stray', generation: 4 }] : [],
+      ...(presences === 1
+        ? { orphans: [{ replicaId: 'stray', generation: 4 }], standing: null }
+        : { orphans: [], standing: 'alive' as const }),
     });
     const handle = await temporal.client.workflow.start('hostPresence', {
       taskQueue: CONTROL_TASK_QUEUE,
@@ -49,12 +55,14 @@ describe('hostPresence', () => {
     await handle.signal(hostWorkerStartedSignal);
     await expect.poll(() => presences, { timeout: 5000 }).toBeGreaterThan(2);
     // The first host worker is of a release that probes nothing.
-    const alive = () => world.calls.filter((c) => c.name === 'recordAlive').map((c) => c.args);
-    await expect.poll(() => alive().length, { timeout: 5000 }).toBeGreaterThan(1);
-    expect(alive().slice(0, 2)).toEqual([
+    const callsOf = (name: string) => world.calls.filter((c) => c.name === name).map((c) => c.args);
+    await expect.poll(() => callsOf('reconcileHost').length, { timeout: 5000 }).toBeGreaterThan(1);
+    expect(callsOf('reconcileHost').slice(0, 2)).toEqual([
       ['h1', [], undefined],
       ['h1', [], PROBE],
     ]);
+    // What is found clean is recorded with that look.
+    expect(callsOf('recordAlive')).toEqual([['h1', [], undefined]]);
     await handle.terminate('end of the test');
   });
 
@@ -76,7 +84,7 @@ describe('hostPresence', () => {
       if (looks > 2) await seconds(5);
       return { engines: [running('mine', 1), running('stray', 4)], digest: 'the same' };
     };
-    world.activities.reconcileHost = async () => ({ restore: [], orphans: [{ replicaId: 'stray', generation: 4 }] });
+    world.activities.reconcileHost = async () => ({ restore: [], orphans: [{ replicaId: 'stray', generation: 4 }], standing: null });
     const recordAlive = world.activities.recordAlive;
     world.activities.recordAlive = async (...args) => {
       await recordAlive(...args);

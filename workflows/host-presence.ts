@@ -18,6 +18,8 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
+import type { Presence } from '../activities/host/presence.ts';
+import type { HostReconciliation, HostStanding } from '../activities/hosts.ts';
 import type { HostActivities } from '../activities/index.ts';
 import { watchedSilence } from '../core/domain/silence.ts';
 import { reasonOf } from './compensation.ts';
@@ -55,14 +57,8 @@ export async function hostPresence({ host, state: handedOn, ...input }: HostPres
       }
       if (state.together) log.info('a host that was silent together with others is heard of again', { host });
       Object.assign(state, { silentMs: null, together: false });
-      const { orphans, restore } = await control.reconcileHost(host, presence.engines);
-      const stopped = await Promise.all(orphans.map((orphan) => stopOrphan(host, orphan)));
-      const running = presence.engines.filter((e) => e.state === 'running' && !stopped.includes(e.replicaId));
-      const standing = await control.recordAlive(
-        host,
-        running.map(({ replicaId, generation }) => ({ replicaId, generation })),
-        presence.probe,
-      );
+      const { orphans, restore, standing: found } = await control.reconcileHost(host, presence.engines, presence.probe);
+      const standing = found ?? (await endOrphans(host, presence, orphans));
       for (const replica of restore) await startRestore(replica);
       // A host that is declared in the meantime is to be seen at once, and not when something changes there.
       state.digest = standing === 'alive' ? presence.digest : NOTHING_KNOWN;
@@ -137,6 +133,16 @@ async function startRestore({ replicaId, generation }: { replicaId: string; gene
   } catch (error) {
     log.info('a restore is under way already', { replicaId, generation, error: reasonOf(error) });
   }
+}
+
+async function endOrphans(host: string, { engines, probe }: Presence, orphans: HostReconciliation['orphans']): Promise<HostStanding> {
+  const stopped = await Promise.all(orphans.map((orphan) => stopOrphan(host, orphan)));
+  const running = engines.filter((e) => e.state === 'running' && !stopped.includes(e.replicaId));
+  return control.recordAlive(
+    host,
+    running.map(({ replicaId, generation }) => ({ replicaId, generation })),
+    probe,
+  );
 }
 
 /** @returns the replica whose engine runs no more; null where it could not be stopped */

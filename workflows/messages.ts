@@ -5,6 +5,7 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { DeadlinePolicy, DrainOptions, DrainPhase, DrainReceipt, OpenRequests, RetiredReplica } from '../core/domain/drain.ts';
 import type { PlaceMove, PlanSummary } from '../core/domain/plan.ts';
+import type { ProposalState } from '../core/domain/proposal.ts';
 import type { Refusal } from '../core/domain/refusal.ts';
 import type { RolloutStatus } from '../core/domain/rollout.ts';
 
@@ -23,6 +24,7 @@ export const workflowIds = {
   monitorSchedule: 'monitor',
   move: (replicaId: string) => `move-${replicaId}`,
   place: (replicaId: string) => `place-${replicaId}`,
+  proposal: (id: string) => `proposal-${id}`,
   readLog: (id: string) => `read-log-${id}`,
   reload: (replicaId: string) => `reload-${replicaId}`,
   replace: 'replace-cluster',
@@ -132,11 +134,22 @@ export interface RebalanceResult {
   outcome: 'nothing-to-do' | 'dry-run' | 'moved' | 'waiting' | 'skipped' | 'cancelled';
   reason: string;
   summary: PlanSummary | null;
-  /** Rollouts and drains for whose sake something was left alone. */
+  /** Rollouts, drains and modes for whose sake something was left alone. */
   held: Refusal[];
 }
 /** `rebalanceCluster`: ends a run under way; its moves that are not done are undone. */
 export const cancelRebalanceUpdate = defineUpdate<void, [{ by: string }]>('cancel');
+
+/** `carryOutProposal`, workflow id `proposal-<id>`. */
+export interface ProposalInput {
+  proposalId: string;
+}
+export interface ProposalResult {
+  state: ProposalState;
+  outcome: string;
+}
+/** The row of the proposal has changed: an operator has decided, or it was withdrawn. */
+export const decidedSignal = defineSignal('decided');
 
 export interface MonitorInput {
   /** From one look to the next. */
@@ -163,6 +176,14 @@ export interface ReplaceInput {
   reason: string;
   /** Accelerators on which engines did not start: what is missing goes elsewhere. */
   avoid: { host: string; accelerators: number[] }[];
+  /** What a run has come to that goes on as a new one. */
+  soFar?: ReplaceProgress;
+}
+export interface ReplaceProgress {
+  replaced: number;
+  /** Rounds in a row that moved nothing, and when the first of them began, since the epoch. */
+  idle: number;
+  idleSinceMs: number;
 }
 export interface ReplaceResult {
   outcome: 'nothing-to-do' | 'replaced' | 'waiting';

@@ -19,6 +19,7 @@ import {
   upsertSearchAttributes,
 } from '@temporalio/workflow';
 import type { LookReport, WorkflowToStart } from '../activities/index.ts';
+import { showProposal } from './carry-out-proposal.ts';
 import { reasonOf } from './compensation.ts';
 import { deployModel } from './deploy-model.ts';
 import { lookSignal, type MonitorInput, type MonitorStatus, monitorStatusQuery, workflowIds } from './messages.ts';
@@ -68,6 +69,8 @@ async function startOnce(work: WorkflowToStart): Promise<void> {
         args: [{ dryRun: false, requestedBy: 'monitoring' }],
         parentClosePolicy: ParentClosePolicy.ABANDON,
       });
+    } else if (work.kind === 'proposal') {
+      await showProposal(work.proposalId, work.summary);
     } else {
       await startChild(deployModel, {
         workflowId: workflowIds.deploy(work.rolloutId),

@@ -12,7 +12,8 @@ import { searchAttributes } from './search-attributes.ts';
 
 export async function placeReplica(replicaId: string): Promise<{ replicaId: string; host: string; endpoint: string }> {
   const undo = new Compensations();
-  undo.register('free the accelerators', () => control.endReplica(replicaId, 'failed', 'it could not be started'));
+  let why = '';
+  undo.register('free the accelerators', () => control.endReplica(replicaId, 'failed', `it could not be started: ${why}`));
   try {
     const reserved = await control.engineSpec(replicaId);
     upsertSearchAttributes([
@@ -51,7 +52,8 @@ export async function placeReplica(replicaId: string): Promise<{ replicaId: stri
     await passed('calibrate', found);
     return { replicaId, host: spec.host, endpoint };
   } catch (error) {
-    setCurrentDetails(`Replica \`${replicaId}\`: ${reasonOf(error)}`);
+    why = reasonOf(error);
+    setCurrentDetails(`Replica \`${replicaId}\`: ${why}`);
     await undo.unwind();
     throw error;
   }

@@ -15,7 +15,7 @@ export const control: ActivityInterfaceFor<ControlActivities> = proxyActivities<
 /** Planning looks at the whole fleet, and waits its turn. */
 export const planning: Pick<
   ActivityInterfaceFor<ControlActivities>,
-  'profileModel' | 'planPlacement' | 'applyPlan'
+  'profileModel' | 'planPlacement' | 'applyPlan' | 'proposeMoves' | 'beginProposal'
 > = proxyActivities<ControlActivities>({
   taskQueue: CONTROL_TASK_QUEUE,
   startToCloseTimeout: '20s',

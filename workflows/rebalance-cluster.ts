@@ -1,7 +1,8 @@
 /**
  * Looks at demand and fleet, and moves what the planner would now place otherwise: scaling out, scaling in, leaving hosts that miss the SLO.
  * Keyed `rebalance-cluster`: a scheduled run and one that somebody asks for are the same thing and share that lock. A dry run only plans.
- * Deployments that a rollout or a drain holds are left alone. Cancelled, the moves under way are undone and those that are done stay.
+ * Deployments that a rollout or a drain holds are left alone, and so are those that are not in `auto` mode: what would be done with them is
+ * proposed. Cancelled, the moves under way are undone and those that are done stay.
  */
 
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
@@ -16,6 +17,7 @@ import {
 } from '@temporalio/workflow';
 import type { PlanSummary } from '../core/domain/plan.ts';
 import type { Refusal } from '../core/domain/refusal.ts';
+import { proposeAll } from './carry-out-proposal.ts';
 import { cancelRebalanceUpdate, type RebalanceInput, type RebalanceResult, workflowIds } from './messages.ts';
 import { executeMoves, type MovesResult } from './moves.ts';
 import { control, planning } from './proxies.ts';
@@ -43,7 +45,10 @@ export async function rebalanceCluster({ dryRun, requestedBy }: RebalanceInput):
 }
 
 async function rebalance({ dryRun, requestedBy }: RebalanceInput, cancelledBy: () => string): Promise<RebalanceResult> {
-  if (!dryRun) await control.abandonMoves('rebalance', 'cluster');
+  if (!dryRun) {
+    await control.abandonMoves('rebalance', 'cluster');
+    await proposeAll(uuid4);
+  }
   const held = await control.rebalanceHolds();
   const planId = uuid4();
   const plan = await planning.planPlacement.executeWithOptions({ summary: dryRun ? 'dry run' : `asked for by ${requestedBy}` }, [

@@ -91,6 +91,30 @@ describe('replaceReplicas', () => {
     expect(await handle.result()).toEqual({ outcome: 'replaced', reason: 'host h3 is lost', replaced: 1 });
   });
 
+  it('tries again where it did not start, once nothing else is left', async () => {
+    const world = worldOf(replaces('new-1', 'r1'), noRoom, replaces('new-2', 'r1'));
+    world.fail.fetchWeights = { error: engineFailed('the share is away'), times: 1 };
+    const handle = await start();
+    const avoided = () => world.calls.filter((c) => c.name === 'planPlacement').map((c) => (c.args[0] as { avoid?: object[] }).avoid ?? []);
+    await expect.poll(() => avoided().length, { timeout: 10_000 }).toBe(2);
+    const details = async () => (await handle.query<{ currentDetails: string }>('__temporal_workflow_metadata')).currentDetails;
+    await expect.poll(details, { timeout: 10_000 }).toContain('looks again in 10 s');
+    await handle.signal(replaceSignal, { reason: 'host h3 is lost', avoid: [] });
+    expect(await handle.result()).toMatchObject({ outcome: 'replaced', replaced: 1 });
+    expect(avoided().slice(0, 3)).toEqual([[], [{ host: 'h2', accelerators: [0] }], []]);
+  });
+
+  it('is left to the next rebalance after an hour in which nothing helped', async () => {
+    const world = worldOf(noRoom, noRoom);
+    const hourAgo = { replaced: 2, idle: 30, idleSinceMs: Date.now() - 3_600_000 };
+    expect(await (await start({ soFar: hourAgo })).result()).toEqual({
+      outcome: 'waiting',
+      reason: 'no L4 is free; fits with 1 more L4',
+      replaced: 2,
+    });
+    expect(callsOf(world, 'planPlacement')).toHaveLength(1);
+  });
+
   it('is asked for by a restore that has failed for good, away from where it failed', async () => {
     const world = worldOf();
     world.fail.awaitEngineReady = { error: engineFailed('CUDA error: uncorrectable ECC error'), times: 20 };
@@ -104,5 +128,8 @@ describe('replaceReplicas', () => {
     expect(world.replicas.has('r1')).toBe(false);
     const asked = world.calls.filter((c) => c.name === 'planPlacement').map((c) => (c.args[0] as { avoid?: object[] }).avoid);
     expect(asked).toEqual([[{ host: 'h1', accelerators: [0] }]]);
+    expect(world.calls.filter((c) => c.name === 'endReplica').map((c) => c.args)).toEqual([
+      ['r1', 'failed', expect.stringMatching(/^its engine could not be started again: .*uncorrectable ECC error/)],
+    ]);
   });
 });

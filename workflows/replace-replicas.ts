@@ -1,7 +1,8 @@
 /**
  * Makes good what was lost: replicas of lost hosts, and those that failed for good. Keyed `replace-cluster`: the planner looks at the whole
  * fleet, so that one run is the lock. Each round plans anew and moves as much as the disruption budget allows, the new replica before the
- * lost one leaves the routing table; a host that returns in the middle keeps what has not moved yet.
+ * lost one leaves the routing table; a host that returns in the middle keeps what has not moved yet. What does not start goes elsewhere at once;
+ * where nothing helps it looks again at growing intervals, for an hour.
  */
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import {
@@ -19,19 +20,23 @@ import {
 } from '@temporalio/workflow';
 import { inWords } from '../core/domain/refusal.ts';
 import { reasonOf } from './compensation.ts';
-import { type ReplaceInput, type ReplaceResult, replaceSignal, workflowIds } from './messages.ts';
+import { type ReplaceInput, type ReplaceProgress, type ReplaceResult, replaceSignal, workflowIds } from './messages.ts';
 import { executeMoves } from './moves.ts';
 import { control, planning } from './proxies.ts';
 import { searchAttributes } from './search-attributes.ts';
 
-/** Rounds in a row that move nothing. Whoever still misses something asks again. */
-const IDLE_ROUNDS = 12;
-const LOOK_AGAIN = '5s';
+const FIRST_WAIT_MS = 5000;
+const LONGEST_WAIT_MS = 60_000;
+/** So long without moving anything; then it is left to the next rebalance, and to whoever asks again. */
+const GIVE_UP_AFTER_MS = 60 * 60_000;
+/** So often what does not start is tried elsewhere at once; after that the fault is not the place's. */
+const TRIES_AT_ONCE = 3;
 const HISTORY_LIMIT = 1000;
 
-export async function replaceReplicas({ reason, avoid }: ReplaceInput): Promise<ReplaceResult> {
-  const result: ReplaceResult = { outcome: 'nothing-to-do', reason, replaced: 0 };
+export async function replaceReplicas({ reason, avoid, soFar }: ReplaceInput): Promise<ReplaceResult> {
+  const progress: ReplaceProgress = soFar ?? { replaced: 0, idle: 0, idleSinceMs: Date.now() };
   const places = [...avoid];
+  let tried: ReplaceInput['avoid'] = [];
   let why = reason;
   let asked = 1;
   setHandler(replaceSignal, (more) => {
@@ -40,23 +45,35 @@ export async function replaceReplicas({ reason, avoid }: ReplaceInput): Promise<
     places.push(...more.avoid);
   });
   await control.abandonMoves('replace', 'cluster'); // of a run that was cut off
-  for (let idle = 0, seen = 0; idle < IDLE_ROUNDS; ) {
-    if (workflowInfo().historyLength > HISTORY_LIMIT) await continueAsNew<typeof replaceReplicas>({ reason: why, avoid: places });
+  for (let seen = 0; ; ) {
+    if (workflowInfo().historyLength > HISTORY_LIMIT)
+      await continueAsNew<typeof replaceReplicas>({ reason: why, avoid: places, soFar: progress });
     seen = asked;
-    const round = await moveSome({ reason: why, avoid: places });
-    places.push(...round.failed);
-    result.replaced += round.moved;
+    const round = await moveSome({ reason: why, avoid: [...places, ...tried] });
+    note(progress, round);
     if (round.waiting.length === 0 && round.planned === 0) {
       if (asked > seen) continue;
-      return end({ ...result, outcome: result.replaced > 0 ? 'replaced' : 'nothing-to-do', reason: why });
+      return end({ outcome: progress.replaced > 0 ? 'replaced' : 'nothing-to-do', reason: why, replaced: progress.replaced });
     }
-    idle = round.moved > 0 ? 0 : idle + 1;
-    setCurrentDetails(`**${result.replaced}** replaced. ${[round.summary, ...round.waiting].join('\n- ')}`);
-    if (round.moved + round.failed.length > 0) continue;
-    Object.assign(result, { outcome: 'waiting', reason: round.waiting.join('; ') });
-    await condition(() => asked > seen, LOOK_AGAIN);
+    const told = [round.summary, ...round.waiting].join('\n- ');
+    setCurrentDetails(`**${progress.replaced}** replaced. ${told}`);
+    if (round.moved > 0) continue;
+    tried.push(...round.failed);
+    if (round.failed.length > 0 && progress.idle < TRIES_AT_ONCE) continue;
+    if (Date.now() - progress.idleSinceMs >= GIVE_UP_AFTER_MS)
+      return end({ outcome: 'waiting', reason: round.waiting.join('; '), replaced: progress.replaced });
+    const waitMs = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (progress.idle - 1));
+    setCurrentDetails(`**${progress.replaced}** replaced; looks again in ${waitMs / 1000} s. ${told}`);
+    await condition(() => asked > seen, waitMs);
+    // Where nothing else is left, it may start there by now.
+    if (round.planned === 0) tried = [];
   }
-  return end(result);
+}
+
+function note(progress: ReplaceProgress, { moved }: Round): void {
+  progress.replaced += moved;
+  if (moved > 0) Object.assign(progress, { idle: 0, idleSinceMs: Date.now() });
+  else progress.idle += 1;
 }
 
 interface Round {

@@ -49,11 +49,12 @@ export async function switchTraffic(board: StageBoard, rollout: RolloutRecord, p
   const { deployment, revision, spec } = rollout;
   if (placed.length > 0) await untilServing(rollout);
   const others = await control.servingReplicas(deployment, revision, 'others');
-  const nowMs = await control.currentTimeMs();
+  const judged = spec.rollout.strategy === 'blue-green' && others.length > 0;
+  const nowMs = judged ? await control.currentTimeMs() : 0;
   const weights = [...(await ours(rollout, placed)).map((id) => [id, FULL_WEIGHT]), ...others.map((id) => [id, 0])];
   await control.routeReplicas(Object.fromEntries(weights), `revision ${revision} promoted`);
   const takesAll = `revision ${revision} takes all traffic`;
-  if (spec.rollout.strategy !== 'blue-green' || others.length === 0) return takesAll;
+  if (!judged) return takesAll;
   const soakSeconds = spec.rollout.soakSeconds ?? DEFAULT_SOAK_SECONDS;
   const before = { sinceMs: nowMs - Math.max(LEAST_BEFORE_MS, 1000 * soakSeconds), untilMs: nowMs };
   const window = { deployment, revision, sinceMs: nowMs, before, share: null };

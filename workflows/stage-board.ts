@@ -1,6 +1,7 @@
 /**
- * Where a rollout stands, written at every step to three places: its row, its search attributes, and its page in Temporal's UI. It also keeps
- * the rollout's clock, which stands still while it is on hold, and holds every stage to its deadline.
+ * Where a rollout stands, written at every step to three places: its row, its search attributes, and its page in Temporal's UI. Of what changes
+ * while the row is being written, the newest state alone is written next. It also keeps the rollout's clock, which stands still while it is on
+ * hold, and holds every stage to its deadline.
  */
 import {
   ApplicationFailure,
@@ -43,7 +44,10 @@ export class StageBoard {
   /** Milliseconds that each stage has taken, without time on hold. */
   readonly #spentMs = new Map<RolloutStage, number>();
 
-  #written: Promise<void> = Promise.resolve();
+  #publishedStage: RolloutStage | null = null;
+  #writing: Promise<void> = Promise.resolve();
+  /** Begins once that is over. */
+  #writingNext: Promise<void> | null = null;
 
   constructor(rolloutId: string) {
     this.#rolloutId = rolloutId;
@@ -125,7 +129,9 @@ export class StageBoard {
     const record = this.#record(stage);
     Object.assign(record, { state: 'running', startedAtMs: record.startedAtMs ?? Date.now(), endedAtMs: null });
     this.#stage = stage;
-    await this.show(`${stage} is running`);
+    this.#reason = `${stage} is running`;
+    this.#publish();
+    this.#write().catch(() => {}); // its work does not wait for that
     try {
       const result = await this.#withinDeadline(stage, work);
       Object.assign(record, { state: 'done', detail: describe(result) || record.detail, endedAtMs: Date.now() });
@@ -136,11 +142,22 @@ export class StageBoard {
     }
   }
 
+  /** Told with what comes next. */
   async skip(stage: RolloutStage, why: string): Promise<void> {
     await this.untilGoing();
-    Object.assign(this.#record(stage), { state: 'skipped', detail: why, startedAtMs: Date.now(), endedAtMs: Date.now() });
+    this.#pass(stage, 'skipped', why);
+  }
+
+  /** The last stage takes no time: told with the end. */
+  async finish(detail: string): Promise<void> {
+    await this.untilGoing();
+    this.#pass('record', 'done', detail);
+  }
+
+  #pass(stage: RolloutStage, state: 'done' | 'skipped', detail: string): void {
+    Object.assign(this.#record(stage), { state, detail, startedAtMs: Date.now(), endedAtMs: Date.now() });
     this.#stage = stage;
-    await this.show(why);
+    this.#reason = detail;
   }
 
   /** A line on the running stage, shown with the next record. */
@@ -162,16 +179,18 @@ export class StageBoard {
     await this.#write();
   }
 
-  /** One after the other: an older state of things never comes over a newer one. */
-  async #write(): Promise<void> {
-    const before = this.#written;
-    const write = async () => {
-      await before;
-      await control.recordRolloutStatus.executeWithOptions({ summary: `${this.#stage}: ${this.#reason}` }, [this.#rolloutId, this.status]);
-    };
-    const written = write();
-    this.#written = written.catch(() => {});
-    await written;
+  /** One after the other: an older state of things never comes over a newer one. @returns once what holds now is written */
+  #write(): Promise<void> {
+    this.#writingNext ??= this.#writing.then(() => {
+      this.#writingNext = null;
+      // What is called off is written by whoever called it off: this one goes on, short as it is.
+      const written = CancellationScope.nonCancellable(() =>
+        control.recordRolloutStatus.executeWithOptions({ summary: `${this.#stage}: ${this.#reason}` }, [this.#rolloutId, this.status]),
+      );
+      this.#writing = written.catch(() => {});
+      return written;
+    });
+    return this.#writingNext;
   }
 
   /** Nothing keeps it from going back, not even that this cannot be recorded. */
@@ -181,6 +200,7 @@ export class StageBoard {
   }
 
   async end(phase: TerminalPhase, reason: string): Promise<RolloutStatus> {
+    await (this.#writingNext ?? this.#writing).catch(() => {});
     this.#reason = reason;
     this.#ending = phase;
     this.#publish();
@@ -209,7 +229,7 @@ export class StageBoard {
     const clock = new CancellationScope();
     let passed = false;
     clock
-      .run(() => this.#pass(beganMs + 1000 * seconds - spentMs))
+      .run(() => this.#until(beganMs + 1000 * seconds - spentMs))
       .then(
         () => {
           passed = true;
@@ -230,7 +250,7 @@ export class StageBoard {
   }
 
   /** Until the clock shows so many ms. */
-  async #pass(activeMs: number): Promise<void> {
+  async #until(activeMs: number): Promise<void> {
     for (;;) {
       await this.untilGoing();
       const leftMs = activeMs - this.activeMs();
@@ -245,7 +265,8 @@ export class StageBoard {
   }
 
   #publish(): void {
-    upsertSearchAttributes([{ key: searchAttributes.stage, value: this.#stage }]);
+    if (this.#publishedStage !== this.#stage) upsertSearchAttributes([{ key: searchAttributes.stage, value: this.#stage }]);
+    this.#publishedStage = this.#stage;
     setCurrentDetails(this.#markdown());
   }
 

@@ -8,8 +8,8 @@ import type { HostDeps } from './deps.ts';
 const LOOK_EVERY_MS = 1000;
 /** With a heartbeat timeout of 15 s, two beats may be lost. */
 const BEAT_EVERY_MS = 5000;
-/** Returns now and then even without a change, so that what is recorded never grows stale. */
-const REPORT_EVERY_MS = 60_000;
+/** Returns now and then even without a change: what the control plane expects may have changed. A fleet of hosts is as many reports. */
+const REPORT_EVERY_MS = 2 * 60_000;
 
 export interface Presence {
   engines: EngineReport[];

@@ -11,6 +11,7 @@ const round = (hosts: number, seconds: number): Round => ({
   allServingSeconds: seconds,
   rolloutSeconds: [seconds],
   outcomes: {},
+  eventsPerDeployment: 300,
   plans: {},
   stageSeconds: {},
   usage: { 'control-1': { cpuSeconds: seconds, memoryBytes: 1000 }, 'host-worker': { cpuSeconds: 99, memoryBytes: 99 } },
@@ -19,10 +20,15 @@ const round = (hosts: number, seconds: number): Round => ({
 });
 
 describe('the bench of the control plane', () => {
-  it('compares the largest fleet with the smallest, by medians, the control plane alone', () => {
-    const growth = growthOf([round(20, 1), round(20, 5), round(20, 2), round(60, 100), round(200, 20)]);
-    expect(growth.map((g) => g.overLinear)).toEqual([1, 1, 0.1]);
-    expect(renderGrowth(growthOf([round(20, 1), round(200, 11)]))).toContain('1.10 of linear: WORSE THAN LINEAR');
+  it('compares each larger fleet with the smallest, by medians, the control plane alone', () => {
+    const growth = growthOf([round(20, 1), round(20, 5), round(20, 2), round(60, 12), round(200, 20)]);
+    expect(growth.map((g) => [g.hosts, g.overLinear])).toEqual([
+      ...[2, 2, 1 / 3].map((overLinear) => ['20 to 60 hosts', overLinear]),
+      ...[1, 1, 0.1].map((overLinear) => ['20 to 200 hosts', overLinear]),
+    ]);
+    expect(renderGrowth(growthOf([round(20, 1), round(200, 11)]))).toContain(
+      '20 to 200 hosts, time to all serving, s: 1.0 to 11.0, 1.10 of linear: WORSE THAN LINEAR',
+    );
     expect(growthOf([round(20, 1)])).toEqual([]);
   });
 

@@ -3,6 +3,8 @@ import { spreadOf } from '../support/spread.ts';
 import { CONTROL_PLANE, type Round } from './measure.ts';
 
 export interface Growth {
+  /** Of which fleets. */
+  hosts: string;
   what: string;
   from: number;
   to: number;
@@ -10,20 +12,23 @@ export interface Growth {
   overLinear: number;
 }
 
-/** From the smallest fleet to the largest, medians of their rounds. */
+/** From the smallest fleet to each larger one, the largest last; medians of their rounds. */
 export function growthOf(rounds: readonly Round[]): Growth[] {
-  const sizes = [...new Set(rounds.map((r) => r.hosts))].sort((a, b) => a - b);
-  const [least, most] = [sizes[0]!, sizes.at(-1)!];
-  if (least === most) return [];
+  const [least, ...larger] = [...new Set(rounds.map((r) => r.hosts))].sort((a, b) => a - b);
+  return larger.flatMap((most) => growthBetween(rounds, least!, most));
+}
+
+function growthBetween(rounds: readonly Round[], least: number, most: number): Growth[] {
   const median = (hosts: number, figure: (round: Round) => number) => spreadOf(rounds.filter((r) => r.hosts === hosts).map(figure)).median;
+  const hosts = `${least} to ${most} hosts`;
   const figures: [string, (round: Round) => number][] = [
     ['time to all serving, s', (r) => r.allServingSeconds],
     ['processor time of the control plane, s', cpuOfControlPlane],
-    ['memory of the control plane, bytes', memoryOfControlPlane],
+    ['memory of the control plane, MiB', (r) => memoryOfControlPlane(r) / 1024 ** 2],
   ];
   return figures.map(([what, figure]) => {
     const [from, to] = [median(least, figure), median(most, figure)];
-    return { what, from, to, overLinear: to / from / (most / least) };
+    return { hosts, what, from, to, overLinear: to / from / (most / least) };
   });
 }
 

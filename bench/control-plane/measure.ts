@@ -22,6 +22,8 @@ export interface Round {
   rolloutSeconds: number[];
   /** How rollouts ended → how many. */
   outcomes: Record<string, number>;
+  /** Of its rollout and of what places its replica: what Temporal has to store, whatever else the machine does. */
+  eventsPerDeployment: number;
   /** State → plans that were made. */
   plans: Record<string, number>;
   /** Stage → seconds that each rollout was in it. */
@@ -42,6 +44,8 @@ const IDLE_SECONDS = 10;
 /** Of the client that starts the rollouts; all of them then run at once. */
 const CALLS_AT_ONCE = 16;
 const LONGEST_MS = 15 * 60_000;
+/** Adding up the pages of processes is work as well, for us and for them. */
+const MEMORY_EVERY_MS = 5000;
 const MODEL = 'tiny';
 const CONFIG = {
   architectures: ['LlamaForCausalLM'],
@@ -140,8 +144,12 @@ async function rollOut(
   await Promise.all(Array.from({ length: CALLS_AT_ONCE }, startNext));
   log(`${deployments.length} rollouts are accepted after ${secondsSince(began).toFixed(1)} s`);
   const most = mapValues(before, (usage) => usage.memoryBytes);
+  let lookedAtMs = 0;
   await until('the end of all rollouts', async () => {
-    for (const [name, { memoryBytes }] of Object.entries(usages(pids))) most[name] = Math.max(most[name]!, memoryBytes);
+    if (performance.now() - lookedAtMs > MEMORY_EVERY_MS) {
+      for (const [name, { memoryBytes }] of Object.entries(usages(pids))) most[name] = Math.max(most[name]!, memoryBytes);
+      lookedAtMs = performance.now();
+    }
     const rows = await db.select({ endedAt: rollouts.endedAt }).from(rollouts);
     return rows.every((row) => row.endedAt !== null);
   });
@@ -166,11 +174,28 @@ async function rollOut(
     allServingSeconds,
     rolloutSeconds: ended.map((r) => (r.endedAt!.getTime() - r.startedAt.getTime()) / 1000),
     outcomes,
+    eventsPerDeployment: (await eventsOf(installation, deployments.length)) / deployments.length,
     plans: made,
     stageSeconds,
     usage: mapValues(after, (usage, name) => ({ cpuSeconds: usage.cpuSeconds - before[name]!.cpuSeconds, memoryBytes: most[name]! })),
     idleCores,
   };
+}
+
+/** Events of all rollouts and placements, once Temporal lists them as ended. */
+async function eventsOf({ temporal }: Installation, rollouts: number): Promise<number> {
+  let events = 0;
+  await until('the list of ended rollouts', async () => {
+    events = 0;
+    let ended = 0;
+    const query = "ExecutionStatus = 'Completed' and WorkflowType in ('deployModel', 'placeReplica')";
+    for await (const { type, historyLength } of temporal.workflow.list({ query })) {
+      events += historyLength;
+      if (type === 'deployModel') ended += 1;
+    }
+    return ended >= rollouts;
+  });
+  return events;
 }
 
 const usages = (pids: Record<string, number>) => mapValues(pids, usageOf);

@@ -28,6 +28,7 @@ export function renderRounds(rounds: readonly Round[]): string {
       line('rollouts that succeeded', (r) => r.outcomes.succeeded ?? 0, 0),
       line('replicas that serve', (r) => r.outcomes.serving ?? 0, 0),
       line('plans made', (r) => Object.values(r.plans).reduce((a, b) => a + b, 0), 0),
+      line("events in Temporal's histories, a deployment", (r) => r.eventsPerDeployment, 0),
       line('control plane, CPU s', cpuOfControlPlane),
       line('control plane, MiB', (r) => memoryOfControlPlane(r) / MiB, 0),
       ...processes.map((name) => line(`  ${name}, CPU s`, (r) => r.usage[name]?.cpuSeconds ?? 0)),
@@ -52,9 +53,9 @@ export function renderRounds(rounds: readonly Round[]): string {
 
 export function renderGrowth(growth: readonly Growth[]): string {
   return growth
-    .map(({ what, from, to, overLinear }) => {
+    .map(({ hosts, what, from, to, overLinear }) => {
       const verdict = overLinear <= 1 ? 'no worse than linear' : 'WORSE THAN LINEAR';
-      return `${what}: ${from.toFixed(1)} to ${to.toFixed(1)}, ${overLinear.toFixed(2)} of linear: ${verdict}`;
+      return `${hosts}, ${what}: ${from.toFixed(1)} to ${to.toFixed(1)}, ${overLinear.toFixed(2)} of linear: ${verdict}`;
     })
     .join('\n');
 }
