@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { SlowestFirst } from './test/support/slowest-first.ts';
 
 /** Tests lie beside the code. Which servers a test needs follows from its folder. */
 const inFolders = (folders: string[]) => folders.map((folder) => `${folder}/**/*.test.{ts,tsx}`);
@@ -10,6 +11,7 @@ export default defineConfig({
   test: {
     reporters: ['default', './test/support/summary-reporter.ts'],
     maxWorkers: 3,
+    sequence: { sequencer: SlowestFirst },
     projects: [
       // Nothing but the code itself: `npm run check` runs these.
       {

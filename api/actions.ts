@@ -46,6 +46,9 @@ export interface WorkflowActions {
   /** Returns the rollout's new status. @throws conflict when the workflow declines, not-found when none is open */
   updateRollout(rolloutId: string, action: RolloutAction, request: { by: string; reason: string }): Promise<RolloutStatus>;
 
+  /** Tells `carryOutProposal` that the row of its proposal has changed; starts it where it does not run. */
+  tellProposal(proposalId: string): Promise<void>;
+
   /** Starts `retireDeployment`, which drains and stops every replica of a deployment that was deleted; one that runs already goes on. */
   startRetirement(deployment: string, requestedBy: string): Promise<void>;
 

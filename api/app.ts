@@ -27,18 +27,24 @@ import { hostRoutes } from './routes/hosts/hosts.ts';
 import { keyRoutes } from './routes/keys/keys.ts';
 import { hostLogRoutes, replicaLogRoutes } from './routes/logs/logs.ts';
 import { modelRoutes } from './routes/models/models.ts';
+import { pilotRoutes } from './routes/pilot/pilot.ts';
 import { planRoutes } from './routes/plans/plans.ts';
 import { profilerRoutes } from './routes/profiler/profiler.ts';
+import { proposalActionRoutes } from './routes/proposals/decide.ts';
+import { proposalRoutes } from './routes/proposals/proposals.ts';
 import { auditRoutes } from './routes/records/audit.ts';
 import { correctionRoutes } from './routes/records/corrections.ts';
 import { deleteObservationsRoutes } from './routes/records/delete-observations.ts';
 import { observationRoutes, sloAttainmentRoutes } from './routes/records/observations.ts';
+import { queryDistributionRoutes, sloHistoryRoutes } from './routes/records/slo-history.ts';
 import { replicaRoutes } from './routes/replicas/replicas.ts';
+import { valueReportRoutes } from './routes/reports/value.ts';
 import { rolloutActionRoutes } from './routes/rollouts/act.ts';
 import { rolloutRoutes } from './routes/rollouts/rollouts.ts';
 import { checkAccessDeclared } from './routes/route.ts';
 import { sloPolicyRoutes } from './routes/slo-policies/slo-policies.ts';
 import { tenantRoutes } from './routes/tenants/tenants.ts';
+import { boundedReplays } from './routes/what-if/replays.ts';
 import { whatIfRoutes } from './routes/what-if/what-if.ts';
 
 export interface AppOptions extends AccessOptions {
@@ -74,6 +80,7 @@ export function createApp(dependencies: ApiDependencies, { webRoot, codec = null
   app.use('/api/*', known, limitBody, readJsonBody, answerOnce(dependencies.database.db));
 
   const v1 = '/api/v1';
+  const replays = boundedReplays();
   app.route(`${v1}/hosts`, hostRoutes(dependencies));
   app.route(`${v1}/hosts`, drainRoutes(dependencies));
   app.route(`${v1}/hosts`, hostLogRoutes(dependencies));
@@ -81,6 +88,7 @@ export function createApp(dependencies: ApiDependencies, { webRoot, codec = null
   app.route(`${v1}/slo-policies`, sloPolicyRoutes(dependencies));
   app.route(`${v1}/tenants`, tenantRoutes(dependencies));
   app.route(`${v1}/slo-attainment`, sloAttainmentRoutes(dependencies));
+  app.route(`${v1}/slo-attainment`, sloHistoryRoutes(dependencies));
   app.route(`${v1}/deployments`, deploymentRoutes(dependencies));
   app.route(`${v1}/deployments`, startRolloutRoutes(dependencies));
   app.route(`${v1}/rollouts`, rolloutRoutes(dependencies));
@@ -90,12 +98,17 @@ export function createApp(dependencies: ApiDependencies, { webRoot, codec = null
   app.route(`${v1}/plans`, planRoutes(dependencies));
   app.route(`${v1}/rebalances`, rebalanceRoutes(dependencies));
   app.route(`${v1}/schedules`, scheduleRoutes(dependencies));
+  app.route(`${v1}/observations`, queryDistributionRoutes(dependencies));
   app.route(`${v1}/observations`, observationRoutes(dependencies));
   app.route(`${v1}/observations`, deleteObservationsRoutes(dependencies));
   app.route(`${v1}/profiler`, profilerRoutes(dependencies));
   app.route(`${v1}/cost`, costRoutes(dependencies));
+  app.route(`${v1}/reports`, valueReportRoutes(dependencies));
   app.route(`${v1}/diagnosis`, diagnosisRoutes(dependencies));
-  app.route(`${v1}/what-if`, whatIfRoutes(dependencies));
+  app.route(`${v1}/what-if`, whatIfRoutes(dependencies, replays));
+  app.route(`${v1}/deployments`, pilotRoutes(dependencies, replays));
+  app.route(`${v1}/proposals`, proposalRoutes(dependencies));
+  app.route(`${v1}/proposals`, proposalActionRoutes(dependencies));
   app.route(`${v1}/corrections`, correctionRoutes(dependencies));
   app.route(`${v1}/audit`, auditRoutes(dependencies));
   app.route(`${v1}/keys`, keyRoutes(dependencies));

@@ -9,6 +9,7 @@ import { createKey } from '../db/queries/keys.ts';
 import { publishSnapshot } from '../db/queries/profiler.ts';
 import { endRollout } from '../db/queries/rollouts.ts';
 import { createTestApi, RUNNING, type TestApi } from '../test/support/api.ts';
+import { aProposal } from '../test/support/rows.ts';
 
 interface Write {
   route: string;
@@ -50,6 +51,11 @@ const WRITES: Write[] = [
   { route: 'POST /api/v1/hosts/{name}/uncordon', path: () => '/api/v1/hosts/h/uncordon' },
   { route: 'POST /api/v1/deployments/{name}/rollouts', path: () => '/api/v1/deployments/d/rollouts' },
   ...['pause', 'resume', 'approve', 'abort'].map(onRollout),
+  ...(['approve', 'decline'] as const).map((decision) => ({
+    route: `POST /api/v1/proposals/{id}/${decision}`,
+    path: () => `/api/v1/proposals/to-${decision}/${decision}`,
+    before: () => aProposal(api.db, { id: `to-${decision}` }),
+  })),
   { route: 'POST /api/v1/rebalances', body: { dryRun: true } },
   { route: 'POST /api/v1/rebalances/cancel', before: async () => api.actions.cancelRebalance.mockResolvedValue(true) },
   { route: 'PATCH /api/v1/schedules/{name}', path: () => '/api/v1/schedules/rebalance', body: { paused: true } },
@@ -105,10 +111,19 @@ async function contents(): Promise<string> {
 
 /** How often workflows were asked to do something. */
 function effects(): number {
-  const { startDeploy, updateRollout, startRetirement, startDrain, cancelDrain, startRebalance, cancelRebalance, changeSchedule } =
-    api.actions;
+  const {
+    startDeploy,
+    updateRollout,
+    startRetirement,
+    startDrain,
+    cancelDrain,
+    startRebalance,
+    cancelRebalance,
+    changeSchedule,
+    tellProposal,
+  } = api.actions;
   const all = [startDeploy, updateRollout, startRetirement, startDrain, cancelDrain, startRebalance, cancelRebalance, changeSchedule];
-  return all.reduce((calls, action) => calls + action.mock.calls.length, 0);
+  return [...all, tellProposal].reduce((calls, action) => calls + action.mock.calls.length, 0);
 }
 
 const audited = async () => (await api.db.execute<{ actor: string }>(sql`select actor from audit order by id`)).rows;

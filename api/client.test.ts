@@ -42,6 +42,7 @@ describe('the client', () => {
       windowSeconds: 60,
       replicas: [],
       advice: [],
+      missing: [],
       unknown: [],
     });
     expect(await client.info()).toMatchObject({ simulatedHosts: 0 });

@@ -19,10 +19,14 @@ import type {
   ModelResource,
   ObservationResource,
   ObservationsDeleted,
+  PilotReport,
+  PlanDiff,
   PlanResource,
   Problem,
   ProfilerSnapshotResource,
   ProfilerStatus,
+  ProposalDecision,
+  ProposalResource,
   Rebalance,
   RebalanceStarted,
   ReplicaResource,
@@ -34,6 +38,8 @@ import type {
   SloAttainmentItem,
   SloPolicyResource,
   TenantResource,
+  ValueReport,
+  ValueReportPart,
   WhatIf,
   WhatIfInput,
 } from './schema/index.ts';
@@ -47,6 +53,7 @@ export interface Collections {
   deployments: DeploymentResource;
   replicas: ReplicaResource;
   plans: PlanResource;
+  proposals: ProposalResource;
   rollouts: RolloutResource;
   observations: ObservationResource;
   corrections: CorrectionResource;
@@ -146,9 +153,14 @@ export function createApiClient({ url, apiKey, fetch = globalThis.fetch }: ApiCl
       json<RolloutStarted>('POST', at('deployments', deployment, 'rollouts'), { body: revision === undefined ? {} : { revision } }),
     actOnRollout: (id: string, action: RolloutAction, reason = '') =>
       json<RolloutResource>('POST', at('rollouts', id, action), { body: { reason } }),
+    decideProposal: (id: string, decision: ProposalDecision, reason = '') =>
+      json<ProposalResource>('POST', at('proposals', id, decision), { body: { reason } }),
+    pilotReport: (deployment: string, hours: number) =>
+      json<PilotReport>('GET', at('deployments', deployment, 'pilot'), { query: { hours }, timeoutMs: COST_TIMEOUT_MS }),
     startDrain: (host: string, options: DrainInput = {}) => json<DrainStarted>('POST', at('hosts', host, 'drain'), { body: options }),
     drain: (host: string) => json<Drain>('GET', at('hosts', host, 'drain')),
     uncordon: (host: string) => json<HostResource>('POST', at('hosts', host, 'uncordon')),
+    planDiff: (from: string, to: string) => json<PlanDiff>('GET', at('plans', 'diff'), { query: { from, to } }),
     startRebalance: (dryRun: boolean) => json<RebalanceStarted>('POST', 'rebalances', { body: { dryRun } }),
     cancelRebalance: () => json<RebalanceStarted>('POST', at('rebalances', 'cancel')),
     schedules: () => json<{ items: ScheduleResource[] }>('GET', 'schedules'),
@@ -162,6 +174,11 @@ export function createApiClient({ url, apiKey, fetch = globalThis.fetch }: ApiCl
     /** @param tpotMs levels at which to price the SLO beside its own, comma-separated */
     cost: (query: { deployment?: string | undefined; tpotMs?: string | undefined; windowSeconds?: number | undefined } = {}) =>
       json<Cost>('GET', 'cost', { query, timeoutMs: COST_TIMEOUT_MS }),
+    valueReport: (query: { from?: string | undefined; to?: string | undefined } = {}) =>
+      json<ValueReport>('GET', 'reports/value', { query, timeoutMs: COST_TIMEOUT_MS }),
+    /** The same as a table. @param by what a row is */
+    valueReportCsv: async (query: { from?: string | undefined; to?: string | undefined; by: ValueReportPart }) =>
+      (await call('GET', 'reports/value', { query: { ...query, format: 'csv' }, timeoutMs: COST_TIMEOUT_MS })).text(),
     whatIf: (input: WhatIfInput) => json<WhatIf>('POST', 'what-if', { body: input, timeoutMs: COST_TIMEOUT_MS }),
     diagnosis: (query: { deployment?: string | undefined; windowSeconds?: number | undefined } = {}) =>
       json<DiagnosisAnswer>('GET', 'diagnosis', { query, timeoutMs: COST_TIMEOUT_MS }),

@@ -4,6 +4,7 @@ import type { Principal } from '../core/domain/access.ts';
 import type { Diagnosis, DiagnosisInput } from '../core/placement/diagnosis/diagnose.ts';
 import type { ObservedReplica } from '../core/placement/diagnosis/types.ts';
 import type { FleetInput } from '../core/placement/fleet/problem.ts';
+import type { ReplayWatch } from '../core/simulator/replay-watch.ts';
 import type { WhatIfAnswer, WhatIfQuestion } from '../core/simulator/what-if.ts';
 import type { DatabaseConnection } from '../db/client.ts';
 import type { WorkflowActions } from './actions.ts';
@@ -22,7 +23,8 @@ export interface CostSources {
   reckon(question: CostQuestion): Promise<CostAnswer>;
   observedReplicas(nowMs: number, windowSeconds: number): Promise<ObservedReplica[]>;
   diagnose(input: DiagnosisInput): Promise<Diagnosis>;
-  replay(question: WhatIfQuestion): Promise<WhatIfAnswer>;
+  /** @param watch says how far it is, and takes back the question */
+  replay(question: WhatIfQuestion, watch?: ReplayWatch): Promise<WhatIfAnswer>;
 }
 
 export interface ApiDependencies {

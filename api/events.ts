@@ -6,8 +6,11 @@ import type { Logger } from 'pino';
 import type { DatabaseConnection } from '../db/client.ts';
 import { listen } from '../db/listen.ts';
 import { CHANGES_CHANNEL } from '../db/queries/changes.ts';
+import { OBSERVATIONS_CHANNEL } from '../db/queries/observations.ts';
 import { ROUTING_CHANNEL } from '../db/queries/routing.ts';
+import type { Readiness } from './health.ts';
 import { type Change, changeKindSchema } from './schema/cluster.ts';
+import { changesSince, look, type Seen } from './unannounced.ts';
 
 export type ChangeKind = Change['kind'];
 
@@ -24,21 +27,47 @@ export interface ChangeWatcher {
 }
 
 const MAX_WATCHERS = 256;
+/** Gateways deliver many times a second; whoever watches reads sums again, and those no more often than this. */
+const OBSERVATIONS_EVERY_MS = 2000;
+const LOOK_EVERY_MS = 2000;
+/** Channels that are about one kind whatever they carry. */
+const KIND_OF_CHANNEL: Record<string, ChangeKind> = { [ROUTING_CHANNEL]: 'routing', [OBSERVATIONS_CHANNEL]: 'observations' };
 
-export function createEventHub(database: DatabaseConnection, logger: Logger): EventHub {
+export function createEventHub(database: DatabaseConnection, readiness: () => Promise<Readiness>, logger: Logger): EventHub {
   const watchers = new Set<Watcher>();
   const tell = (kinds: readonly ChangeKind[]) => {
     for (const watcher of watchers) watcher.tell(kinds);
   };
-  const listening = listen(database.pool, [CHANGES_CHANNEL, ROUTING_CHANNEL], {
+  let observing: ReturnType<typeof setTimeout> | null = null;
+  const tellLater = () => {
+    observing ??= setTimeout(() => {
+      observing = null;
+      tell(['observations']);
+    }, OBSERVATIONS_EVERY_MS).unref();
+  };
+  const listening = listen(database.pool, [CHANGES_CHANNEL, ...Object.keys(KIND_OF_CHANNEL)], {
     onNotice(channel, payload) {
-      const kind = changeKindSchema.safeParse(channel === ROUTING_CHANNEL ? 'routing' : payload);
-      if (kind.success) tell([kind.data]);
+      const kind = changeKindSchema.safeParse(KIND_OF_CHANNEL[channel] ?? payload);
+      if (!kind.success) return;
+      if (kind.data === 'observations') tellLater();
+      else tell([kind.data]);
     },
     // What changed while nobody listened is not known: anything may have.
     onConnected: () => tell(changeKindSchema.options),
     onError: (error) => logger.warn({ err: error }, 'the connection that listens for changes broke; it comes back'),
   });
+  let seen: Seen | null = null;
+  let looking: Promise<void> | null = null;
+  const lookAgain = async () => {
+    const now = await look(database.db, readiness);
+    if (seen) tell(changesSince(seen, now));
+    seen = now;
+    looking = null;
+  };
+  const looks = setInterval(() => {
+    if (watchers.size > 0) looking ??= lookAgain();
+    else seen = null; // whoever comes next reads everything anyway
+  }, LOOK_EVERY_MS).unref();
   return {
     watch() {
       if (watchers.size >= MAX_WATCHERS) return undefined;
@@ -47,8 +76,10 @@ export function createEventHub(database: DatabaseConnection, logger: Logger): Ev
       return watcher;
     },
     async close() {
+      clearInterval(looks);
+      if (observing) clearTimeout(observing);
       for (const watcher of watchers) watcher.end();
-      await listening.close();
+      await Promise.all([listening.close(), looking]);
     },
   };
 }

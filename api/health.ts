@@ -9,10 +9,21 @@ const CHECK_TIMEOUT_MS = 3000;
 const readinessSchema = z
   .object({ ready: z.boolean(), checks: z.record(z.string(), z.string().openapi({ description: '`ok`, or what is wrong.' })) })
   .openapi('Readiness');
+export type Readiness = z.infer<typeof readinessSchema>;
 const content = { 'application/json': { schema: readinessSchema } };
 const tags = ['health'];
 
-export function healthRoutes({ database, actions }: { database: DatabaseConnection; actions: WorkflowActions }) {
+interface Dependencies {
+  database: DatabaseConnection;
+  actions: WorkflowActions;
+}
+
+export async function readiness({ database, actions }: Dependencies): Promise<Readiness> {
+  const [postgres, temporal] = await Promise.all([check(database.pool.query('select 1')), check(actions.ping())]);
+  return { ready: postgres === 'ok' && temporal === 'ok', checks: { postgres, temporal } };
+}
+
+export function healthRoutes(dependencies: Dependencies) {
   return new OpenAPIHono()
     .openapi(
       createRoute({
@@ -33,9 +44,8 @@ export function healthRoutes({ database, actions }: { database: DatabaseConnecti
         responses: { 200: { description: 'Both do.', content }, 503: { description: 'One does not.', content } },
       }),
       async (c) => {
-        const [postgres, temporal] = await Promise.all([check(database.pool.query('select 1')), check(actions.ping())]);
-        const ready = postgres === 'ok' && temporal === 'ok';
-        return c.json({ ready, checks: { postgres, temporal } }, ready ? 200 : 503);
+        const answer = await readiness(dependencies);
+        return c.json(answer, answer.ready ? 200 : 503);
       },
     );
 }

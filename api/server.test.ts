@@ -4,9 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { insertObservations } from '../db/queries/observations.ts';
 import { bumpRoutingVersion } from '../db/queries/routing.ts';
 import { costSources, fakeActions } from '../test/support/api.ts';
 import { createTestDatabase, type TestDatabase } from '../test/support/database.ts';
+import { anObservation } from '../test/support/observations.ts';
 import { type ApiOptions, type RunningApi, startApi } from './server.ts';
 
 let database: TestDatabase;
@@ -102,6 +104,9 @@ describe('startApi', () => {
     heard = '';
     await bumpRoutingVersion(database.connection.db);
     await expect.poll(() => heard).toContain('data: {"kind":"routing"}');
+    heard = '';
+    await insertObservations(database.connection.db, [anObservation('seen')]);
+    await expect.poll(() => heard, { timeout: 10_000 }).toContain('data: {"kind":"observations"}');
     await own.close();
     await reading;
   });

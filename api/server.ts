@@ -18,6 +18,7 @@ import { createApp } from './app.ts';
 import type { CodecEndpoint } from './codec.ts';
 import type { CostSources, Installation } from './context.ts';
 import { createEventHub } from './events.ts';
+import { readiness } from './health.ts';
 
 export interface ApiOptions {
   database: DatabaseConnection;
@@ -54,7 +55,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
   const { database, actions, cost, address, port, apiKeys, tokens = null, logger, info, webRoot, codec = null, createServer } = options;
   await checkBinding(address, { apiKeys, tokens }, database.db);
   const open = isLoopbackAddress(address) && apiKeys.length === 0 && !tokens;
-  const events = createEventHub(database, logger);
+  const events = createEventHub(database, () => readiness({ database, actions }), logger);
   const app = createApp({ database, actions, events, cost, info, logger }, { apiKeys, open, tokens, webRoot, codec });
   const server = createAdaptorServer({ fetch: app.fetch, ...(createServer && { createServer }) }) as Server;
   try {

@@ -25,7 +25,9 @@ import {
   type DeployModelInput,
   type DrainNodeInput,
   type DrainStatus,
+  decidedSignal,
   drainStatusQuery,
+  type ProposalInput,
   pauseUpdate,
   type ReadLogInput,
   type RebalanceInput,
@@ -65,6 +67,21 @@ export function createTemporalActions(client: Client): WorkflowActions {
       } catch (error) {
         throw declined(error, 'rollout', rolloutId, action);
       }
+    },
+
+    async tellProposal(proposalId) {
+      const input: ProposalInput = { proposalId };
+      await bounded(client, () =>
+        client.workflow.signalWithStart('carryOutProposal', {
+          args: [input],
+          workflowId: workflowIds.proposal(proposalId),
+          taskQueue: CONTROL_TASK_QUEUE,
+          workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+          signal: decidedSignal,
+          signalArgs: [],
+          staticSummary: `proposal ${proposalId}`,
+        }),
+      );
     },
 
     async startRetirement(deployment, requestedBy) {

@@ -9,13 +9,14 @@ import type { CostAnswer, CostQuestion } from '../api/routes/cost/reckon.ts';
 import { startApi } from '../api/server.ts';
 import { createTemporalActions } from '../api/temporal-actions.ts';
 import type { Diagnosis, DiagnosisInput } from '../core/placement/diagnosis/diagnose.ts';
-import type { WhatIfAnswer, WhatIfQuestion } from '../core/simulator/what-if.ts';
+import type { WhatIfAnswer } from '../core/simulator/what-if.ts';
 import { createCodec, dataConverterOf } from './codec.ts';
 import type { Environment } from './environment.ts';
 import { requireDatabase } from './requirements.ts';
 import { runRole } from './role.ts';
 import { createThread } from './thread.ts';
 import { temporalConnection, tlsServers } from './tls.ts';
+import type { WatchedQuestion } from './what-if-thread.ts';
 
 const WEB_ROOT = fileURLToPath(new URL('../web', import.meta.url));
 const MANIFEST = new URL('../../package.json', import.meta.url);
@@ -27,7 +28,7 @@ export async function runApi(environment: Environment): Promise<void> {
     const connection = Connection.lazy(temporalConnection(environment));
     const codec = createCodec(environment.codecKeyFile);
     const costs = createThread<CostQuestion | DiagnosisInput, CostAnswer | Diagnosis>(new URL('./cost-thread.js', import.meta.url));
-    const replays = createThread<WhatIfQuestion, WhatIfAnswer>(new URL('./what-if-thread.js', import.meta.url));
+    const replays = createThread<WatchedQuestion, WhatIfAnswer>(new URL('./what-if-thread.js', import.meta.url));
     const api = await startApi({
       database,
       actions: createTemporalActions(new Client({ connection, namespace: environment.temporal.namespace, ...dataConverterOf(codec) })),
@@ -36,7 +37,7 @@ export async function runApi(environment: Environment): Promise<void> {
         reckon: async (question) => (await costs.ask(question)) as CostAnswer,
         observedReplicas: (nowMs, windowSeconds) => observedReplicas(database.db, nowMs, windowSeconds),
         diagnose: async (input) => (await costs.ask(input)) as Diagnosis,
-        replay: replays.ask,
+        replay: (question, watch) => replays.ask({ question, watch }),
       },
       address: environment.bind,
       port: environment.ports.api,

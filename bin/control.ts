@@ -57,8 +57,9 @@ export async function runControl(environment: Environment): Promise<void> {
         profileShapes: (model, accelerators) => profiler.profileShapes(model, accelerators),
         recalibrateLengths: (recalibration) => profiler.recalibrate(recalibration),
       }),
-      // After a kill, workflows wait so long for the worker that had them in its cache.
-      stickyQueueScheduleToStartTimeout: '2s',
+      // After a kill, workflows wait so long for the worker that had them in its cache, as for its activities. Each that waits in vain, for a
+      // worker that is only busy, is read and replayed from its beginning, and makes it busier.
+      stickyQueueScheduleToStartTimeout: '5s',
       shutdownGraceTime: '2s',
       shutdownForceTime: '5s',
       ...versioningOf(build.id),

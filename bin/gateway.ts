@@ -1,6 +1,7 @@
 /** Role `gateway`: the data plane on `UELLM_GATEWAY_PORT`, by the control plane's database or, with a file, all alone. */
 import cluster from 'node:cluster';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import type { GatewayOptions } from '../gateway/options.ts';
 import { fileRouting } from '../gateway/routes/file-routing.ts';
 import { startGateway } from '../gateway/server.ts';
@@ -16,6 +17,8 @@ const STOP_SECONDS = 600;
 
 /** @param configFile replicas and policies of a gateway that runs alone: no Postgres, no Temporal */
 export async function runGateway(environment: Environment, configFile?: string): Promise<void> {
+  // Young garbage is little each time: sharing it out among threads costs more than it saves, and on busy cores each is waited for.
+  setFlagsFromString('--no-parallel-scavenge');
   const { workers, worker, drainSeconds, stopSeconds = STOP_SECONDS } = environment.gateway;
   const closeWithinMs = (drainSeconds + stopSeconds) * 1000 + CLOSE_WITHIN_MS;
   if (workers > 1 && cluster.isPrimary) {

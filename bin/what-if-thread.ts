@@ -1,5 +1,11 @@
 /** What runs on the API's thread for replays. */
-import { whatIf } from '../core/simulator/what-if.ts';
+import { countArrivals, type ReplayWatch } from '../core/simulator/replay-watch.ts';
+import { type WhatIfQuestion, whatIf } from '../core/simulator/what-if.ts';
 import { answerQuestions } from './thread-side.ts';
 
-answerQuestions(whatIf);
+export interface WatchedQuestion {
+  question: WhatIfQuestion;
+  watch?: ReplayWatch | undefined;
+}
+
+answerQuestions(({ question, watch }: WatchedQuestion) => whatIf(question, watch && countArrivals(watch)));

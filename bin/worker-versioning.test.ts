@@ -34,7 +34,7 @@ async function startBuild(buildId: string, release: Promise<void> = Promise.reso
     connection: native,
     namespace: temporal.namespace,
     taskQueue: CONTROL_TASK_QUEUE,
-    workflowBundle: await workflowBundle(),
+    workflowBundle: workflowBundle(),
     activities: {
       livingReplicas: async (deployment: string) => {
         looked.add(deployment);

@@ -14,6 +14,7 @@ import { percent } from './output/figures.ts';
 /** Lines beneath the row of one object; none for most kinds. */
 export function detailsOf<C extends Collection>(collection: C, item: Collections[C], colour: boolean): string[] {
   if (collection === 'rollouts') return stageLines((item as Collections['rollouts']).status, colour);
+  if (collection === 'proposals') return proposalLines(item as Collections['proposals']);
   if (collection !== 'plans') return [];
   return planLines(item as Collections['plans']);
 }
@@ -30,7 +31,22 @@ export function planLines({ moves, report }: Collections['plans']): string[] {
   ];
 }
 
-function outlookLine({ deployment, requestsPerSecond, before, after }: DeploymentOutlook): string {
+/** What it would do, what that comes to, why, and what became of it. */
+export function proposalLines(proposal: Collections['proposals']): string[] {
+  const { id, state, summary, outlook, moves, reasons, expiresAt, decidedBy, outcome } = proposal;
+  const until = state === 'open' ? `, until ${expiresAt}: uellm pilot approve ${id}` : '';
+  const became = [decidedBy && `by ${decidedBy}`, outcome].filter(Boolean).join(': ');
+  return [
+    `${id} ${state}${until}`,
+    `  ${summary}`,
+    ...(outlook ? [`  ${outlookLine(outlook)}`] : []),
+    ...moves.map((move) => `  ${moveLine(move)}`),
+    ...reasons.map((reason) => `  because ${reason}`),
+    ...(became ? [`  ${became}`] : []),
+  ];
+}
+
+export function outlookLine({ deployment, requestsPerSecond, before, after }: DeploymentOutlook): string {
   const change = (of: (o: Outlook) => string) => (of(before) === of(after) ? of(after) : `${of(before)} -> ${of(after)}`);
   return [
     `${deployment}: replicas ${change((o) => String(o.replicas))}`,
@@ -40,7 +56,7 @@ function outlookLine({ deployment, requestsPerSecond, before, after }: Deploymen
   ].join(', ');
 }
 
-function usdPerHour(usd: number | null): string {
+export function usdPerHour(usd: number | null): string {
   return usd === null ? 'unknown' : `${usd.toFixed(2)} USD/h`;
 }
 

@@ -44,7 +44,7 @@ const chat: AdviceItem = {
     },
   ],
 };
-const diagnosis: DiagnosisAnswer = { windowSeconds: 300, replicas: [r1, r2], advice: [chat], unknown: [] };
+const diagnosis: DiagnosisAnswer = { windowSeconds: 300, replicas: [r1, r2], advice: [chat], missing: [], unknown: [] };
 const text = (given: DiagnosisAnswer, one?: string) => diagnosisText(given, { columns: Number.POSITIVE_INFINITY, colour: false }, { one });
 
 describe('a diagnosis in words', () => {
@@ -68,6 +68,13 @@ one replica fewer        -      -       -      -      none would be left
     expect(all).toContain('the last 90 seconds');
     expect(all).toMatch(/ 2\.3 req\/s, queue$/m);
     expect(all).toContain('chat: 1 replica on 4 L40S, 2.0 req/s are planned for');
+  });
+
+  it('begins with what is missing, and why', () => {
+    const missing = [{ subject: 'code', reason: 'no L40S is free', since: '2026-01-31T12:00:00.000Z' }];
+    const line = 'code misses replicas since 2026-01-31T12:00:00.000Z: no L40S is free\n';
+    expect(text({ ...diagnosis, missing })).toBe(line + text(diagnosis));
+    expect(text({ ...diagnosis, missing, replicas: [], advice: [] })).toBe(`${line}no replica is ready\n`);
   });
 
   it('says so where nothing is ready', () => {

@@ -6,9 +6,11 @@ import { ms, NONE } from './output/figures.ts';
 import { type Row, renderTable, type TableStyle } from './output/table.ts';
 
 export function diagnosisText(diagnosis: DiagnosisAnswer, style: TableStyle, { one }: { one: string | undefined }): string {
-  const { replicas, advice, windowSeconds } = diagnosis;
-  if (replicas.length === 0) return one === undefined ? 'no replica is ready\n' : `${one} has no ready replica\n`;
+  const { replicas, advice, missing, windowSeconds } = diagnosis;
+  const missed = missing.map(({ subject, reason, since }) => `${subject} misses replicas since ${since}: ${reason}\n`);
+  if (replicas.length === 0) return [...missed, one === undefined ? 'no replica is ready\n' : `${one} has no ready replica\n`].join('');
   return [
+    ...missed,
     `What binds, by the requests of the last ${windowSeconds % 60 === 0 ? counted(windowSeconds / 60, 'minute') : counted(windowSeconds, 'second')}\n`,
     renderTable(['DEPLOYMENT', 'REPLICA', 'HOST', 'SHAPE', 'BINDS', 'WHY', 'AT THE LIMIT'], replicas.map(replicaRow), style),
     ...advice.flatMap((a) => [

@@ -30,10 +30,10 @@ function rank(object: DeclaredObject): number {
   return OBJECT_KINDS.indexOf(object.kind);
 }
 
-/** The documents of a text, without empty ones. @param file its name, for errors @throws invalid-input where it is neither YAML nor JSON */
+/** The documents of a text, without empty ones; merge keys (`<<: *defaults`) are followed. @param file its name, for errors @throws invalid-input where it is neither YAML nor JSON */
 export function readYaml(text: string, file: string): unknown[] {
   const lineCounter = new LineCounter();
-  const documents = parseAllDocuments(text, { lineCounter });
+  const documents = parseAllDocuments(text, { lineCounter, merge: true });
   if (!Array.isArray(documents)) return [];
   return documents.flatMap((document) => {
     const [error] = document.errors;

@@ -11,6 +11,7 @@ const NAMES: Record<Collection, readonly string[]> = {
   deployments: ['deployment', 'deployments', 'deploy'],
   replicas: ['replica', 'replicas'],
   plans: ['plan', 'plans'],
+  proposals: ['proposal', 'proposals'],
   rollouts: ['rollout', 'rollouts'],
   observations: ['observation', 'observations'],
   corrections: ['correction', 'corrections'],

@@ -6,7 +6,7 @@ describe('usage', () => {
     [['get'], /missing required argument 'kind'/],
     [
       ['get', 'gpus'],
-      /KIND is one of host, model, slo-policy, tenant, deployment, replica, plan, rollout, observation, correction, audit, key/,
+      /KIND is one of host, model, slo-policy, tenant, deployment, replica, plan, proposal, rollout, observation, correction, audit, key/,
     ],
     [['delete', 'replica', 'x'], /KIND is one of host, model, slo-policy, tenant, deployment\./],
     [['delete', 'host'], /missing required argument 'name'/],

@@ -15,9 +15,13 @@ import { addDrain } from './commands/drain.ts';
 import { addGet } from './commands/get.ts';
 import { addKeys, type CreateKeyOffline } from './commands/keys.ts';
 import { addLogs } from './commands/logs.ts';
+import { addMode } from './commands/mode.ts';
+import { addPilot } from './commands/pilot.ts';
 import { addPlan } from './commands/plan.ts';
+import { addPlans } from './commands/plans.ts';
 import { addProfiler } from './commands/profiler.ts';
 import { addRebalance } from './commands/rebalance.ts';
+import { addReport } from './commands/report.ts';
 import { addRollout } from './commands/rollout.ts';
 import { addSchedule } from './commands/schedule.ts';
 import { addSimulate } from './commands/simulate.ts';
@@ -43,11 +47,15 @@ export function addClientCommands(program: Command, terminal: Terminal = process
     addTop,
     addLogs,
     addCost,
+    addReport,
     addWhatIf,
     addDiagnose,
+    addMode,
+    addPilot,
     addProfiler,
     addSimulate,
     addPlan,
+    addPlans,
   ])
     add(program, terminal);
   addKeys(program, terminal, createKey);

@@ -1,6 +1,7 @@
 /** How each collection looks as a table: the columns, and a row for an object. */
 import type { Collection, Collections } from '../api/client.ts';
 import type { HostResource, ReplicaResource } from '../api/schema/index.ts';
+import { usd } from './cost-text.ts';
 import { toneOf } from './output/colour.ts';
 import { age, billions, ms, NONE, percent } from './output/figures.ts';
 import type { Row } from './output/table.ts';
@@ -59,11 +60,12 @@ export const VIEWS: { [C in Collection]: View<Collections[C]> } = {
     ],
   },
   deployments: {
-    header: ['NAME', 'MODEL', 'ENGINE', 'READY', 'WANTED', 'REVISION', 'ROLLOUT', 'NOTE'],
-    row: ({ name, model, engine, replicas, status }) => [
+    header: ['NAME', 'MODEL', 'ENGINE', 'MODE', 'READY', 'WANTED', 'REVISION', 'ROLLOUT', 'NOTE'],
+    row: ({ name, model, engine, mode, replicas, status }) => [
       name,
       model,
       engine.kind,
+      mode === 'auto' ? mode : { text: mode, tone: 'busy' },
       `${status.replicas.ready}/${status.replicas.living}`,
       `${replicas.min}-${replicas.max}`,
       status.currentRevision === null ? NONE : String(status.currentRevision),
@@ -91,6 +93,14 @@ export const VIEWS: { [C in Collection]: View<Collections[C]> } = {
       ...[plan.id, plan.purpose, plan.subject],
       state(plan.state),
       ...[String(plan.moves.length), String(plan.report.waiting.length), age(plan.createdAt, now), plan.report.summary],
+    ],
+  },
+  proposals: {
+    header: ['ID', 'DEPLOYMENT', 'KIND', 'STATE', 'AGE', 'USD/H', 'WOULD BE', 'SUMMARY', 'OUTCOME'],
+    row: ({ id, deployment, kind, outlook, summary, outcome, createdAt, ...proposal }, now) => [
+      ...[id, deployment, kind],
+      state(proposal.state),
+      ...[age(createdAt, now), usd(outlook?.before.usdPerHour ?? null), usd(outlook?.after.usdPerHour ?? null), summary, outcome],
     ],
   },
   rollouts: {
@@ -129,9 +139,9 @@ export const VIEWS: { [C in Collection]: View<Collections[C]> } = {
     row: (entry, now) => [String(entry.id), age(entry.at, now), entry.actor, entry.action, entry.kind, entry.name],
   },
   keys: {
-    header: ['ID', 'NAME', 'ROLE', 'TENANT', 'STATE', 'AGE', 'LAST USED', 'EXPIRES', 'MADE BY'],
+    header: ['ID', 'BEGINS', 'NAME', 'ROLE', 'TENANT', 'STATE', 'AGE', 'LAST USED', 'EXPIRES', 'MADE BY'],
     row: (key, now) => [
-      ...[String(key.id), key.name ?? NONE, key.role, key.tenant ?? 'all'],
+      ...[String(key.id), key.prefix, key.name ?? NONE, key.role, key.tenant ?? 'all'],
       key.state === 'active' ? state(key.state) : { text: key.state, tone: 'bad' },
       ...[age(key.createdAt, now), key.lastUsedAt ? `${age(key.lastUsedAt, now)} ago` : NONE, key.expiresAt ?? NONE, key.createdBy],
     ],

@@ -59,7 +59,7 @@ describe('a what-if as text', () => {
 
   it('of nothing is what would have changed, and why there is no more', () => {
     expect(whatIfText({ ...NOTHING, changes: [] }, style)).toBe(
-      'What changes\n  nothing: give -f, --price, --add, --remove or --replicas\n\nnote: nothing to replay\n',
+      'What changes\n  nothing: give -f, --price, --add, --remove, --replicas or --mode\n\nnote: nothing to replay\n',
     );
   });
 });

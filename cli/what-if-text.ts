@@ -8,7 +8,7 @@ import { type Row, renderTable, type TableStyle } from './output/table.ts';
 export function whatIfText(answer: WhatIf, style: TableStyle): string {
   const { changes, deployments, totals, notes } = answer;
   const lines =
-    changes.length > 0 ? changes.map((line) => `  ${line}\n`) : ['  nothing: give -f, --price, --add, --remove or --replicas\n'];
+    changes.length > 0 ? changes.map((line) => `  ${line}\n`) : ['  nothing: give -f, --price, --add, --remove, --replicas or --mode\n'];
   return [
     'What changes\n',
     ...lines,

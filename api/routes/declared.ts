@@ -41,6 +41,8 @@ export interface DeclaredKind<
   read(db: Executor, name: string): Promise<View>;
   /** Holds the row until the transaction ends. @throws not-found */
   lock(tx: Executor, name: string): Promise<{ spec: Spec; version: number }>;
+  /** The object as it will be, where what it leaves out is not a default. @param before null of a new one */
+  completed?(spec: Spec, before: Spec | null): Spec;
   /** @throws already-exists, invalid-input for a reference to nothing */
   create(tx: Executor, spec: Spec): Promise<void>;
   /** @throws conflict, invalid-input */
@@ -72,6 +74,7 @@ export function declaredRoutes<
   const { path, what, title } = kind;
   const tags = [path];
   const tenants = kind.tenantOf !== undefined;
+  const completed = (spec: Spec, before: Spec | null) => kind.completed?.(spec, before) ?? spec;
   const tenantOf = (spec: Spec) => kind.tenantOf?.(spec) ?? null;
   const one = { ...jsonContent(kind.resource, `The ${what}.`), headers: etagHeader };
 
@@ -107,7 +110,7 @@ export function declaredRoutes<
         },
       }),
       async (c) => {
-        const spec = specOf<Spec>(c.req.valid('json'));
+        const spec = completed(specOf<Spec>(c.req.valid('json')), null);
         const view = await db.transaction(async (tx) => {
           await recordAudit(tx, {
             actor: c.get('actor'),
@@ -154,11 +157,12 @@ export function declaredRoutes<
       }),
       async (c) => {
         const { name } = c.req.valid('param');
-        const spec = specOf<Spec>(c.req.valid('json'));
-        if (spec.name !== name) throw renamed(what, spec.name, name);
+        const given = specOf<Spec>(c.req.valid('json'));
+        if (given.name !== name) throw renamed(what, given.name, name);
         const view = await db.transaction(async (tx) => {
           const before = await kind.lock(tx, name);
           checkIfMatch(c.req.valid('header')['if-match'], before.version);
+          const spec = completed(given, before.spec);
           if (!isDeepStrictEqual(spec, before.spec)) {
             await recordAudit(tx, {
               actor: c.get('actor'),

@@ -74,8 +74,11 @@ export const changeKindSchema = z.enum([
   'plans',
   'rollouts',
   'corrections',
+  'proposals',
   'profiler',
   'routing',
+  'observations',
+  'readiness',
 ]);
 /** Data of a `changed` event: read that kind again. */
 export const changeSchema = z.object({ kind: changeKindSchema }).openapi('Change');

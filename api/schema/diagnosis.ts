@@ -3,6 +3,7 @@ import { z } from '@hono/zod-openapi';
 import { demandSchema } from '../../core/domain/deployment.ts';
 import { sloTargetsSchema } from '../../core/domain/slo-policy.ts';
 import { stepTimeSourceSchema } from '../../core/domain/step-time.ts';
+import { timeSchema } from './common.ts';
 
 const resourceSchema = z.enum(['compute', 'bandwidth', 'link', 'host', 'kv-cache', 'queue']).openapi('Resource', {
   description:
@@ -115,6 +116,9 @@ export const diagnosisSchema = z
     windowSeconds: z.number().int(),
     replicas: z.array(replicaDiagnosisSchema).openapi({ description: 'Ready ones, by deployment and id.' }),
     advice: z.array(adviceSchema).openapi({ description: 'By deployment, one for each shape that it has replicas of.' }),
+    missing: z
+      .array(z.object({ subject: z.string(), reason: z.string(), since: timeSchema }))
+      .openapi({ description: 'Deployments of which replicas were lost or have failed for good, and what making them good waits for.' }),
     unknown: z
       .array(z.object({ replicaId: z.string(), deployment: z.string(), reason: z.string() }))
       .openapi({ description: 'Ready replicas of which too little is known.' }),

@@ -14,6 +14,12 @@ import { declaredStatus, ignoredStatus, timeSchema } from './common.ts';
 export const hostInputSchema = hostSpecSchema.safeExtend({ status: ignoredStatus }).openapi('HostInput');
 export type HostInput = z.input<typeof hostInputSchema>;
 
+const linkSchema = z.object({
+  bandwidthBytesPerSecond: z.number(),
+  latencySeconds: z.number(),
+  slow: z.boolean().openapi({ description: 'So slow that tensor parallelism over it costs more than it gains.' }),
+});
+
 export const hostResourceSchema = hostSpecSchema
   .safeExtend({
     status: z.object({
@@ -23,7 +29,16 @@ export const hostResourceSchema = hostSpecSchema
       reason: z.string().openapi({ description: 'Why it is cordoned, draining, suspect or lost.' }),
       lastSeenAt: timeSchema.nullable(),
       replicas: z.number().int().openapi({ description: 'Replicas that have not ended.' }),
-      accelerators: z.object({ total: z.number().int(), claimed: z.number().int() }),
+      accelerators: z.object({
+        total: z.number().int(),
+        claimed: z.number().int(),
+        memoryBytes: z
+          .array(z.number().nullable())
+          .openapi({ description: "Of each, in index order: as the host's tools find it, else the catalog's; null for an unknown kind." }),
+      }),
+      links: z
+        .object({ accelerators: linkSchema.nullable(), hosts: linkSchema })
+        .openapi({ description: 'As planning reckons with them: what is declared, else the catalog. null with a single accelerator.' }),
       inventory: hostProbeSchema
         .pick({ accelerators: true, links: true, problems: true })
         .extend({

@@ -29,6 +29,7 @@ export type KeyInput = z.input<typeof keyInputSchema>;
 export const keyResourceSchema = z
   .object({
     id: z.number().int(),
+    prefix: z.string().openapi({ description: 'What it begins with, to tell it from others by.' }),
     name: z.string().nullable(),
     role: roleSchema,
     tenant: z.string().nullable().openapi({ description: 'null: the whole fleet.' }),

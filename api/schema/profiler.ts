@@ -45,6 +45,23 @@ export const profilerStatusSchema = z
   .openapi('ProfilerStatus');
 export type ProfilerStatus = z.infer<typeof profilerStatusSchema>;
 
+export const profilerCalibrationSchema = z
+  .object({
+    windowSeconds: z.number().int(),
+    models: z.array(
+      z.object({
+        model: z.string(),
+        answers: z.number().int().openapi({ description: 'Predicted, measured, and free to be as long as they would.' }),
+        limited: z.number().int().openapi({ description: 'Left out: their own limit lies below the predicted p90.' }),
+        points: z
+          .array(z.object({ quantile: z.number(), share: z.number() }))
+          .openapi({ description: 'Share of the answers no longer than each predicted quantile; equal where predictions are calibrated.' }),
+      }),
+    ),
+  })
+  .openapi('ProfilerCalibration');
+export type ProfilerCalibration = z.infer<typeof profilerCalibrationSchema>;
+
 export const profilerRollbackSchema = z
   .strictObject({
     toVersion: z

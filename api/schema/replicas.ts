@@ -16,6 +16,14 @@ export const replicaResourceSchema = replicaSchema
       capacityRequestsPerSecond: z.number().nullable(),
       maxInFlight: z.number().int(),
       kvCacheTokens: z.number().int().nullable(),
+      memory: z
+        .object({
+          weightsBytes: z.number(),
+          kvCacheBytes: z.number().nullable().openapi({ description: 'Set aside for contexts; null where its engine has not said.' }),
+          kvUsage: z.number().nullable().openapi({ description: 'Share of that in use, 0 to 1, as the gateways see it.' }),
+        })
+        .nullable()
+        .openapi({ description: 'Of each of its accelerators. null where it has ended, or the shape of its model is not known here.' }),
       createdAt: timeSchema,
       updatedAt: timeSchema,
       endedAt: timeSchema.nullable(),

@@ -1,6 +1,7 @@
 /** What would become of the requests that were observed under another policy, at another price, on another fleet. */
 import { z } from '@hono/zod-openapi';
 import { acceleratorKindSchema } from '../../core/domain/accelerators.ts';
+import { deploymentModeSchema } from '../../core/domain/deployment.ts';
 import { hostSpecSchema } from '../../core/domain/fleet.ts';
 import { nameSchema } from '../../core/domain/names.ts';
 import { sloPolicySchema } from '../../core/domain/slo-policy.ts';
@@ -47,6 +48,10 @@ export const whatIfInputSchema = z
       .record(nameSchema, z.number().int().min(0).max(WHAT_IF_LIMITS.replicas))
       .default({})
       .openapi({ description: 'How many replicas a deployment has.' }),
+    modes: z
+      .record(nameSchema, deploymentModeSchema)
+      .default({})
+      .openapi({ description: 'The mode that a deployment has: in `shadow` its requests go in the order of their arrival.' }),
   })
   .openapi('WhatIfInput');
 export type WhatIfInput = z.input<typeof whatIfInputSchema>;
@@ -69,7 +74,7 @@ const money = {
   usdPerHour: usd.openapi({ description: 'Of their accelerators; null where one has no price.' }),
   usdPerThousandRequests: usd,
 };
-const faredSchema = z.object(fared).openapi('Fared');
+export const faredSchema = z.object(fared).openapi('Fared');
 export type Fared = z.infer<typeof faredSchema>;
 const deploymentFared = z.object({ ...fared, ...money }).openapi('DeploymentFared');
 export type DeploymentFared = z.infer<typeof deploymentFared>;
@@ -105,3 +110,8 @@ export const whatIfSchema = z
   })
   .openapi('WhatIf');
 export type WhatIf = z.infer<typeof whatIfSchema>;
+
+export const whatIfProgressSchema = z
+  .object({ arrived: z.number().int(), of: z.number().int() })
+  .openapi('WhatIfProgress', { description: 'Requests that have arrived in the replay, of both replays together.' });
+export type WhatIfProgress = z.infer<typeof whatIfProgressSchema>;

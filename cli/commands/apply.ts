@@ -79,7 +79,8 @@ async function applyOne(client: ApiClient, { kind, spec }: DeclaredObject, dryRu
     return { kind, name, action: 'created', diff: diffLines({}, spec) };
   }
   const { status: _, ...present } = found.object;
-  const diff = diffLines(present, spec);
+  // A mode that the file does not name stays.
+  const diff = diffLines(present, { ...('mode' in present ? { mode: present.mode } : {}), ...spec });
   if (diff.length === 0) return { kind, name, action: 'unchanged', diff };
   if (!dryRun) await client.replace(collection, name, spec, found.etag);
   return { kind, name, action: 'replaced', diff };
@@ -88,14 +89,20 @@ async function applyOne(client: ApiClient, { kind, spec }: DeclaredObject, dryRu
 function text({ colour, columns }: Terminal, items: readonly Applied[], { dryRun }: ApplyOptions, whatIf: WhatIf | undefined): string {
   const lines = items.flatMap(({ kind, name, action: done, diff }) => [
     `${kind} '${name}' ${dryRun && done !== 'unchanged' ? 'would be ' : ''}${paint(done, toneOf(done), colour)}`,
-    ...(dryRun ? diff.map((line) => `  ${line}`) : []),
+    // Who takes a deployment out of shadow with a file should see it.
+    ...(dryRun ? diff : done === 'replaced' ? diff.filter(isOfMode) : []).map((line) => `  ${line}`),
   ]);
-  const waiting = items.filter(({ kind, action: done }) => kind === 'Deployment' && done !== 'unchanged').map(({ name }) => name);
+  const waiting = items
+    .filter(({ kind, action: done, diff }) => kind === 'Deployment' && (done === 'created' || !diff.every(isOfMode)))
+    .map(({ name }) => name);
   const hint =
     dryRun || waiting.length === 0 ? [] : ['declared, not rolled out yet:', ...waiting.map((name) => `  uellm deploy ${name} --watch`)];
   const tried = whatIf ? ['', triedText(whatIf, { colour, columns: columns() }).trimEnd()] : [];
   return [...lines, ...tried, ...hint, ''].join('\n');
 }
+
+/** A line of a difference that is in force at once, and needs no rollout. */
+const isOfMode = (line: string) => /^. mode: /.test(line);
 
 function triedText(whatIf: WhatIf, style: TableStyle): string {
   const { policies, notes } = whatIf;

@@ -24,7 +24,7 @@ export function addGet(program: Command, terminal: Terminal): void {
     .description('show objects: all of a kind, or one by name')
     .argument(
       '<kind>',
-      'host, model, slo-policy, tenant, deployment, replica, plan, rollout, observation, correction, audit or key',
+      'host, model, slo-policy, tenant, deployment, replica, plan, proposal, rollout, observation, correction, audit or key',
       parseKind,
     )
     .argument('[name]', 'name or id of one')

@@ -1,6 +1,7 @@
-/** uellm what-if [--hours H] [-f FILE ...] [--price KIND=USD] [--add FILE] [--remove HOST] [--replicas DEPLOYMENT=N] */
+/** uellm what-if [--hours H] [-f FILE ...] [--price KIND=USD] [--add FILE] [--remove HOST] [--replicas DEPLOYMENT=N] [--mode DEPLOYMENT=MODE] */
 import { type Command, InvalidArgumentError } from 'commander';
 import type { WhatIfInput } from '../../api/schema/index.ts';
+import { type DeploymentMode, deploymentModeSchema } from '../../core/domain/deployment.ts';
 import { UellmError } from '../../core/domain/errors.ts';
 import type { DeclaredObject, ObjectKind } from '../../core/domain/objects.ts';
 import { action, type CommandContext } from '../command.ts';
@@ -18,6 +19,7 @@ interface WhatIfOptions extends OutputOptions {
   remove: string[];
   price: Record<string, number>;
   replicas: Record<string, number>;
+  mode: Record<string, DeploymentMode>;
 }
 
 export function addWhatIf(program: Command, terminal: Terminal): void {
@@ -30,6 +32,7 @@ export function addWhatIf(program: Command, terminal: Terminal): void {
     .option('--add <file>', 'hosts as apply takes them; several times for several files', collected, [])
     .option('--remove <host>', 'without this host; several times for several', collected, [])
     .option('--replicas <deployment=n>', 'another number of replicas; several times for several deployments', counts, {})
+    .option('--mode <deployment=mode>', 'another mode, such as chat=shadow; several times for several deployments', modes, {})
     .action(action(terminal, whatIf));
 }
 
@@ -42,6 +45,7 @@ async function whatIf({ client, terminal }: CommandContext, options: WhatIfOptio
     addHosts: await specsOf('Host', options.add, terminal),
     removeHosts: options.remove,
     replicas: options.replicas,
+    modes: options.mode,
   };
   const answer = await client.whatIf(input);
   print(terminal, options, answer, () => whatIfText(answer, { columns: terminal.columns(), colour: terminal.colour }));
@@ -88,4 +92,12 @@ function counts(text: string, before: Record<string, number>): Record<string, nu
   const [, name, count] = /^([^=]+)=(\d+)$/.exec(text) ?? [];
   if (name === undefined) throw new InvalidArgumentError('It is DEPLOYMENT=N, such as chat=3.');
   return { ...before, [name]: Number(count) };
+}
+
+function modes(text: string, before: Record<string, DeploymentMode>): Record<string, DeploymentMode> {
+  const [, name, given] = /^([^=]+)=(.+)$/.exec(text) ?? [];
+  const mode = deploymentModeSchema.safeParse(given);
+  if (name === undefined || !mode.success)
+    throw new InvalidArgumentError(`It is DEPLOYMENT=MODE, of ${deploymentModeSchema.options.join(', ')}.`);
+  return { ...before, [name]: mode.data };
 }

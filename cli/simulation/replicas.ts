@@ -2,7 +2,7 @@
 import { type AcceleratorKind, acceleratorKind } from '../../core/domain/accelerators.ts';
 import { counted } from '../../core/domain/counted.ts';
 import { type FieldIssue, UellmError } from '../../core/domain/errors.ts';
-import type { HostSpec } from '../../core/domain/fleet.ts';
+import { declaredUsdPerHour, type HostSpec } from '../../core/domain/fleet.ts';
 import { kvCacheTokens } from '../../core/domain/memory.ts';
 import { KNOWN_CONFIGS, type ModelShape, shapeOf } from '../../core/domain/model-spec.ts';
 import { priorStepTime, type StepTimeSource } from '../../core/domain/step-time.ts';
@@ -228,9 +228,10 @@ function fleetNotes(hosts: readonly HostSpec[], replicas: readonly PlacedReplica
 
 function acceleratorsOf(host: HostSpec): Accelerator[] {
   return host.accelerators
-    .flatMap(({ kind: id, count: number, usdPerHour }) => {
-      const kind = acceleratorKind(id);
-      return Array.from({ length: number }, () => ({ kind, usdPerHour: usdPerHour ?? kind.usdPerHour }));
+    .flatMap((group) => {
+      const kind = acceleratorKind(group.kind);
+      const usdPerHour = declaredUsdPerHour(group) ?? kind.usdPerHour;
+      return Array.from({ length: group.count }, () => ({ kind, usdPerHour }));
     })
     .map((accelerator, index) => ({ ...accelerator, index }));
 }

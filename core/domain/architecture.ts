@@ -112,7 +112,7 @@ function fieldsOf(config: ModelConfig): Fields {
 
 function read(config: ModelConfig): { architecture: Architecture; issues: Issue[] } {
   const fields = fieldsOf(config);
-  const { text, family, find, need } = fields;
+  const { text, family, need } = fields;
   const layers = need('num_hidden_layers', 'n_layer', 'n_layers', 'num_layers');
   const hiddenSize = need(...HIDDEN);
   const vocabSize = need('vocab_size', 'padded_vocab_size');
@@ -129,7 +129,7 @@ function read(config: ModelConfig): { architecture: Architecture; issues: Issue[
     experts,
     slidingWindow: slidingWindowOf(fields, layers),
     vision: visionOf(config),
-    maxContextTokens: find('max_position_embeddings', 'n_positions', 'max_sequence_length', 'max_seq_len', 'seq_length') ?? 8192,
+    maxContextTokens: contextTokensOf(fields),
   };
   return { architecture, issues: fields.issues };
 }
@@ -200,6 +200,23 @@ function slidingWindowOf({ text, family, find }: Fields, layers: number): Archit
       ? layers - Math.floor(layers / every)
       : 0;
   return sliding > 0 && sliding < layers ? { tokens, layers: sliding } : null;
+}
+
+/** Where no field states it. */
+const USUAL_CONTEXT_TOKENS = 8192;
+
+/**
+ * As engines derive it (vLLM's `max_model_len`): positions, which linear and dynamic rope scaling stretch. Configs of other kinds state the
+ * stretched length already, some with YaRN only as a factor. A window bounds what layers look back at, not the context.
+ */
+function contextTokensOf({ text, find }: Fields): number {
+  const positions =
+    find('max_position_embeddings', 'n_positions', 'max_sequence_length', 'max_seq_len', 'seq_length') ?? USUAL_CONTEXT_TOKENS;
+  const rope = text.rope_scaling ?? text.rope_parameters;
+  const type = rope?.rope_type ?? rope?.type;
+  const factor = text.model_type?.startsWith('gemma3') ? 1 : (rope?.factor ?? 1);
+  if (type === 'yarn') return Math.max(positions, Math.floor((rope?.original_max_position_embeddings ?? positions) * factor));
+  return type === 'linear' || type === 'dynamic' ? Math.floor(positions * factor) : positions;
 }
 
 function visionOf({ vision_config: vision }: ModelConfig): Architecture['vision'] {

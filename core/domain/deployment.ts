@@ -19,6 +19,12 @@ export const demandSchema = z.strictObject({
 /** Requests a second and the mean lengths: a first guess, or what was observed or forecast. */
 export type Demand = z.infer<typeof demandSchema>;
 
+/** As someone declares it: no prompt and no answer is shorter than a token. */
+export const declaredDemandSchema = demandSchema.extend({
+  inputTokens: z.number().min(1).max(1e7),
+  outputTokens: z.number().min(1).max(1e7),
+});
+
 /**
  * `canary`: the new revision stands beside the old one and takes a rising share. `blue-green`: beside it, and takes all at once; the old one
  * leaves when that has proven good. `recreate`: the old one leaves first, for fleets without room for both. `reload`: its engines load the new
@@ -29,6 +35,13 @@ export type RolloutStrategy = z.infer<typeof rolloutStrategySchema>;
 
 /** Can an engine load another revision beside the one that it serves? */
 export const isReloadable = (kind: EngineKind): boolean => kind === 'triton';
+
+/**
+ * How much is left to uellm. `shadow`: it observes and predicts; requests go in the order of their arrival, and nothing is moved. `advise`: it
+ * schedules, and what would change the placement waits for an operator. `auto`: all of it.
+ */
+export const deploymentModeSchema = z.enum(['shadow', 'advise', 'auto']);
+export type DeploymentMode = z.infer<typeof deploymentModeSchema>;
 
 const canaryStepSchema = z.strictObject({
   /** Share of the traffic that the new revision takes, per cent. */
@@ -82,7 +95,7 @@ export const deploymentSpecSchema = z
         antiAffinity: z.array(nameSchema).max(1000).optional(),
       })
       .default({ hosts: [], accelerators: [], spread: 'host' }),
-    demand: demandSchema.optional(),
+    demand: declaredDemandSchema.optional(),
     rollout: z
       .strictObject({
         strategy: rolloutStrategySchema.default('canary'),
@@ -93,6 +106,8 @@ export const deploymentSpecSchema = z
         stageDeadlineSeconds: stageDeadlinesSchema.optional(),
       })
       .default({ strategy: 'canary', steps: [], approval: 'auto' }),
+    /** In force as soon as it is declared: no part of what a rollout rolls out. Absent, it stays what it is; a new one begins as `auto`. */
+    mode: deploymentModeSchema.optional(),
   })
   .refine((d) => d.rollout.steps.every((s, i, all) => i === 0 || s.weight > (all[i - 1]?.weight ?? 0)), {
     path: ['rollout', 'steps'],
@@ -111,6 +126,11 @@ export const deploymentSpecSchema = z
     message: 'canary, blue-green or recreate: only engines of kind triton load a revision beside another',
   });
 export type DeploymentSpec = z.infer<typeof deploymentSpecSchema>;
+
+/** What a rollout brings, of a spec. */
+export function rolledOutPart({ mode: _, ...rolledOut }: DeploymentSpec): Omit<DeploymentSpec, 'mode'> {
+  return rolledOut;
+}
 
 /** The first guess where nobody gave one and nothing was observed. Source: mean of the Azure 2023 conversation trace (CC-BY-4.0). */
 export const DEFAULT_DEMAND: Demand = { requestsPerSecond: 1, inputTokens: 1155, outputTokens: 211 };

@@ -5,12 +5,27 @@ import { engineArgsSchema } from './deployment.ts';
 import { linkSpecSchema } from './links.ts';
 import { nameSchema } from './names.ts';
 
-export const acceleratorGroupSchema = z.strictObject({
-  kind: acceleratorKindSchema,
-  count: z.number().int().min(1).max(64),
-  /** The catalog's price where absent. */
-  usdPerHour: z.number().nonnegative().max(MAX_USD_PER_HOUR).optional(),
-});
+/** A twelfth of 365 days: what prices by the month are turned into prices by the hour with. */
+export const HOURS_PER_MONTH = 730;
+
+export const acceleratorGroupSchema = z
+  .strictObject({
+    kind: acceleratorKindSchema,
+    count: z.number().int().min(1).max(64),
+    /** The catalog's price where absent. */
+    usdPerHour: z.number().nonnegative().max(MAX_USD_PER_HOUR).optional(),
+    /** Of one's own: what one of them cost, written off evenly over so many months. */
+    purchase: z.strictObject({ usd: z.number().nonnegative().max(1e6), months: z.number().int().min(1).max(240) }).optional(),
+  })
+  .refine((g) => g.usdPerHour === undefined || g.purchase === undefined, {
+    path: ['purchase'],
+    message: 'absent where usdPerHour is given: they are two prices of one accelerator',
+  });
+
+/** The price that a host declares for one accelerator of a group, USD an hour; undefined where it declares none. */
+export function declaredUsdPerHour({ usdPerHour, purchase }: z.infer<typeof acceleratorGroupSchema>): number | undefined {
+  return purchase ? purchase.usd / (purchase.months * HOURS_PER_MONTH) : usdPerHour;
+}
 
 export const externalEndpointSchema = z.strictObject({
   /** Base URL of a server that someone else runs: OpenAI-compatible, or the HTTP port of a Triton with its metrics two ports above. */
@@ -31,6 +46,8 @@ export const hostSpecSchema = z
     simulated: z.boolean().default(false),
     /** Engines that run already and are only routed and measured, never started or stopped. */
     external: z.strictObject({ endpoints: z.array(externalEndpointSchema).min(1) }).optional(),
+    /** What it costs beside its accelerators, used or not: room, power, network, people. Reports count it; planning does not. */
+    fixedUsdPerMonth: z.number().nonnegative().max(1e6).optional(),
   })
   .refine((h) => !(h.simulated && h.external), { path: ['external'], message: 'absent on a simulated host' });
 export type HostSpec = z.infer<typeof hostSpecSchema>;
@@ -74,6 +91,16 @@ export function hostStateOf({ name, accelerators, links, simulated, external }: 
     liveness: 'alive',
     service: 'schedulable',
   };
+}
+
+/** By kind, USD an hour of one accelerator: what the host declares. */
+export function declaredPricesOf({ accelerators }: Pick<HostSpec, 'accelerators'>): Record<string, number> {
+  return Object.fromEntries(
+    accelerators.flatMap((group) => {
+      const usdPerHour = declaredUsdPerHour(group);
+      return usdPerHour === undefined ? [] : [[group.kind, usdPerHour] as const];
+    }),
+  );
 }
 
 /** The other way round: neighbours of one kind are a group. */

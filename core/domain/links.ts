@@ -32,7 +32,7 @@ const DEFAULTS: Record<z.infer<typeof linkKindSchema>, Link> = {
 export const SLOW_LINK_BYTES_PER_SECOND = 50e9;
 
 /** The link between the accelerators of one host: what was declared, else what the catalog says of the kind. */
-export function intraHostLink(links: readonly LinkSpec[], accelerator: AcceleratorKind): Link {
+export function intraHostLink(links: readonly LinkSpec[], accelerator: Pick<AcceleratorKind, 'linkBandwidthBytesPerSecond'>): Link {
   const spec = links.find((l) => l.between === 'accelerators');
   const catalog = accelerator.linkBandwidthBytesPerSecond ?? DEFAULTS.pcie.bandwidthBytesPerSecond;
   const base: Link = spec?.kind
@@ -50,7 +50,7 @@ export function intraHostLink(links: readonly LinkSpec[], accelerator: Accelerat
 export interface LinkEnd {
   host: string;
   links: readonly LinkSpec[];
-  accelerator: AcceleratorKind;
+  accelerator: Pick<AcceleratorKind, 'id' | 'linkBandwidthBytesPerSecond'>;
 }
 
 /**

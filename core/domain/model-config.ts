@@ -11,6 +11,15 @@ const layers = z.number().int().positive().max(MOST_LAYERS).nullish();
 const flag = z.boolean().nullish();
 const names = z.array(z.string()).nullish();
 
+const ropeSchema = z
+  .looseObject({
+    rope_type: z.string().nullish(),
+    type: z.string().nullish(),
+    factor: z.number().positive().max(MOST).nullish(),
+    original_max_position_embeddings: size,
+  })
+  .nullish();
+
 /** Some families say the same of the language model one level down, in `text_config`. */
 const textFields = {
   model_type: z.string().nullish(),
@@ -78,6 +87,10 @@ const textFields = {
   max_sequence_length: size,
   max_seq_len: size,
   seq_length: size,
+
+  // The same under either name; what an engine stretches positions by.
+  rope_scaling: ropeSchema,
+  rope_parameters: ropeSchema,
 };
 
 const quantisationSchema = z.looseObject({

@@ -428,6 +428,31 @@ describe('a config that makes no model', () => {
   });
 });
 
+describe('the context of a model', () => {
+  const tokens = (more: object) => modelShape('m', { ...KNOWN_CONFIGS['qwen2.5-7b']!, ...more } as ModelConfig, 'bf16').maxContextTokens;
+
+  it.each([
+    ['is what the config says', {}, 32_768],
+    ['is stretched by linear scaling', { rope_scaling: { type: 'linear', factor: 4 } }, 131_072],
+    ['is stretched by dynamic scaling', { rope_parameters: { rope_type: 'dynamic', factor: 2 } }, 65_536],
+    [
+      'is what YaRN makes of the original',
+      { rope_scaling: { rope_type: 'yarn', factor: 4, original_max_position_embeddings: 32_768 } },
+      131_072,
+    ],
+    [
+      'is what the config says where that is stretched already',
+      { max_position_embeddings: 163_840, rope_scaling: { type: 'yarn', factor: 40, original_max_position_embeddings: 4096 } },
+      163_840,
+    ],
+    ['is not stretched twice', { rope_scaling: { rope_type: 'llama3', factor: 8 } }, 32_768],
+    ['is not that of a window', { sliding_window: 4096, use_sliding_window: true }, 32_768],
+    ['may be given to the language model alone', { text_config: { max_position_embeddings: 1024 } }, 1024],
+  ])('%s', (_, more, expected) => {
+    expect(tokens(more)).toBe(expected);
+  });
+});
+
 describe('a config that does', () => {
   it('keeps the fields that nobody reads, and passes twice', () => {
     const config = { ...KNOWN_CONFIGS['llama-3.1-8b']!, rope_theta: 500_000, rope_scaling: { factor: 8 }, torch_dtype: 'bfloat16' };

@@ -6,7 +6,7 @@ import { KNOWN_CONFIGS } from './known-models.ts';
 import type { ModelConfig } from './model-config.ts';
 import { activeParameters, cachedValuesPerLayer, parameterCounts, totalParameters } from './model-parameters.ts';
 import { nameSchema } from './names.ts';
-import { type Dtype, dtypeSchema, weightFormat, weightsBytes } from './quantisation.ts';
+import { type Dtype, dtypeSchema, quantisationIssue, weightFormat, weightsBytes } from './quantisation.ts';
 
 export { dtypeSchema, KNOWN_CONFIGS, type ModelConfig, modelConfigSchema };
 
@@ -43,6 +43,8 @@ export interface ModelShape {
   slidingWindow?: { tokens: number; share: number };
   /** Weights and activations are 8-bit floats. */
   fp8Compute?: true;
+  /** A sentence where its config names a quantisation that is not known, so that its weights count as those of the declared dtype. */
+  quantisationNote?: string;
 }
 
 /** The cache stays 16-bit, whatever the weights are: an engine's `kv-cache-dtype` says otherwise. */
@@ -56,6 +58,7 @@ export function modelShape(name: string, config: ModelConfig, dtype: Dtype): Mod
   const architecture = architectureOf(config, `config of model '${name}'`);
   const counts = parameterCounts(architecture);
   const format = weightFormat(config, dtype);
+  const issue = quantisationIssue(config);
   const weights = weightsBytes(counts, format);
   const { layers, experts, slidingWindow: window } = architecture;
   const kvBytesPerLayer = cachedValuesPerLayer(architecture) * KV_VALUE_BYTES;
@@ -79,6 +82,9 @@ export function modelShape(name: string, config: ModelConfig, dtype: Dtype): Mod
     }),
     ...(window && { slidingWindow: { tokens: window.tokens, share: window.layers / layers } }),
     ...(format.fp8Compute && { fp8Compute: true as const }),
+    ...(issue && {
+      quantisationNote: `${issue.field} of its config is ${issue.given}, allowed is ${issue.allowed}: its weights are counted as ${dtype}`,
+    }),
   };
 }
 

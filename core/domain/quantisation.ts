@@ -1,5 +1,6 @@
 /** Bytes of a model's weights: what its checkpoint says of its quantisation, else the `dtype` it was declared with. */
 import { z } from 'zod';
+import type { FieldIssue } from './errors.ts';
 import type { ModelConfig, QuantisationConfig } from './model-config.ts';
 import { type ParameterCounts, totalParameters } from './model-parameters.ts';
 
@@ -54,12 +55,35 @@ const METHODS = new Map<string, Method>([
 
 /** A method that nobody here knows counts as none: the declared `dtype` then decides, and bf16 errs on the large side. */
 export function weightFormat(config: ModelConfig, dtype: Dtype): WeightFormat {
-  const q = config.quantization_config ?? config.compression_config;
-  const reading = q && METHODS.get(q.quant_method?.toLowerCase() ?? '')?.(q);
+  const q = quantisationOf(config);
+  const reading = q && readingOf(q);
   if (!reading) return DTYPES[dtype];
   // A list that spares attention in some layers is taken to spare it in all: weights are rather a little too large.
   const fullAttention = sparedModules(q).some((name) => name.includes('attn') || name.includes('attention'));
   return { fp8Compute: false, expertsOnly: false, fullAttention, ...reading };
+}
+
+/** What is wrong with a config's quantisation, so that its weights count as those of its `dtype`; null where nothing is. */
+export function quantisationIssue(config: ModelConfig): FieldIssue | null {
+  const q = quantisationOf(config);
+  if (!q || readingOf(q)) return null;
+  const at = config.quantization_config ? 'quantization_config' : 'compression_config';
+  const method = q.quant_method ?? '';
+  return METHODS.has(method.toLowerCase())
+    ? { field: at, given: JSON.stringify(q), allowed: `what ${method} says of its bits` }
+    : {
+        field: `${at}.quant_method`,
+        given: method ? JSON.stringify(method) : 'nothing',
+        allowed: `one of ${[...METHODS.keys()].join(', ')}`,
+      };
+}
+
+function quantisationOf(config: ModelConfig): QuantisationConfig | undefined {
+  return config.quantization_config ?? config.compression_config ?? undefined;
+}
+
+function readingOf(q: QuantisationConfig): Reading | undefined {
+  return METHODS.get(q.quant_method?.toLowerCase() ?? '')?.(q);
 }
 
 /** Bytes of the weights over all accelerators; and of those of them that are routed experts. */

@@ -7,6 +7,7 @@ export const refusalSchema = z.object({
   on: z.enum([
     'accelerators', // no group of free accelerators is large enough
     'memory', // weights and a minimum of KV cache do not fit any shape
+    'context', // a mean request is longer than the model's context
     'slo', // it fits, but no shape meets the targets
     'placement', // the deployment's own host or accelerator lists exclude every candidate
     'replicas', // as many replicas are there as its `replicas.max` allows
@@ -14,6 +15,7 @@ export const refusalSchema = z.object({
     'disruption-budget', // as many replicas are moving as may move at once
     'rollout', // a rollout of this deployment holds it
     'drain', // a drain of this host is running
+    'mode', // the deployment's mode leaves it to an operator, or to nobody
     'hosts-lost', // too many hosts vanished together: it may be us who are away
   ]),
   /** What it is about: a deployment, a host or a replica. */

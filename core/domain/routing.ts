@@ -47,6 +47,8 @@ export const routedReplicaSchema = z.object({
   /** Continuous where absent. */
   batching: batchingSchema.optional(),
   simulated: z.boolean(),
+  /** Its deployment is in shadow mode: requests go there in the order of their arrival, none before another. Not where absent. */
+  shadowed: z.boolean().optional(),
 });
 export type RoutedReplica = z.infer<typeof routedReplicaSchema>;
 

@@ -1,5 +1,8 @@
 /** What a list of numbers comes to. */
 
+/** Standard normal quantile of 0.9. */
+export const Z90 = 1.2815515655446004;
+
 /** 0 of nothing. */
 export function mean(values: readonly number[]): number {
   return values.length === 0 ? 0 : values.reduce((a, b) => a + b, 0) / values.length;

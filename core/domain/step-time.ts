@@ -24,6 +24,12 @@ export const stepTimeCoefficientsSchema = z.object({
   o: z.number().nonnegative(),
 });
 export type StepTimeCoefficients = z.infer<typeof stepTimeCoefficientsSchema>;
+export type StepTimeTerm = keyof StepTimeCoefficients;
+
+/** A number for each coefficient. */
+export function eachTerm(of: (term: StepTimeTerm) => number): StepTimeCoefficients {
+  return { d0: of('d0'), d1: of('d1'), d2: of('d2'), ra: of('ra'), rc: of('rc'), rb: of('rb'), o: of('o') };
+}
 
 /** Where coefficients come from, best first. */
 export const stepTimeSourceSchema = z.enum(['calibrated', 'measured', 'derived']);
@@ -64,9 +70,29 @@ export function stepTimeMs(c: StepTimeCoefficients, load: StepLoad): number {
   );
 }
 
-/** The coefficients of steps that take so many times as long. */
-export function multiplied({ d0, d1, d2, ra, rc, rb, o }: StepTimeCoefficients, factor: number): StepTimeCoefficients {
-  return { d0: d0 * factor, d1: d1 * factor, d2: d2 * factor, ra: ra * factor, rc: rc * factor, rb: rb * factor, o: o * factor };
+/** The coefficients of steps that take so many times as long. @param factors one for all, or one for each */
+export function multiplied(coefficients: StepTimeCoefficients, factors: number | StepTimeCoefficients): StepTimeCoefficients {
+  return eachTerm((term) => coefficients[term] * (typeof factors === 'number' ? factors : factors[term]));
+}
+
+/**
+ * What an engine did in some time at work, as whoever sends it requests has counted it. The step-time model is a sum of its coefficients
+ * times these, but for reading weights beside computing, of which it is the slope at `stepTime`.
+ */
+export interface StepSample {
+  /** How long it took. */
+  ms: number;
+  /** Steps that decoded, or that only prefilled. */
+  steps: number;
+  /** Sums over the steps: of decoding sequences, and of their contexts. */
+  sequences: number;
+  contextTokens: number;
+  /** Of the prompts whose first token came: what they add to the steps. */
+  prefillTokens: number;
+  prefillSquares: number;
+  /** Slopes of what computing them adds by `stepTime`: along ln(ra), and along ln(d0), which is negative. */
+  computeMs: number;
+  weightsMs: number;
 }
 
 /** Duration of a step that only decodes `sequences` sequences with `contextTokens` tokens of context in all, ms. */

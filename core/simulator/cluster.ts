@@ -3,7 +3,7 @@
  * step as `engine.ts` does. Discrete events: an arrival, the end of a step, news that reaches the gateway late, a tick at which the gateway
  * reads the engines' gauges. The same input gives the same result on every machine.
  */
-import { multiplied } from '../domain/step-time.ts';
+import { eachTerm, multiplied } from '../domain/step-time.ts';
 import { deadlinesOf, typicalDecodeMsPerToken } from '../scheduler/deadlines.ts';
 import { withRevisionShares } from '../scheduler/revisions.ts';
 import type { SchedulerPolicy } from '../scheduler/types.ts';
@@ -267,7 +267,7 @@ class Cluster {
     const replica = this.#replicas.find(({ id }) => id === fault.replicaId)!;
     switch (fault.kind) {
       case 'slow-steps':
-        replica.slowDown(fault.factor);
+        replica.slowDown(fault.term ? eachTerm((term) => (term === fault.term ? fault.factor : 1)) : fault.factor);
         break;
       case 'smaller-kv-cache':
         this.#lose(replica, replica.shrinkKvCache(fault.share), nowMs);

@@ -1,11 +1,12 @@
 /** What goes wrong in a simulated cluster, and when: plain data, the same for every run. Engines that batch statically have no faults. */
 import { UellmError } from '../domain/errors.ts';
+import type { StepTimeTerm } from '../domain/step-time.ts';
 import type { TraceRequest } from './traces/rows.ts';
 
 /** Of an engine. Nobody is told: the gateway goes on with what it knew. */
 export type EngineFault =
-  /** Its steps take so many times as long. */
-  | { kind: 'slow-steps'; atMs: number; replicaId: string; factor: number }
+  /** Its steps take so many times as long; with a `term`, that one coefficient of theirs does. */
+  | { kind: 'slow-steps'; atMs: number; replicaId: string; factor: number; term?: StepTimeTerm }
   /** Only this share of its KV cache is left. Who has no more room in it is preempted, or lost where it is too long for what is left. */
   | { kind: 'smaller-kv-cache'; atMs: number; replicaId: string; share: number }
   /** From then on it dies whenever a step ends with more than `kvUsage` of its nominal KV cache in use, and is back after `restartMs`, empty. */

@@ -5,6 +5,7 @@
 import { describe, expect, it } from 'vitest';
 import { measuredStepTime } from '../domain/step-time.ts';
 import type { FindingKind } from '../profiler/monitor/correction.ts';
+import { furthestRatio } from '../profiler/shapes.ts';
 import { schedulerPolicy } from '../scheduler/registry.ts';
 import { type ClusterResult, simulateCluster } from './cluster.ts';
 import { type EngineFault, type Fault, withLongerOutputs } from './faults.ts';
@@ -140,6 +141,17 @@ describe('steps that take longer', () => {
   it('five times as long on one engine, more than the scheduler makes up for: the monitor matters', () => {
     const { watched, alone } = compare({ requestsPerSecond: 11, faults: [slow('r0', 5)] }, [1], ['step-time']);
     expect(attainedAfter(watched) - attainedAfter(alone)).toBeGreaterThan(0.02);
+  });
+
+  it('three times as long to read the KV cache on one engine: that coefficient is corrected and no other', () => {
+    const fault: Fault = { kind: 'slow-steps', atMs: FAULT_MS, replicaId: 'r0', factor: 3, term: 'd2' };
+    const one = run({ requestsPerSecond: 12, predictor: learning, faults: [fault] }, 3, {});
+    const made = changes(one).filter((c) => c.kind === 'recalibrate-step-time');
+    expect(made.map(({ replicaId }) => replicaId)).toEqual(made.map(() => 'r0'));
+    const { stepTime } = one.result.replicas[0]!;
+    expect(stepTime.d2 / STEP_TIME.d2).toBeGreaterThan(2);
+    const truth = { ...STEP_TIME, d2: 3 * STEP_TIME.d2 };
+    expect(Math.abs(Math.log(furthestRatio(stepTime, truth)))).toBeLessThan(Math.log(1.2));
   });
 
   it('twice as long on all engines of a model: the monitor matters', () => {

@@ -6,6 +6,7 @@ import { multiplied } from '../domain/step-time.ts';
 import type { CorrectionChange, Verdict } from '../profiler/monitor/correction.ts';
 import type { AnswerEvidence, Evidence, ReplicaEvidence } from '../profiler/monitor/evidence.ts';
 import { emptyMemory, LOOK_EVERY_MS, type MonitorMemory, monitor, WINDOW_MS } from '../profiler/monitor/monitor.ts';
+import { factorsOf, inverse } from '../profiler/monitor/step-time.ts';
 import type { OutputPredictor } from './predictors.ts';
 import { type RecalibratedPredictor, recalibratedPredictor } from './recalibrated-predictor.ts';
 import type { SimulatedReplica } from './simulated-replica.ts';
@@ -77,7 +78,8 @@ export class Monitored {
         break;
       case 'recalibrate-step-time': {
         const replica = this.#replica(change.replicaId);
-        replica.recalibrate(multiplied(replica.stepTime, isUndone ? 1 / change.factor : change.factor));
+        const factors = factorsOf(change);
+        replica.recalibrate(multiplied(replica.stepTime, isUndone ? inverse(factors) : factors));
         break;
       }
       case 'limit-admission':
@@ -85,6 +87,7 @@ export class Monitored {
         break;
       case 'reshape-engine':
       case 'rebalance':
+      case 'carry-step-time':
         break;
     }
   }
@@ -125,6 +128,8 @@ export class Monitored {
       model: 'simulated',
       generation,
       stepTimeRatio: isUp ? load.stepTimeRatio(nowMs) : null,
+      stepTimeFit: isUp ? replica.liveStepTime.coefficients : null,
+      stepTime: replica.stepTime,
       kvUsage: isUp ? replica.kvUsage : null,
       expectedKvUsage: isUp ? (load.decodeContextTokens + load.prefillTokens) / spec.kvCacheTokens : null,
       preemptions,

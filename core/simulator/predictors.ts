@@ -1,5 +1,6 @@
 /** Who predicts output lengths in a simulation: the profiler as it runs in production, the mean of the class, or one that knows. */
 import { UellmError } from '../domain/errors.ts';
+import { Z90 } from '../domain/statistics.ts';
 import { learn, type StoredObservation } from '../profiler/learn.ts';
 import { predictOutput } from '../profiler/predict.ts';
 import { COLD_START_SNAPSHOT } from '../profiler/snapshot.ts';
@@ -88,7 +89,7 @@ function classMeanPredictor(): OutputPredictor {
       const mean = stats.logSum / stats.count;
       const deviation = Math.sqrt(Math.max(0, stats.logSquares / stats.count - mean ** 2));
       const p50 = stats.sum / stats.count;
-      return { p50, p90: Math.max(p50, Math.exp(mean + 1.2816 * deviation)) };
+      return { p50, p90: Math.max(p50, Math.exp(mean + Z90 * deviation)) };
     },
     observe(request) {
       const log = Math.log(request.outputTokens);

@@ -1,10 +1,12 @@
 /**
  * Requests as they were observed, through the simulator once more: what came when, how long its prompt and its answer were, and what the
- * profiler predicted then, for each deployment with its own queue, the production scheduler and replicas that step as their models say.
+ * profiler predicted then, for each deployment with its own queue, the scheduler that its mode has and replicas that step as their models say.
  */
 import type { Observation } from '../domain/observation.ts';
 import { DEFAULT_WEIGHT, matchPolicy, type SloPolicy } from '../domain/slo-policy.ts';
+import { leastInFlight } from '../scheduler/policies/least-in-flight.ts';
 import { DEFAULT_POLICY, schedulerPolicy } from '../scheduler/registry.ts';
+import type { SchedulerPolicy } from '../scheduler/types.ts';
 import { simulateCluster } from './cluster.ts';
 import { createPredictor, type OutputPredictor, type Predictable } from './predictors.ts';
 import type { ReplicaSpec } from './simulated-replica.ts';
@@ -50,6 +52,8 @@ export interface Situation {
   /** Of tenants that declare one, where no policy sets any. */
   tenantWeights: Readonly<Record<string, number>>;
   replicas: readonly ServingReplica[];
+  /** Deployments in shadow mode. */
+  shadowed: readonly string[];
 }
 
 export interface Replayed {
@@ -61,8 +65,8 @@ export interface Replayed {
 
 const SEED = 1;
 
-/** Every request of every stretch, in their order. Each stretch begins with idle engines. */
-export function replay(stretches: readonly Stretch[], situation: Situation): Replayed[][] {
+/** Every request of every stretch, in their order. Each stretch begins with idle engines. @param onArrival of each request; may throw */
+export function replay(stretches: readonly Stretch[], situation: Situation, onArrival: () => void = () => undefined): Replayed[][] {
   const predictors = new Map<string, OutputPredictor>();
   return stretches.map(({ fromMs, requests }) => {
     const replayed = requests.map((recorded, i) => toReplayed(recorded, i, fromMs, situation));
@@ -73,29 +77,38 @@ export function replay(stretches: readonly Stretch[], situation: Situation): Rep
         replayed.filter((r) => r.recorded.deployment === deployment),
         situation.replicas.filter((r) => r.deployment === deployment),
         learned,
+        situation.shadowed.includes(deployment) ? leastInFlight : schedulerPolicy(DEFAULT_POLICY),
+        onArrival,
       );
     }
     return replayed;
   });
 }
 
-function run(replayed: readonly Replayed[], replicas: readonly ServingReplica[], learned: OutputPredictor): void {
+function run(
+  replayed: readonly Replayed[],
+  replicas: readonly ServingReplica[],
+  learned: OutputPredictor,
+  policy: SchedulerPolicy,
+  onArrival: () => void,
+): void {
   if (replicas.length === 0) return;
   simulateCluster({
     requests: replayed.map(({ request }) => request),
     replicas: replicas.map(({ spec }) => spec),
-    policy: schedulerPolicy(DEFAULT_POLICY),
-    predictor: asPredicted(replayed, learned),
+    policy,
+    predictor: asPredicted(replayed, learned, onArrival),
     seed: SEED,
     ...SIMULATION_DEFAULTS,
   });
 }
 
 /** What was predicted when it came; where nothing was, what is learned from the replay itself. */
-function asPredicted(replayed: readonly Replayed[], learned: OutputPredictor): OutputPredictor {
+function asPredicted(replayed: readonly Replayed[], learned: OutputPredictor, onArrival: () => void): OutputPredictor {
   const recorded = new Map<Predictable, RecordedRequest>(replayed.map((r) => [r.request, r.recorded]));
   return {
     predict(request) {
+      onArrival();
       const { predictedOutputP50: p50, predictedOutputP90: p90 } = recorded.get(request)!;
       return p50 === null || p90 === null ? learned.predict(request) : { p50, p90 };
     },
@@ -103,17 +116,19 @@ function asPredicted(replayed: readonly Replayed[], learned: OutputPredictor): O
   };
 }
 
-function toReplayed(recorded: RecordedRequest, index: number, fromMs: number, { policies, tenantWeights }: Situation): Replayed {
+function toReplayed(recorded: RecordedRequest, index: number, fromMs: number, { policies, tenantWeights, shadowed }: Situation): Replayed {
   const policy = matchPolicy(policies, recorded);
+  const inTurn = shadowed.includes(recorded.deployment);
   const request = new SimulatedRequest({
     id: String(index),
     class: recorded.class,
     tenant: recorded.tenant,
     tenantWeight: policy.weight ?? tenantWeights[recorded.tenant] ?? DEFAULT_WEIGHT,
-    priority: policy.priority,
+    // In shadow mode none goes before another, not in the engines either, and none is shed.
+    priority: inTurn ? 0 : policy.priority,
     arrivalMs: recorded.acceptedAtMs - fromMs,
     targets: policy.targets,
-    queue: policy.queue,
+    queue: inTurn ? { ...policy.queue, onHopeless: 'demote' } : policy.queue,
     inputTokens: Math.max(1, recorded.inputTokens),
     outputTokens: answerTokens(recorded),
     prefix: null,

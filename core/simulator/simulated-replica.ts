@@ -1,6 +1,7 @@
 /** One engine of a simulated cluster, with what the gateway knows of it. */
 import { allowedPart } from '../domain/routing.ts';
 import { multiplied, type StepTimeCoefficients } from '../domain/step-time.ts';
+import { LiveStepTime } from '../profiler/live-step-time.ts';
 import { ReplicaLoad } from '../scheduler/load.ts';
 import type { EngineLoad, ReplicaView } from '../scheduler/types.ts';
 import { createEngine, hasWork, rejectionOf, resizeKvCache, step, submit } from './engine.ts';
@@ -56,6 +57,8 @@ export class SimulatedReplica implements ReplicaView {
   stepTime: StepTimeCoefficients;
   kvCacheTokens: number;
   load: ReplicaLoad;
+  /** What its steps show it to be. */
+  liveStepTime: LiveStepTime;
   /** False while its engine is away. */
   isUp = true;
   generation = 1;
@@ -80,7 +83,8 @@ export class SimulatedReplica implements ReplicaView {
     this.maxInFlight = spec.static?.maxBatch ?? spec.maxSequences;
     this.stepTime = stepTime;
     this.kvCacheTokens = spec.kvCacheTokens;
-    this.load = newLoad(spec);
+    this.liveStepTime = new LiveStepTime(stepTime);
+    this.load = this.#newLoad();
     this.#engine = createEngine({
       stepTime: spec.stepTime,
       kvCacheTokens: spec.kvCacheTokens,
@@ -103,13 +107,14 @@ export class SimulatedReplica implements ReplicaView {
   /** From now on its steps are held to take this. */
   recalibrate(stepTime: StepTimeCoefficients): void {
     this.load.restateStepTime(this.stepTime, stepTime);
+    this.liveStepTime.restate(stepTime);
     this.stepTime = stepTime;
   }
 
-  /** From the next step on, its steps take so many times as long. */
-  slowDown(factor: number): void {
+  /** From the next step on, its steps take so many times as long: all that they do, or each of it. */
+  slowDown(factors: number | StepTimeCoefficients): void {
     const { config } = this.#engine;
-    config.stepTime = multiplied(config.stepTime, factor);
+    config.stepTime = multiplied(config.stepTime, factors);
   }
 
   /** Its engine has only this share of its KV cache left; answers those that it has lost, since they are too long for that. */
@@ -141,7 +146,8 @@ export class SimulatedReplica implements ReplicaView {
     this.isUp = false;
     this.engine = null;
     this.#gauges = null;
-    this.load = newLoad(this.spec);
+    this.liveStepTime = new LiveStepTime(this.stepTime);
+    this.load = this.#newLoad();
     this.#engine = createEngine(config);
     return [...running, ...waiting].map(({ request }) => request);
   }
@@ -254,9 +260,11 @@ export class SimulatedReplica implements ReplicaView {
     // A share of all of it; the scheduler's is one of what it may fill.
     this.#gauges = { running: running.length, waiting: waiting.length, kvCacheUsage: kv.used / kv.total / this.#kvShare };
   }
-}
 
-/** It remembers the prefixes that were sent there: none where the engine caches none. */
-function newLoad({ prefixBlockTokens, kvCacheTokens }: ReplicaSpec): ReplicaLoad {
-  return new ReplicaLoad(prefixBlockTokens === null ? 0 : kvCacheTokens);
+  /** It remembers the prefixes that were sent there: none where the engine caches none. */
+  #newLoad(): ReplicaLoad {
+    const { prefixBlockTokens, kvCacheTokens } = this.spec;
+    const fit = this.liveStepTime;
+    return new ReplicaLoad(prefixBlockTokens === null ? 0 : kvCacheTokens, (sample) => fit.observe(sample));
+  }
 }

@@ -26,6 +26,23 @@ export function planFleetTried(
   options: FleetPlanOptions,
   { mostShapes }: TrialLimits,
 ): TriedFleetPlan {
+  const { relax = 0, ...quick } = options;
+  const tried = withTrials(input, solver, trials, quick, { mostShapes });
+  if (relax === 0 || tried.refusals.length === 0) return tried;
+  const { factors, untried } = tried;
+  const simulated = (changed: FleetInput) =>
+    withTrials(changed, solver, trials, { pipelines: options.pipelines ?? false }, { mostShapes }).replicas;
+  const how = untried > 0 ? options : { ...options, simulated };
+  return { ...planFleet({ ...input, capacityFactors: factors }, solver, how), factors, untried };
+}
+
+function withTrials(
+  input: FleetInput,
+  solver: MilpSolver,
+  trials: ShapeTrials,
+  options: FleetPlanOptions,
+  { mostShapes }: TrialLimits,
+): TriedFleetPlan {
   const deployments = new Map(input.deployments.map((d) => [d.spec.name, d]));
   const factors: Record<string, number> = {};
   for (let round = 1; ; round++) {

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { presentFleet, UNCHANGED } from '../../test/support/what-if.ts';
+import { presentFleet } from '../../test/support/what-if.ts';
 import { hostSpecSchema } from '../domain/fleet.ts';
-import { checkChange, situations, type WhatIfChange } from './what-if-fleet.ts';
+import { checkChange, NO_CHANGE, situations, type WhatIfChange } from './what-if-fleet.ts';
 
 const h9 = hostSpecSchema.parse({ name: 'h9', accelerators: [{ kind: 'H100-SXM', count: 2, usdPerHour: 2 }] });
-const changed = (parts: Partial<WhatIfChange>, present = presentFleet()) => situations(present, { ...UNCHANGED, ...parts });
+const changed = (parts: Partial<WhatIfChange>, present = presentFleet()) => situations(present, { ...NO_CHANGE, ...parts });
 
 /** With a host more that has nothing on it. */
 function withRoom() {
@@ -61,7 +61,7 @@ describe('the present', () => {
       { ...first!, kvShare: 0.5, maxInFlightShare: 0.25 },
       { ...second!, weight: 0 },
     ];
-    const { before } = situations({ ...present, routed }, UNCHANGED);
+    const { before } = situations({ ...present, routed }, NO_CHANGE);
     expect(before.replicas).toMatchObject([
       { deployment: 'chat', spec: { kvCacheTokens: 200_000, maxSequences: 64, scheduling: 'priority' } },
     ]);
@@ -70,7 +70,7 @@ describe('the present', () => {
   it('costs nothing known where a kind has no price, until one is named', () => {
     const present = presentFleet();
     const fleet = { ...present.fleet, prices: { byKind: {}, byHost: { h1: { 'H100-SXM': 4 } } } };
-    const { before, after, changes } = situations({ ...present, fleet }, { ...UNCHANGED, prices: { 'H100-SXM': 3 } });
+    const { before, after, changes } = situations({ ...present, fleet }, { ...NO_CHANGE, prices: { 'H100-SXM': 3 } });
     const prices = ({ replicas }: typeof before) => replicas.map(({ spec }) => spec.usdPerHour);
     expect([prices(before), prices(after)]).toEqual([
       [4, null],
@@ -86,7 +86,7 @@ it.each<[Partial<WhatIfChange>, string]>([
   [{ replicas: { nobody: 2 } }, 'replicas.nobody'],
 ])('refuses %j', (parts, field) => {
   const issues = [expect.objectContaining({ field, allowed: expect.any(String) })];
-  expect(() => checkChange(presentFleet().fleet, { ...UNCHANGED, ...parts })).toThrow(
+  expect(() => checkChange(presentFleet().fleet, { ...NO_CHANGE, ...parts })).toThrow(
     expect.objectContaining({ detail: { kind: 'invalid-input', what: 'the request body', issues } }),
   );
 });

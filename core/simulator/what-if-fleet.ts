@@ -1,8 +1,9 @@
 /** The present and the changed situation of a what-if: policies, prices, and which replicas serve on which accelerators at what price. */
 import { counted } from '../domain/counted.ts';
+import type { DeploymentMode } from '../domain/deployment.ts';
 import { diffLines } from '../domain/diff-lines.ts';
 import { type FieldIssue, UellmError } from '../domain/errors.ts';
-import { type HostSpec, type HostState, hostStateOf, isSchedulable } from '../domain/fleet.ts';
+import { declaredPricesOf, type HostSpec, type HostState, hostStateOf, isSchedulable } from '../domain/fleet.ts';
 import type { Replica } from '../domain/replica.ts';
 import { allowedPart, type RoutedReplica } from '../domain/routing.ts';
 import type { SloPolicy } from '../domain/slo-policy.ts';
@@ -24,6 +25,8 @@ export interface PresentFleet {
   policies: readonly SloPolicy[];
   /** Of tenants that declare one. */
   tenantWeights: Readonly<Record<string, number>>;
+  /** By deployment; `auto` where absent. */
+  modes: Readonly<Record<string, DeploymentMode>>;
 }
 
 export interface WhatIfChange {
@@ -35,7 +38,11 @@ export interface WhatIfChange {
   removeHosts: readonly string[];
   /** How many replicas deployments shall have; as many as now where absent. */
   replicas: Readonly<Record<string, number>>;
+  /** The modes that deployments shall have; as now where absent. */
+  modes: Readonly<Record<string, DeploymentMode>>;
 }
+
+export const NO_CHANGE: WhatIfChange = { policies: [], prices: {}, addHosts: [], removeHosts: [], replicas: {}, modes: {} };
 
 export interface Situations {
   before: Situation;
@@ -44,6 +51,8 @@ export interface Situations {
   changes: string[];
   notes: string[];
 }
+
+type Modes = PresentFleet['modes'];
 
 /** A replica as it is or would be. */
 interface Placed {
@@ -69,19 +78,24 @@ export function situations(present: PresentFleet, change: WhatIfChange): Situati
   const now = presentReplicas(present);
   const prices = changedPrices(withOwnPrices(present.fleet.prices, change.addHosts), change.prices);
   const changed = new ChangedFleet(present, change, now);
-  const situation = (policies: readonly SloPolicy[], replicas: readonly Placed[], paid: Prices): Situation => ({
+  const situation = (policies: readonly SloPolicy[], replicas: readonly Placed[], paid: Prices, modes: Modes): Situation => ({
     policies,
     tenantWeights: present.tenantWeights,
     replicas: replicas.map((replica) => serving(replica, present.fleet, paid)),
+    shadowed: Object.keys(modes).filter((deployment) => modes[deployment] === 'shadow'),
   });
   const replaced = new Set(change.policies.map(({ name }) => name));
   return {
-    before: situation(present.policies, now, present.fleet.prices),
-    after: situation([...present.policies.filter(({ name }) => !replaced.has(name)), ...change.policies], changed.replicas, prices),
+    before: situation(present.policies, now, present.fleet.prices, present.modes),
+    after: situation([...present.policies.filter(({ name }) => !replaced.has(name)), ...change.policies], changed.replicas, prices, {
+      ...present.modes,
+      ...change.modes,
+    }),
     changes: [
       ...change.policies.flatMap((policy) => policyChanges(present.policies, policy)),
       ...Object.entries(change.prices).map(([kind, usd]) => `${kind}: ${presentPrice(present.fleet, kind)} -> ${usd} USD/h`),
       ...changed.changes,
+      ...Object.entries(change.modes).map(([name, mode]) => `${name}: mode ${present.modes[name] ?? 'auto'} -> ${mode}`),
     ],
     notes: changed.notes,
   };
@@ -255,8 +269,7 @@ function changedPrices({ byKind, byHost }: Prices, changed: Readonly<Record<stri
 }
 
 function withOwnPrices(prices: Prices, hosts: readonly HostSpec[]): Prices {
-  const own = ({ accelerators }: HostSpec) => accelerators.flatMap((a) => (a.usdPerHour === undefined ? [] : [[a.kind, a.usdPerHour]]));
-  return { ...prices, byHost: { ...prices.byHost, ...Object.fromEntries(hosts.map((h) => [h.name, Object.fromEntries(own(h))])) } };
+  return { ...prices, byHost: { ...prices.byHost, ...Object.fromEntries(hosts.map((h) => [h.name, declaredPricesOf(h)])) } };
 }
 
 /** Hosts may differ. */
@@ -273,7 +286,7 @@ function policyChanges(present: readonly SloPolicy[], policy: SloPolicy): string
 }
 
 /** @throws invalid-input for a host or a deployment that is not there, or is there already */
-export function checkChange(fleet: FleetInput, { addHosts, removeHosts, replicas }: WhatIfChange): void {
+export function checkChange(fleet: FleetInput, { addHosts, removeHosts, replicas, modes }: WhatIfChange): void {
   const issues: FieldIssue[] = [];
   const hosts = fleet.hosts.map(({ name }) => name);
   const deployments = fleet.deployments.map(({ spec }) => spec.name);
@@ -287,9 +300,11 @@ export function checkChange(fleet: FleetInput, { addHosts, removeHosts, replicas
       issues.push({ field: `addHosts[${i}].name`, given: JSON.stringify(name), allowed: 'the name of no host that is there' });
     if (external) issues.push({ field: `addHosts[${i}].external`, given: 'endpoints', allowed: 'nothing: how fast they are is not known' });
   }
-  for (const name of Object.keys(replicas)) {
-    if (deployments.includes(name)) continue;
-    issues.push({ field: `replicas.${name}`, given: JSON.stringify(name), allowed: oneOf(deployments, 'deployment that serves') });
+  for (const [field, named] of Object.entries({ replicas, modes })) {
+    for (const name of Object.keys(named)) {
+      if (deployments.includes(name)) continue;
+      issues.push({ field: `${field}.${name}`, given: JSON.stringify(name), allowed: oneOf(deployments, 'deployment that serves') });
+    }
   }
   if (issues.length > 0) throw new UellmError({ kind: 'invalid-input', what: 'the request body', issues });
 }

@@ -1,12 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { aRecordedRequest, presentFleet, steadyStretch, UNCHANGED } from '../../test/support/what-if.ts';
+import { aRecordedRequest, presentFleet, steadyStretch } from '../../test/support/what-if.ts';
+import { arrivedOf, countArrivals, giveUp, newReplayWatch } from './replay-watch.ts';
 import { type WhatIfQuestion, whatIf } from './what-if.ts';
+import { NO_CHANGE } from './what-if-fleet.ts';
 
 const question = (parts: Partial<WhatIfQuestion> = {}): WhatIfQuestion => ({
   stretches: [steadyStretch({ requests: 600, perSecond: 16 })],
   observed: 600,
   present: presentFleet(),
-  change: UNCHANGED,
+  change: NO_CHANGE,
   ...parts,
 });
 const [chat] = presentFleet().policies;
@@ -26,7 +28,7 @@ describe('without a change', () => {
 describe('another policy', () => {
   it('whose targets are tighter is attained by fewer, at the same money', () => {
     const targets = { ttftMs: 500, tpotMs: 5, attainment: 0.9 };
-    const { policies, totals, changes } = whatIf(question({ change: { ...UNCHANGED, policies: [{ ...chat!, targets }] } }));
+    const { policies, totals, changes } = whatIf(question({ change: { ...NO_CHANGE, policies: [{ ...chat!, targets }] } }));
     const [policy] = policies;
     expect(policy!.before!.attainment).toBeGreaterThan(0.95);
     expect(policy!.after!.attainment).toBeLessThan(policy!.before!.attainment! - 0.2);
@@ -38,7 +40,7 @@ describe('another policy', () => {
 
   it('takes the requests that it matches from the others', () => {
     const vip = { ...chat!, name: 'vip', match: { model: '*', tenant: 'acme', class: '*' } };
-    const { policies, changes } = whatIf(question({ change: { ...UNCHANGED, policies: [vip] } }));
+    const { policies, changes } = whatIf(question({ change: { ...NO_CHANGE, policies: [vip] } }));
     expect(changes).toEqual(['SloPolicy vip: new']);
     expect(policies.map((p) => [p.policy, p.observed?.requests, p.before?.requests, p.after?.requests])).toEqual([
       ['chat', 600, 600, 300],
@@ -49,15 +51,48 @@ describe('another policy', () => {
 
 it('says so of a policy that no request falls under', () => {
   const never = { ...chat!, name: 'never', match: { model: '*', tenant: 'nobody', class: '*' } };
-  expect(whatIf(question({ change: { ...UNCHANGED, policies: [never] } })).notes).toEqual([
+  expect(whatIf(question({ change: { ...NO_CHANGE, policies: [never] } })).notes).toEqual([
     'no request falls under SloPolicy never: others match more exactly, or it matches none',
   ]);
+});
+
+describe('another mode', () => {
+  // Twelve places for what comes; every fifth request is urgent, and what is not may be shed.
+  const present = { ...presentFleet(), routed: presentFleet().routed.map((r) => ({ ...r, maxInFlight: 6 })) };
+  const match = (name: string) => ({ model: '*', tenant: '*', class: name });
+  const policies = [
+    { ...chat!, name: 'urgent', match: match('urgent'), priority: 100, targets: { ttftMs: 1500, attainment: 0.9 } },
+    { ...chat!, name: 'batch', match: match('batch'), priority: -1, queue: { maxWaitMs: 2000, onHopeless: 'shed' as const } },
+  ];
+  const { requests, ...times } = steadyStretch({ requests: 400, perSecond: 25 });
+  const mixed = { ...times, requests: requests.map((r, i) => ({ ...r, class: i % 5 === 0 ? 'urgent' : 'batch' })) };
+  const ask = (now: 'shadow' | 'auto', then: 'shadow' | 'auto') =>
+    whatIf({
+      ...{ stretches: [mixed], observed: 400, present: { ...present, policies, modes: { chat: now } } },
+      change: { ...NO_CHANGE, modes: { chat: then } },
+    });
+
+  it('is how requests are scheduled: in shadow none goes before another, and none is shed', () => {
+    const { policies: both, deployments, changes } = ask('shadow', 'auto');
+    const urgent = both.find(({ policy }) => policy === 'urgent')!;
+    expect(urgent.before!.attainment).toBeLessThan(0.5);
+    expect(urgent.after!.attainment).toBeGreaterThan(0.9);
+    expect([deployments[0]!.before.unserved, deployments[0]!.after.unserved > 0]).toEqual([0, true]);
+    expect(changes).toEqual(['chat: mode shadow -> auto']);
+  });
+
+  it('is the same from either side, and the baseline is that of the present mode', () => {
+    const [there, back] = [ask('shadow', 'auto'), ask('auto', 'shadow')];
+    expect(back.policies.map((p) => [p.before, p.after])).toEqual(there.policies.map((p) => [p.after, p.before]));
+    const { policies: kept } = ask('shadow', 'shadow');
+    expect(kept.map((p) => p.after)).toEqual(there.policies.map((p) => p.before));
+  });
 });
 
 describe('another fleet', () => {
   it('without a host lets requests wait longer, and costs less', () => {
     const busy = steadyStretch({ requests: 600, perSecond: 40 });
-    const { deployments, totals, changes, notes } = whatIf(question({ stretches: [busy], change: { ...UNCHANGED, removeHosts: ['h2'] } }));
+    const { deployments, totals, changes, notes } = whatIf(question({ stretches: [busy], change: { ...NO_CHANGE, removeHosts: ['h2'] } }));
     const [{ before, after }] = deployments as [(typeof deployments)[number]];
     expect(after.ttftMs!.p90).toBeGreaterThan(before.ttftMs!.p90 * 1.2);
     expect(after.waitMs!.p90).toBeGreaterThan(before.waitMs!.p90 + 100);
@@ -68,7 +103,7 @@ describe('another fleet', () => {
   });
 
   it('without any replica serves nobody', () => {
-    const { deployments, totals } = whatIf(question({ change: { ...UNCHANGED, replicas: { chat: 0 } } }));
+    const { deployments, totals } = whatIf(question({ change: { ...NO_CHANGE, replicas: { chat: 0 } } }));
     expect(deployments[0]!.after).toMatchObject({
       attainment: 0,
       unserved: 600,
@@ -82,7 +117,7 @@ describe('another fleet', () => {
 
 describe('another price', () => {
   it('changes money, and nothing else', () => {
-    const { deployments, policies, totals, changes } = whatIf(question({ change: { ...UNCHANGED, prices: { 'H100-SXM': 1 } } }));
+    const { deployments, policies, totals, changes } = whatIf(question({ change: { ...NO_CHANGE, prices: { 'H100-SXM': 1 } } }));
     const { usdPerHour: _, usdPerThousandRequests: __, ...before } = deployments[0]!.before;
     expect(deployments[0]!.after).toMatchObject(before);
     expect(policies[0]!.after).toEqual(policies[0]!.before);
@@ -119,4 +154,13 @@ it('replays cancelled requests without counting them, and leaves out what no rep
     '1 request had no answer of known length: replayed with the predicted one',
     'code has no replica that serves: 1 request left out',
   ]);
+});
+
+it('tells of every request that arrives in both replays, and ends where nobody waits any more', () => {
+  const watch = newReplayWatch();
+  whatIf(question(), countArrivals(watch));
+  expect(arrivedOf(watch)).toBe(1200);
+  giveUp(watch);
+  expect(() => whatIf(question(), countArrivals(watch))).toThrow('nobody waits');
+  expect(arrivedOf(watch)).toBe(1200);
 });

@@ -66,7 +66,8 @@ export interface WhatIfAnswer {
 const EDGE_BEFORE = 0.1;
 const EDGE_AFTER = 0.05;
 
-export function whatIf({ stretches, observed, present, change }: WhatIfQuestion): WhatIfAnswer {
+/** @param onArrival called with each request that arrives, in either replay; what it throws ends them */
+export function whatIf({ stretches, observed, present, change }: WhatIfQuestion, onArrival?: () => void): WhatIfAnswer {
   const { before, after, changes, notes } = situations(present, change);
   const taken = stretches.reduce((sum, { requests }) => sum + requests.length, 0);
   const edges = stretches.map((stretch) => countedPart(stretch, taken < observed));
@@ -76,8 +77,8 @@ export function whatIf({ stretches, observed, present, change }: WhatIfQuestion)
   const counts = ({ outcome, acceptedAtMs }: RecordedRequest, stretch: number) =>
     outcome !== 'cancelled' && acceptedAtMs >= edges[stretch]!.fromMs && acceptedAtMs <= edges[stretch]!.untilMs;
   const countedOf = (replayed: Replayed[][]) => replayed.flatMap((of, i) => of.filter(({ recorded }) => counts(recorded, i)));
-  const was = countedOf(replay(kept, before));
-  const would = countedOf(replay(kept, after));
+  const was = countedOf(replay(kept, before, onArrival));
+  const would = countedOf(replay(kept, after, onArrival));
   const replayed = kept.reduce((sum, { requests }) => sum + requests.length, 0);
   return {
     observed,
@@ -189,16 +190,22 @@ function fared(outcomes: readonly Outcome[]): Fared {
 }
 
 function moneyOf(replicas: readonly ServingReplica[], replayed: readonly Replayed[], seconds: number): Money {
-  const usdPerHour = replicas.reduce<number | null>(
-    (sum, { spec }) => (sum === null || spec.usdPerHour === null ? null : sum + spec.usdPerHour),
-    0,
-  );
+  const usdPerHour = usdPerHourOf(replicas);
   const served = replayed.filter(({ request }) => request.outcome === 'served').length;
   return {
     replicas: replicas.length,
-    usdPerHour: usdPerHour === null ? null : Math.round(usdPerHour * 1e4) / 1e4,
+    usdPerHour,
     usdPerThousandRequests: seconds === 0 ? null : perUnit(usdPerHour, served / seconds, 1000),
   };
+}
+
+/** To a hundredth of a cent; null where one has no price. */
+export function usdPerHourOf(replicas: readonly ServingReplica[]): number | null {
+  const usd = replicas.reduce<number | null>(
+    (sum, { spec }) => (sum === null || spec.usdPerHour === null ? null : sum + spec.usdPerHour),
+    0,
+  );
+  return usd === null ? null : Math.round(usd * 1e4) / 1e4;
 }
 
 function countedPart({ fromMs, untilMs, requests }: Stretch, isSample: boolean): { fromMs: number; untilMs: number } {

@@ -16,6 +16,7 @@ export type ChangeKind =
   | 'plans'
   | 'rollouts'
   | 'corrections'
+  | 'proposals'
   | 'profiler';
 
 /** Delivered when the surrounding transaction commits; Postgres folds equal notices of one transaction into one. */

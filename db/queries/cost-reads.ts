@@ -4,22 +4,24 @@ import type { PolicyTraffic } from '../../core/placement/fleet-cost.ts';
 import type { Executor } from '../client.ts';
 import { observations, replicas } from '../schema/index.ts';
 
+const { outcome, inputTokens, outputTokens, e2eMs, queueMs, attained } = observations;
+const answered = sql`${outcome} = 'ok'`;
+
+/** What traffic comes to, of any group of observations. */
+export const TRAFFIC = {
+  requests: sql<number>`count(*)::int`,
+  answered: sql<number>`(count(*) filter (where ${answered}))::int`,
+  inputTokens: sql<number>`coalesce(sum(${inputTokens}) filter (where ${answered}), 0)::float8`,
+  outputTokens: sql<number>`coalesce(sum(${outputTokens}) filter (where ${answered}), 0)::float8`,
+  engineMs: sql<number>`coalesce(sum(greatest(0, ${e2eMs} - coalesce(${queueMs}, 0))) filter (where ${answered} and ${e2eMs} is not null), 0)::float8`,
+  judged: sql<number>`count(${attained})::int`,
+  attained: sql<number>`(count(*) filter (where ${attained}))::int`,
+};
+
 /** Traffic accepted since `since`, by deployment and policy, in the order of their names. */
 export async function policyTraffic(db: Executor, since: Date): Promise<PolicyTraffic[]> {
-  const { outcome, inputTokens, outputTokens, e2eMs, queueMs, attained } = observations;
-  const answered = sql`${outcome} = 'ok'`;
   return db
-    .select({
-      deployment: observations.deployment,
-      policy: observations.policy,
-      requests: sql<number>`count(*)::int`,
-      answered: sql<number>`(count(*) filter (where ${answered}))::int`,
-      inputTokens: sql<number>`coalesce(sum(${inputTokens}) filter (where ${answered}), 0)::float8`,
-      outputTokens: sql<number>`coalesce(sum(${outputTokens}) filter (where ${answered}), 0)::float8`,
-      engineMs: sql<number>`coalesce(sum(greatest(0, ${e2eMs} - coalesce(${queueMs}, 0))) filter (where ${answered} and ${e2eMs} is not null), 0)::float8`,
-      judged: sql<number>`count(${attained})::int`,
-      attained: sql<number>`(count(*) filter (where ${attained}))::int`,
-    })
+    .select({ deployment: observations.deployment, policy: observations.policy, ...TRAFFIC })
     .from(observations)
     .where(gte(observations.acceptedAt, since))
     .groupBy(observations.deployment, observations.policy)

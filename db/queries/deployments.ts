@@ -76,9 +76,13 @@ export async function insertDeployment(tx: Executor, spec: DeploymentSpec): Prom
 }
 
 export async function updateDeployment(tx: Executor, spec: DeploymentSpec): Promise<void> {
+  const isSameMode = sql`${deployments.spec}->>'mode' is not distinct from ${spec.mode ?? 'auto'}::text`;
   await tx
     .update(deployments)
-    .set({ spec, version: sql`${deployments.version} + 1`, updatedAt: new Date() })
+    .set({
+      ...{ spec, version: sql`${deployments.version} + 1`, updatedAt: new Date() },
+      modeSince: sql`case when ${isSameMode} then ${deployments.modeSince} else now() end`,
+    })
     .where(eq(deployments.name, spec.name));
   await notifyChange(tx, 'deployments');
 }

@@ -1,10 +1,12 @@
 /** What a diagnosis looks at beside gateways' gauges: replicas that serve, and what each of them answered. */
 import { and, eq, isNotNull, isNull, sql } from 'drizzle-orm';
+import { inWords } from '../../core/domain/refusal.ts';
 import { allowedPart } from '../../core/domain/routing.ts';
 import type { ServingReplica } from '../../core/placement/diagnosis/types.ts';
 import type { Executor } from '../client.ts';
 import { observations, replicas } from '../schema/index.ts';
 import { endedIn, type Window } from './monitoring-evidence.ts';
+import { changedSince, newestPlanOf } from './plans.ts';
 
 /** Those that are ready, in the order of their ids. `sinceMs` is Unix time. */
 export async function readyReplicas(db: Executor): Promise<(ServingReplica & { sinceMs: number })[]> {
@@ -27,6 +29,23 @@ export async function readyReplicas(db: Executor): Promise<(ServingReplica & { s
     .where(and(eq(replicas.state, 'ready'), isNull(replicas.endedAt)))
     .orderBy(replicas.id);
   return rows.map(({ maxInFlight, maxInFlightShare, ...row }) => ({ ...row, admissionLimit: allowedPart(maxInFlight, maxInFlightShare) }));
+}
+
+export interface MissingReplicas {
+  /** A deployment; `cluster` where nothing may move at all. */
+  subject: string;
+  /** What its replacement waits for. */
+  reason: string;
+  since: Date;
+}
+
+/** What was lost or has failed for good and could not be made good yet, as replacement found it last. */
+export async function missingReplicas(db: Executor): Promise<MissingReplicas[]> {
+  const plan = await newestPlanOf(db, 'replace', 'cluster');
+  if (!plan || plan.report.waiting.length === 0) return [];
+  const changed = await changedSince(db, plan);
+  const waiting = plan.report.waiting.filter(({ subject }) => !changed.has(subject));
+  return waiting.map((refusal) => ({ subject: refusal.subject, reason: inWords(refusal), since: plan.createdAt }));
 }
 
 export interface ServedFigures {

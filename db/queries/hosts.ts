@@ -102,6 +102,10 @@ export async function livingReplicaIds(db: Executor, host: string): Promise<stri
   return rows.map((row) => row.id);
 }
 
+export async function countDrainingHosts(db: Executor): Promise<number> {
+  return db.$count(hosts, eq(hosts.service, 'draining'));
+}
+
 export async function countSimulatedHosts(db: Executor): Promise<number> {
   return db.$count(hosts, sql`(${hosts.spec}->>'simulated')::boolean`);
 }

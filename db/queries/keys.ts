@@ -42,6 +42,8 @@ export function hashOfSecret(secret: string): string {
 }
 
 const USED_AFTER_MS = 60_000;
+/** Enough to tell keys apart, and 36 of the 256 bits. */
+const SHOWN_CHARACTERS = KEY_PREFIX.length + 6;
 
 /** Makes a key. The secret is here and then nowhere any more. */
 export async function createKey(tx: Executor, request: KeyRequest, actor: string): Promise<{ row: KeyRow; secret: string }> {
@@ -50,7 +52,7 @@ export async function createKey(tx: Executor, request: KeyRequest, actor: string
   const expiresAt = expiresInSeconds === null ? null : sql`now() + make_interval(secs => ${expiresInSeconds})`;
   const [row] = await tx
     .insert(keys)
-    .values({ ...named, sha256: hashOfSecret(secret), createdBy: actor, expiresAt })
+    .values({ ...named, sha256: hashOfSecret(secret), prefix: secret.slice(0, SHOWN_CHARACTERS), createdBy: actor, expiresAt })
     .returning(readable);
   const { id, name, role, tenant } = row!;
   const after = { name, role, tenant, expiresAt: row!.expiresAt };

@@ -1,5 +1,5 @@
 /** Models as declared. */
-import { and, asc, eq, isNull, sql } from 'drizzle-orm';
+import { and, asc, eq, inArray, isNull, sql } from 'drizzle-orm';
 import { notFound, UellmError } from '../../core/domain/errors.ts';
 import type { Model } from '../../core/domain/model-spec.ts';
 import type { Executor } from '../client.ts';
@@ -37,6 +37,15 @@ export async function readModel(db: Executor, name: string): Promise<ModelRow> {
   const [row] = await db.select(selection).from(models).where(eq(models.name, name));
   if (!row) throw notFound('model', name);
   return row;
+}
+
+/** Those of these names that are declared. */
+export async function declaredModels(db: Executor, names: readonly string[]): Promise<Model[]> {
+  const rows = await db
+    .select({ spec: models.spec })
+    .from(models)
+    .where(inArray(models.name, [...names]));
+  return rows.map((row) => row.spec);
 }
 
 /** Holds the row until the transaction ends: `share` against its deletion, `update` against any change. @throws not-found */

@@ -1,5 +1,6 @@
 /** What monitoring looks at: what was predicted beside what happened, over a window of time that ends now. */
 import { and, eq, gt, gte, isNotNull, isNull, lte, sql } from 'drizzle-orm';
+import type { StepTimeCoefficients } from '../../core/domain/step-time.ts';
 import type { AnswerEvidence } from '../../core/profiler/monitor/evidence.ts';
 import type { Executor } from '../client.ts';
 import { gatewayLeases, observations, replicas, revisions } from '../schema/index.ts';
@@ -72,6 +73,7 @@ export interface RoutedFigures {
   /** What its engine was started with, where its revision says; else null. */
   memoryUtilisation: number | null;
   maxSequences: number;
+  stepTime: StepTimeCoefficients | null;
 }
 
 /** Replicas that are routed, or were until their engine ended, in the order of their ids. */
@@ -84,6 +86,7 @@ export async function routedReplicas(db: Executor): Promise<RoutedFigures[]> {
       generation: replicas.generation,
       memoryUtilisation: sql<string | null>`${revisions.spec}->'engine'->'args'->>'gpu-memory-utilization'`,
       maxSequences: replicas.maxInFlight,
+      stepTime: replicas.stepTime,
     })
     .from(replicas)
     .leftJoin(revisions, and(eq(revisions.deployment, replicas.deployment), eq(revisions.number, replicas.revision)))

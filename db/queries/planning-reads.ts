@@ -2,6 +2,7 @@
 import { and, asc, eq, gte, isNotNull, sql } from 'drizzle-orm';
 import type { DeploymentSpec } from '../../core/domain/deployment.ts';
 import { notFound } from '../../core/domain/errors.ts';
+import { declaredPricesOf } from '../../core/domain/fleet.ts';
 import type { Model } from '../../core/domain/model-spec.ts';
 import type { SloPolicy } from '../../core/domain/slo-policy.ts';
 import type { CountedBucket, ReportingGateway } from '../../core/placement/forecast/recent.ts';
@@ -80,10 +81,5 @@ export async function reportingGateways(db: Executor, since: Date): Promise<Repo
 /** Prices that hosts' owners declared: host → kind → USD an hour. */
 export async function declaredPrices(db: Executor): Promise<Record<string, Record<string, number>>> {
   const rows = await db.select({ name: hosts.name, spec: hosts.spec }).from(hosts);
-  return Object.fromEntries(
-    rows.map((r) => [
-      r.name,
-      Object.fromEntries(r.spec.accelerators.flatMap((g) => (g.usdPerHour === undefined ? [] : [[g.kind, g.usdPerHour]]))),
-    ]),
-  );
+  return Object.fromEntries(rows.map((r) => [r.name, declaredPricesOf(r.spec)]));
 }

@@ -210,7 +210,7 @@ describe('proposedPlaces', () => {
     await savePlan(db(), planOf('p3', place('c', [0])), 'proposed');
     await db()
       .update(plans)
-      .set({ createdAt: new Date(Date.now() - 60_000) });
+      .set({ createdAt: new Date(Date.now() - 61_000) });
     expect(await proposedPlaces(db(), 'another')).toEqual([]);
   });
 });

@@ -47,8 +47,8 @@ export async function newestPlanOf(db: Executor, purpose: PlanPurpose, subject: 
   return row;
 }
 
-/** What is proposed is applied at once, or never: whoever was to do it is gone. */
-const PROPOSED_FOR_SECONDS = 30;
+/** What is proposed is applied at once, with a hundred rollouts before it in tens of seconds, or never: whoever was to do it is gone. */
+const PROPOSED_FOR_SECONDS = 60;
 
 /** Accelerators that plans for other subjects are about to reserve: two demands that are planned one after the other do not choose the same. */
 export async function proposedPlaces(db: Executor, exceptSubject: string): Promise<Pick<PlaceMove, 'host' | 'accelerators'>[]> {
@@ -85,32 +85,44 @@ export async function applyPlan(db: Database, planId: string, maxMoving = DEFAUL
     await lockPlanning(tx);
     const plan = await loadPlan(tx, planId);
     if (plan.state !== 'proposed') return alreadyApplied(tx, plan);
-    const present = { hosts: await hostStates(tx), replicas: await livingReplicas(tx) };
-    const fitting = checkMoves(plan.moves, present);
-    const { kept, trimmed } = isDisruption(plan.purpose)
-      ? holdToBudget(fitting.kept, present.replicas, { maxMoving, changed: await changedSince(tx, plan) })
-      : { kept: fitting.kept, trimmed: [] };
-    const places = kept.filter((m) => m.kind === 'place');
-    for (const move of places) await reserve(tx, planId, move);
-    if (isDisruption(plan.purpose)) for (const move of kept) await markMoving(tx, planId, move);
-    const refused = [...fitting.trimmed, ...trimmed];
-    await tx
-      .update(plans)
-      .set({ state: refused.length > 0 ? 'trimmed' : 'applied', appliedAt: sql`clock_timestamp()` })
-      .where(eq(plans.id, planId));
-    await notifyChange(tx, 'plans');
-    await notifyChange(tx, 'replicas');
-    return {
-      reserved: places.map((m) => m.replicaId),
-      retiring: kept.filter((m) => m.kind === 'retire').map((m) => m.replicaId),
-      trimmed: refused.map((t) => t.refusal),
-    };
+    return reserveMoves(tx, plan, await fittingMoves(tx, plan, maxMoving));
   });
 }
 
+export interface FittingMoves {
+  kept: Move[];
+  /** What no longer holds, and what the budget has no room for now. */
+  trimmed: Refusal[];
+}
+
+/** What of a plan may be done now. The caller holds the planning lock. */
+export async function fittingMoves(tx: Transaction, plan: PlanRow, maxMoving = DEFAULT_MAX_MOVING): Promise<FittingMoves> {
+  const present = { hosts: await hostStates(tx), replicas: await livingReplicas(tx) };
+  const fitting = checkMoves(plan.moves, present);
+  const { kept, trimmed } = isDisruption(plan.purpose)
+    ? holdToBudget(fitting.kept, present.replicas, { maxMoving, changed: await changedSince(tx, plan) })
+    : { kept: fitting.kept, trimmed: [] };
+  return { kept, trimmed: [...fitting.trimmed, ...trimmed].map((t) => t.refusal) };
+}
+
+/** Reserves what a plan places, and marks what moves. The caller holds the planning lock. */
+export async function reserveMoves(tx: Transaction, plan: PlanRow, { kept, trimmed }: FittingMoves): Promise<AppliedPlan> {
+  const places = kept.filter((m) => m.kind === 'place');
+  for (const move of places) await reserve(tx, plan.id, move);
+  if (isDisruption(plan.purpose)) for (const move of kept) await markMoving(tx, plan.id, move);
+  await tx
+    .update(plans)
+    .set({ state: trimmed.length > 0 ? 'trimmed' : 'applied', appliedAt: sql`clock_timestamp()` })
+    .where(eq(plans.id, plan.id));
+  await notifyChange(tx, 'plans');
+  await notifyChange(tx, 'replicas');
+  const retiring = kept.filter((m) => m.kind === 'retire').map((m) => m.replicaId);
+  return { reserved: places.map((m) => m.replicaId), retiring, trimmed };
+}
+
 /** Deployments that plans applied since this one was made have moved. */
-async function changedSince(tx: Transaction, { createdAt }: PlanRow): Promise<Set<string>> {
-  const since = await tx.select({ moves: plans.moves }).from(plans).where(gt(plans.appliedAt, createdAt));
+export async function changedSince(db: Executor, { createdAt }: Pick<PlanRow, 'createdAt'>): Promise<Set<string>> {
+  const since = await db.select({ moves: plans.moves }).from(plans).where(gt(plans.appliedAt, createdAt));
   return new Set(since.flatMap(({ moves }) => moves.map((m) => m.deployment)));
 }
 
@@ -152,7 +164,7 @@ export async function abandonMoves(db: Database, purpose: PlanPurpose, subject: 
   );
 }
 
-async function alreadyApplied(tx: Transaction, plan: typeof plans.$inferSelect): Promise<AppliedPlan> {
+export async function alreadyApplied(tx: Transaction, plan: typeof plans.$inferSelect): Promise<AppliedPlan> {
   const rows = await tx.select({ id: replicas.id }).from(replicas).where(eq(replicas.planId, plan.id)).orderBy(replicas.id);
   return { reserved: rows.map((r) => r.id), retiring: plan.moves.flatMap((m) => (m.kind === 'retire' ? [m.replicaId] : [])), trimmed: [] };
 }

@@ -6,6 +6,7 @@ import type { ChatTemplate } from '../../core/domain/routing.ts';
 import type { StepTimeCoefficients } from '../../core/domain/step-time.ts';
 import type { Database, Executor, Transaction } from '../client.ts';
 import { acceleratorClaims, replicas } from '../schema/index.ts';
+import { recordAudit } from './audit.ts';
 import { notifyChange } from './changes.ts';
 import { bumpRoutingVersion, currentRoutingVersion } from './routing.ts';
 
@@ -191,9 +192,14 @@ export async function endReplicaIn(tx: Transaction, id: string, state: 'stopped'
     .update(replicas)
     .set({ state, reason, weight: 0, endpoint: null, endedAt: new Date(), updatedAt: new Date() })
     .where(and(eq(replicas.id, id), isNull(replicas.endedAt)))
-    .returning({ id: replicas.id });
+    .returning({ deployment: replicas.deployment, host: replicas.host, accelerators: replicas.accelerators });
   await tx.delete(acceleratorClaims).where(eq(acceleratorClaims.replicaId, id));
-  if (ended.length > 0) await announce(tx);
+  const [place] = ended;
+  if (!place) return;
+  await announce(tx);
+  // Nobody ordered that: it is told where people look for what happened.
+  if (state === 'failed')
+    await recordAudit(tx, { actor: 'control', action: 'failed', kind: 'replicas', name: id, after: { ...place, reason } });
 }
 
 async function change(db: Database, id: string, set: Partial<typeof replicas.$inferInsert>): Promise<void> {

@@ -3,6 +3,7 @@ import { and, eq, inArray, isNotNull, sql } from 'drizzle-orm';
 import type { RoutedReplica, RoutingTable } from '../../core/domain/routing.ts';
 import type { Executor } from '../client.ts';
 import { deployments, replicas, routingVersion, sloPolicies, tenants } from '../schema/index.ts';
+import { shadowedDeployments } from './modes.ts';
 
 /** NOTIFY channel; its payload is the new version and nothing else. */
 export const ROUTING_CHANNEL = 'uellm_routing';
@@ -34,11 +35,18 @@ export async function loadRoutingTable(db: Executor): Promise<RoutingTable> {
     .where(and(inArray(replicas.state, ['ready']), isNotNull(replicas.endpoint), isNotNull(replicas.stepTime)))
     .orderBy(replicas.id);
   const policies = await db.select({ spec: sloPolicies.spec }).from(sloPolicies).orderBy(sloPolicies.name);
+  const shadowed = new Set(await shadowedDeployments(db));
   const declared = await db.select({ spec: tenants.spec }).from(tenants).orderBy(tenants.name);
-  return { version, replicas: rows.map(toRouted), policies: policies.map((p) => p.spec), tenants: declared.map((t) => t.spec) };
+  return {
+    version,
+    replicas: rows.map((row) => toRouted(row, shadowed.has(row.deployment))),
+    policies: policies.map((p) => p.spec),
+    tenants: declared.map((t) => t.spec),
+  };
 }
 
-function toRouted(row: typeof replicas.$inferSelect): RoutedReplica {
+/** In shadow mode a replica takes what its engine takes: what monitoring had limited before holds nothing back. */
+function toRouted(row: typeof replicas.$inferSelect, shadowed: boolean): RoutedReplica {
   return {
     replicaId: row.id,
     generation: row.generation,
@@ -52,10 +60,11 @@ function toRouted(row: typeof replicas.$inferSelect): RoutedReplica {
     maxInFlight: row.maxInFlight,
     stepTime: row.stepTime!,
     kvCacheTokens: row.kvCacheTokens ?? 16_384,
-    kvShare: row.kvShare,
-    maxInFlightShare: row.maxInFlightShare,
+    kvShare: shadowed ? 1 : row.kvShare,
+    maxInFlightShare: shadowed ? 1 : row.maxInFlightShare,
     chat: row.chat,
     simulated: row.simulated,
+    ...(shadowed && { shadowed }),
   };
 }
 

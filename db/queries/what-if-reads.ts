@@ -1,8 +1,9 @@
 /** What a what-if replays: observations as they came, at most so many, in contiguous stretches where there are more. */
-import { and, asc, gte, lt, sql } from 'drizzle-orm';
+import { and, asc, eq, gte, isNotNull, lt, sql } from 'drizzle-orm';
 import type { RecordedRequest, Stretch } from '../../core/simulator/replay.ts';
 import type { Executor } from '../client.ts';
 import { observations } from '../schema/index.ts';
+import { filteredBy } from './page.ts';
 
 /** A sample has one stretch of each of so many equal parts of the time. */
 const PARTS = 12;
@@ -16,25 +17,26 @@ export interface Recorded {
 /**
  * Observations accepted from `fromMs` until `untilMs` (Unix time, ms): all of them as one stretch, or, where there are more than `most`, from
  * the start of each part as many as its share of all. A busy part thus counts for as much as it did.
+ * @param deployment whose alone
  */
 export async function recordedStretches(
   db: Executor,
-  { fromMs, untilMs, most }: { fromMs: number; untilMs: number; most: number },
+  { fromMs, untilMs, most, deployment }: { fromMs: number; untilMs: number; most: number; deployment?: string },
 ): Promise<Recorded> {
-  const counts = await countByPart(db, fromMs, untilMs);
+  const counts = await countByPart(db, fromMs, untilMs, deployment);
   const observed = counts.reduce((sum, count) => sum + count, 0);
   if (observed === 0) return { observed, stretches: [] };
-  if (observed <= most) return { observed, stretches: [await stretchOf(db, fromMs, untilMs, observed)] };
+  if (observed <= most) return { observed, stretches: [await stretchOf(db, fromMs, untilMs, observed, deployment)] };
   const width = (untilMs - fromMs) / PARTS;
   const stretches: Stretch[] = [];
   for (const [part, count] of counts.entries()) {
     const limit = Math.floor((most * count) / observed);
-    if (limit > 0) stretches.push(await stretchOf(db, fromMs + part * width, fromMs + (part + 1) * width, limit));
+    if (limit > 0) stretches.push(await stretchOf(db, fromMs + part * width, fromMs + (part + 1) * width, limit, deployment));
   }
   return { observed, stretches };
 }
 
-async function countByPart(db: Executor, fromMs: number, untilMs: number): Promise<number[]> {
+async function countByPart(db: Executor, fromMs: number, untilMs: number, deployment?: string): Promise<number[]> {
   const counts = new Array<number>(PARTS).fill(0);
   const part = sql.raw(
     `least(${PARTS - 1}, floor((extract(epoch from accepted_at) - ${fromMs / 1000}) * ${PARTS} / ${(untilMs - fromMs) / 1000}))`,
@@ -42,13 +44,13 @@ async function countByPart(db: Executor, fromMs: number, untilMs: number): Promi
   const rows = await db
     .select({ part: sql<number>`${part}::int`, count: sql<number>`count(*)::int` })
     .from(observations)
-    .where(between(fromMs, untilMs))
+    .where(between(fromMs, untilMs, deployment))
     .groupBy(part);
   for (const row of rows) counts[Math.max(0, row.part)]! += row.count;
   return counts;
 }
 
-async function stretchOf(db: Executor, fromMs: number, untilMs: number, limit: number): Promise<Stretch> {
+async function stretchOf(db: Executor, fromMs: number, untilMs: number, limit: number, deployment?: string): Promise<Stretch> {
   const o = observations;
   const rows = await db
     .select({
@@ -70,7 +72,7 @@ async function stretchOf(db: Executor, fromMs: number, untilMs: number, limit: n
       attained: o.attained,
     })
     .from(o)
-    .where(between(fromMs, untilMs))
+    .where(between(fromMs, untilMs, deployment))
     .orderBy(asc(o.acceptedAt), asc(o.id))
     .limit(limit + 1);
   const requests = rows.slice(0, limit).map(
@@ -83,5 +85,26 @@ async function stretchOf(db: Executor, fromMs: number, untilMs: number, limit: n
   return { fromMs, untilMs: rows.length > limit ? requests.at(-1)!.acceptedAtMs : untilMs, requests };
 }
 
-const between = (fromMs: number, untilMs: number) =>
-  and(gte(observations.acceptedAt, new Date(fromMs)), lt(observations.acceptedAt, new Date(untilMs)));
+const between = (fromMs: number, untilMs: number, deployment: string | undefined) =>
+  and(
+    gte(observations.acceptedAt, new Date(fromMs)),
+    lt(observations.acceptedAt, new Date(untilMs)),
+    filteredBy(observations.deployment, deployment),
+  );
+
+/** Of the answers of known length to requests of that time that were predicted: how many there are, and how many are at most as long as their predicted p90. */
+export async function predictionsWithin(
+  db: Executor,
+  { fromMs, untilMs, deployment }: { fromMs: number; untilMs: number; deployment: string },
+): Promise<{ predicted: number; withinP90: number }> {
+  const o = observations;
+  const isJudged = and(isNotNull(o.outputTokens), isNotNull(o.predictedOutputP90), eq(o.outcome, 'ok'));
+  const [row] = await db
+    .select({
+      predicted: sql<number>`count(*)::int`,
+      withinP90: sql<number>`(count(*) filter (where ${o.outputTokens} <= ${o.predictedOutputP90}))::int`,
+    })
+    .from(o)
+    .where(and(between(fromMs, untilMs, deployment), isJudged));
+  return row!;
+}

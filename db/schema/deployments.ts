@@ -10,6 +10,8 @@ export const deployments = pgTable('deployments', {
   latestRevision: integer(),
   /** The revision promoted last; null before the first success. */
   currentRevision: integer(),
+  /** Since when `spec.mode` is what it is. */
+  modeSince: timestamp({ withTimezone: true }).notNull().defaultNow(),
   createdAt: timestamp({ withTimezone: true }).notNull().defaultNow(),
   updatedAt: timestamp({ withTimezone: true }).notNull().defaultNow(),
 });

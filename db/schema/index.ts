@@ -11,6 +11,7 @@ export * from './monitor-memory.ts';
 export * from './observations.ts';
 export * from './plans.ts';
 export * from './profiler.ts';
+export * from './proposals.ts';
 export * from './replicas.ts';
 export * from './rollouts.ts';
 export * from './routing.ts';

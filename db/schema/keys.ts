@@ -6,6 +6,8 @@ export const keys = pgTable('keys', {
   id: bigserial({ mode: 'number' }).primaryKey(),
   /** In hexadecimal. */
   sha256: text().notNull().unique(),
+  /** What it begins with, to tell it from others by; empty where that was not kept. */
+  prefix: text().notNull().default(''),
   /** What it is for, in its maker's words. */
   name: text(),
   role: text().$type<Role>().notNull(),

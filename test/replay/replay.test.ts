@@ -28,7 +28,7 @@ describe('recorded histories', () => {
     quietRuntime();
     const histories = files.map((file) => ({ workflowId: file, history: JSON.parse(readFileSync(join(HISTORIES, file), 'utf8')) }));
     const failures: string[] = [];
-    for await (const { workflowId, error } of Worker.runReplayHistories({ workflowBundle: await workflowBundle() }, histories)) {
+    for await (const { workflowId, error } of Worker.runReplayHistories({ workflowBundle: workflowBundle() }, histories)) {
       if (error) failures.push(`${workflowId}: ${error.message}`);
     }
     expect(failures).toEqual([]);

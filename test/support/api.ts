@@ -8,10 +8,12 @@ import type { WorkflowActions } from '../../api/actions.ts';
 import { type AppOptions, createApp } from '../../api/app.ts';
 import type { ApiEnv, CostSources } from '../../api/context.ts';
 import { createEventHub } from '../../api/events.ts';
+import { readiness } from '../../api/health.ts';
 import { reckonCost } from '../../api/routes/cost/reckon.ts';
 import type { RolloutStatus } from '../../core/domain/rollout.ts';
 import { diagnose } from '../../core/placement/diagnosis/diagnose.ts';
 import { loadHighsSolver } from '../../core/placement/fleet/highs.ts';
+import { countArrivals } from '../../core/simulator/replay-watch.ts';
 import { whatIf } from '../../core/simulator/what-if.ts';
 import type { Database } from '../../db/client.ts';
 import { createTestDatabase } from './database.ts';
@@ -41,6 +43,7 @@ export function fakeActions(): FakeActions {
     ping: vi.fn(async () => undefined),
     startDeploy: vi.fn(async () => undefined),
     updateRollout: vi.fn(async (_id, action) => ({ ...RUNNING, phase: action === 'pause' ? ('paused' as const) : ('running' as const) })),
+    tellProposal: vi.fn(async () => undefined),
     startRetirement: vi.fn(async () => undefined),
     startDrain: vi.fn(async () => undefined),
     drainStatus: vi.fn(async () => null),
@@ -64,7 +67,7 @@ export function costSources(db: Database): CostSources {
     reckon: async (question) => reckonCost(question, await loadHighsSolver()),
     observedReplicas: (nowMs, windowSeconds) => observedReplicas(db, nowMs, windowSeconds),
     diagnose: async (input) => diagnose(input),
-    replay: async (question) => whatIf(question),
+    replay: async (question, watch) => whatIf(question, watch && countArrivals(watch)),
   };
 }
 
@@ -72,7 +75,7 @@ export async function createTestApi(options: Partial<AppOptions> = {}): Promise<
   const database = await createTestDatabase();
   const logger = pino({ level: 'silent' });
   const actions = fakeActions();
-  const events = createEventHub(database.connection, logger);
+  const events = createEventHub(database.connection, () => readiness({ database: database.connection, actions }), logger);
   const info = { version: '0.0.0-test', temporalUiUrl: 'http://127.0.0.1:8233', gatewayUrl: 'http://127.0.0.1:8000' };
   const cost = costSources(database.connection.db);
   const dependencies = { database: database.connection, actions, events, cost, info, logger };

@@ -12,30 +12,33 @@ export interface BareProblem {
   wishes: { demand: number; min?: number; max?: number }[];
   columns: { wish: number; pool: number; width: number; rate: number; present?: number }[];
   mostMoves?: number;
+  /** Wishes that may not share a host. */
+  apart?: [number, number][];
 }
 
 /** Replicas that are there take the hosts of their pool one after the other, as far as each has room. */
-export function problemOf({ pools, wishes, columns, mostMoves }: BareProblem): FleetProblem {
+export function problemOf({ pools, wishes, columns, mostMoves, apart = [] }: BareProblem): FleetProblem {
   const free = pools.map((p) => [...p.hosts]);
   for (const { pool, width, present = 0 } of [...columns].sort((a, b) => b.width - a.width)) {
     for (let n = 0; n < present; n++) free[pool]![free[pool]!.findIndex((left) => left >= width)]! -= width;
   }
   return {
+    apart,
     wishes: wishes.map(({ demand, min = 0, max = 1000 }, w) => {
       const deployment = deployed({ name: `d${w}`, model: 'llama-3.1-8b', demand: { requestsPerSecond: demand } });
       return { deployment, requestsPerSecond: demand, minReplicas: min, maxReplicas: max };
     }),
     pools: pools.map(({ hosts, usd }, p) => ({
-      kind: `kind-${p}`,
-      usdPerHour: usd,
+      ...{ kind: `kind-${p}`, usdPerHour: usd, place: `place-${p}`, open: [] },
       hosts: hosts.map((count, h) => ({
+        usdPerHour: usd,
         host: { ...fleetOf(`p${p}-h${h}: ${count} L40S`)[0]! },
         accelerators: Array.from({ length: count }, (_, i) => i),
         free: free[p]![h]!,
       })),
     })),
     columns: columns.map(({ wish, pool, width, rate, present = 0 }) => ({
-      ...{ wish, pool, width, present, shape: bareShape(pool, width, rate), most: Number.POSITIVE_INFINITY },
+      ...{ wish, pool, width, present, shape: bareShape(pool, width, rate) },
       ...{ requestsPerSecond: rate, usdPerHour: width * pools[pool]!.usd },
     })),
     ...(mostMoves === undefined ? {} : { mostMoves }),

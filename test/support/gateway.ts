@@ -55,6 +55,7 @@ export async function startRoutedGateway(options: Partial<Omit<GatewayOptions, '
     port: 0,
     logger: pino({ level: 'fatal' }),
     closeGraceMs: 500,
+    lingerMs: 0,
     ...options,
   });
   return {

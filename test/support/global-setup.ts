@@ -3,10 +3,12 @@
  * Vitest calls a setup for each project it runs, so a run of pure tests starts neither.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import type { TestProject } from 'vitest/node';
 import { prepareEmbeddedPostgres } from '../../bin/embedded/postgres.ts';
 import { embeddedTemporal } from '../../bin/embedded/temporal.ts';
@@ -23,6 +25,8 @@ declare module 'vitest' {
     postgresUrl: string;
     /** `127.0.0.1:<port>`, namespace `default`; tests keep apart by task queues and workflow ids of their own. */
     temporalAddress: string;
+    /** A file: the workflows as a worker loads them. */
+    workflowBundle: string;
   }
 }
 
@@ -35,6 +39,7 @@ interface SharedServers {
   guard: ChildProcess;
   postgresUrl: Promise<string>;
   temporalAddress?: Promise<string>;
+  workflowBundle?: Promise<string>;
 }
 
 // Each project evaluates this module anew; what they share hangs on the process.
@@ -45,10 +50,14 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   const servers = shared.uellmTestServers;
   servers.users += 1;
   const needsTemporal = project.name === 'system' || project.name === 'engines';
-  if (needsTemporal) servers.temporalAddress ??= startTemporal(servers);
+  if (needsTemporal) {
+    servers.temporalAddress ??= startTemporal(servers);
+    servers.workflowBundle ??= bundleWorkflows(servers);
+  }
   try {
     project.provide('postgresUrl', await servers.postgresUrl);
     if (servers.temporalAddress) project.provide('temporalAddress', await servers.temporalAddress);
+    if (servers.workflowBundle) project.provide('workflowBundle', await servers.workflowBundle);
   } catch (error) {
     await stopServers(servers);
     throw error;
@@ -97,6 +106,17 @@ async function startTemporal(servers: SharedServers): Promise<string> {
   return `127.0.0.1:${port}`;
 }
 
+async function bundleWorkflows(servers: SharedServers): Promise<string> {
+  const file = join(servers.directory, 'workflow-bundle.js');
+  const { code } = await bundleWorkflowCode({
+    workflowsPath: fileURLToPath(new URL('../../workflows/index.ts', import.meta.url)),
+    failureConverterPath: fileURLToPath(new URL('../../workflows/encoded-failures.cjs', import.meta.url)),
+    logger: new DefaultLogger('ERROR'),
+  });
+  writeFileSync(file, code);
+  return file;
+}
+
 async function start(servers: SharedServers, launched: LaunchedProcess): Promise<void> {
   servers.processes.push(launched);
   servers.guard.stdin?.write(`${launched.pid}\n`);
@@ -115,7 +135,7 @@ function startGuard(directory: string): ChildProcess {
 }
 
 async function stopServers(servers: SharedServers): Promise<void> {
-  await Promise.allSettled([servers.postgresUrl, servers.temporalAddress]); // whatever is still starting
+  await Promise.allSettled([servers.postgresUrl, servers.temporalAddress, servers.workflowBundle]); // whatever is still starting
   servers.guard.kill('SIGKILL');
   await Promise.all(servers.processes.map((p) => endProcess(p, { signal: 'SIGQUIT', graceSeconds: 3 })));
   for (const directory of servers.directories) rmSync(directory, { recursive: true, force: true });

@@ -5,7 +5,7 @@
 
 import { Context } from '@temporalio/activity';
 import { toFailure } from '../../activities/failures.ts';
-import type { ControlActivities, HostActivities, LookReport } from '../../activities/index.ts';
+import type { BegunProposal, ControlActivities, HostActivities, LookReport, ProposalStatus } from '../../activities/index.ts';
 import { type DeploymentSpec, deploymentSpecSchema } from '../../core/domain/deployment.ts';
 import { UellmError } from '../../core/domain/errors.ts';
 import { KNOWN_CONFIGS, modelShape } from '../../core/domain/model-spec.ts';
@@ -38,6 +38,9 @@ export interface MockWorld {
   moving: Set<string>;
   /** What a rebalance leaves alone. */
   holds: Refusal[];
+  /** The proposal, whichever is asked for; and what beginning it comes to, the next first, then that it is over. */
+  proposal: ProposalStatus;
+  begins: BegunProposal[];
   hostService: string;
   /** What looks at the cluster report, the next first; then nothing. */
   looks: LookReport[];
@@ -68,6 +71,12 @@ export function createMockWorld(rollout: Record<string, unknown> = {}): MockWorl
     reloadRefusals: [],
     moving: new Set(),
     holds: [],
+    proposal: {
+      ...{ deployment: 'chat', state: 'open', summary: 'chat from h1 to h2', reasons: [], outlook: null, decidedBy: null, outcome: '' },
+      begun: false,
+      expiresAtMs: Date.now() + 3_600_000,
+    },
+    begins: [],
     hostService: 'schedulable',
     looks: [],
     activities: undefined as never,
@@ -137,6 +146,13 @@ export function createMockWorld(rollout: Record<string, unknown> = {}): MockWorl
     },
     abandonMoves: async () => {},
     rebalanceHolds: async () => world.holds,
+    deploymentsToProposeFor: async () => [],
+    proposeMoves: async () => ({ open: null, withdrawn: null }),
+    proposalStatus: async () => world.proposal,
+    beginProposal: async () => world.begins.shift() ?? { step: 'over' },
+    endProposal: async (_, state, outcome) => {
+      Object.assign(world.proposal, { state, outcome });
+    },
     engineSpec: async (replicaId) => ({
       ...{
         replicaId,
@@ -194,7 +210,7 @@ export function createMockWorld(rollout: Record<string, unknown> = {}): MockWorl
       world.replicas.delete(id);
     },
     recordAlive: async () => 'alive',
-    reconcileHost: async () => ({ restore: [], orphans: [] }),
+    reconcileHost: async () => ({ restore: [], orphans: [], standing: 'alive' }),
     recordSilence: async (_, liveness) => ({ liveness, together: null, replicas: 0, unrouted: [] }),
     abandonReplica: async () => false,
     setHostService: async (_, service) => {

@@ -27,7 +27,7 @@ export interface Deployed {
   name: string;
   model: string;
   replicas?: { min: number; max: number };
-  placement?: { hosts?: string[]; accelerators?: string[]; spread?: 'host' | 'none' };
+  placement?: { hosts?: string[]; accelerators?: string[]; spread?: 'host' | 'none'; antiAffinity?: string[] };
   args?: Record<string, string | number | boolean>;
   demand?: Partial<Demand>;
   targets?: SloTargets | null;

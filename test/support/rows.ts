@@ -1,6 +1,6 @@
 /** Rows for tests that need something to be there which only workflows write. */
 import type { Executor } from '../../db/client.ts';
-import { replicas } from '../../db/schema/index.ts';
+import { proposals, replicas } from '../../db/schema/index.ts';
 
 type ReplicaInsert = typeof replicas.$inferInsert;
 
@@ -19,6 +19,21 @@ export async function aReplica(db: Executor, fields: Partial<ReplicaInsert> & { 
     state: 'ready',
     weight: 100,
     simulated: true,
+    ...fields,
+  });
+}
+
+/** An open proposal for deployment chat that may be approved for an hour. */
+export async function aProposal(db: Executor, fields: Partial<typeof proposals.$inferInsert> & { id: string }): Promise<void> {
+  await db.insert(proposals).values({
+    ...{
+      deployment: 'chat',
+      kind: 'rebalance',
+      state: 'open',
+      summary: 'rebalance chat: chat on h2',
+      reasons: ['chat: 6.0 req/s forecast'],
+    },
+    ...{ basis: { revision: 1, generations: {} }, fingerprint: '+ h2', expiresAt: new Date(Date.now() + 3_600_000) },
     ...fields,
   });
 }

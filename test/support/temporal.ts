@@ -1,8 +1,7 @@
 /** A Temporal namespace of a suite's own on the shared real server: task queues and workflow ids of other suites cannot meet its. */
 import { randomUUID } from 'node:crypto';
-import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
-import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
+import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkflowBundleOption } from '@temporalio/worker';
 import { inject } from 'vitest';
 import { ensureSearchAttributes } from '../../bin/temporal-setup.ts';
 import { recordHistories } from './histories.ts';
@@ -38,7 +37,7 @@ export async function createTestNamespace(): Promise<TestNamespace> {
         namespace,
         taskQueue,
         activities,
-        workflowBundle: await workflowBundle(),
+        workflowBundle: workflowBundle(),
         shutdownGraceTime: '1s',
         stickyQueueScheduleToStartTimeout: '1s',
       });
@@ -75,15 +74,9 @@ async function untilUsable(connection: Connection, namespace: string): Promise<v
   }
 }
 
-let bundle: Promise<WorkflowBundle> | undefined;
-
-export function workflowBundle(): Promise<WorkflowBundle> {
-  bundle ??= bundleWorkflowCode({
-    workflowsPath: fileURLToPath(new URL('../../workflows/index.ts', import.meta.url)),
-    failureConverterPath: fileURLToPath(new URL('../../workflows/encoded-failures.cjs', import.meta.url)),
-    logger: new DefaultLogger('ERROR'),
-  });
-  return bundle;
+/** Made once for a run, by `global-setup.ts`. */
+export function workflowBundle(): WorkflowBundleOption {
+  return { codePath: inject('workflowBundle') };
 }
 
 let quiet = false;

@@ -7,11 +7,10 @@ import type { Replica } from '../../core/domain/replica.ts';
 import type { RoutedReplica } from '../../core/domain/routing.ts';
 import type { SloPolicy } from '../../core/domain/slo-policy.ts';
 import type { RecordedRequest, Stretch } from '../../core/simulator/replay.ts';
-import type { PresentFleet, WhatIfChange } from '../../core/simulator/what-if-fleet.ts';
+import type { PresentFleet } from '../../core/simulator/what-if-fleet.ts';
 import { STEP_TIME } from './simulating.ts';
 
 const MODEL = 'llama-3.1-8b';
-export const UNCHANGED: WhatIfChange = { policies: [], prices: {}, addHosts: [], removeHosts: [], replicas: {} };
 
 const CHAT: SloPolicy = {
   name: 'chat',
@@ -42,6 +41,7 @@ export function presentFleet(hosts = ['h1', 'h2']): PresentFleet {
     routed: hosts.map(routedOn),
     policies: [CHAT],
     tenantWeights: {},
+    modes: {},
   };
 }
 

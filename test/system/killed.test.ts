@@ -1,9 +1,13 @@
 /** Whatever is killed, everything goes on and ends right. One installation for all, so that it stays quick. */
 import { execFileSync } from 'node:child_process';
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { layoutOf } from '../../bin/up/layout.ts';
 import { ROLLOUT_STAGES, type RolloutStage } from '../../core/domain/rollout.ts';
 import { livingReplicas } from '../../db/queries/replicas.ts';
+import { workflowIds } from '../../workflows/messages.ts';
 import { type Cluster, type Role, type RolloutView, startCluster } from '../support/cluster.ts';
 import { MODEL, smallFleet } from '../support/demo-objects.ts';
 import { startLoad } from '../support/load.ts';
@@ -30,6 +34,15 @@ async function expectOneReplica(revision: number): Promise<void> {
   expect(living.map((r) => [r.revision, r.state])).toEqual([[revision, 'ready']]);
   const health = await fetch(`${living[0]!.endpoint}/health`);
   expect(health.status).toBe(200);
+}
+
+/** Of each host: activities that ended for want of a heartbeat. */
+function presenceTimeouts(): Promise<number[]> {
+  const count = async (host: string) => {
+    const { events } = await cluster.temporal.workflow.getHandle(workflowIds.host(host)).fetchHistory();
+    return (events ?? []).filter((e) => e.activityTaskTimedOutEventAttributes).length;
+  };
+  return Promise.all(['h1', 'h2'].map(count));
 }
 
 describe('killed', () => {
@@ -59,13 +72,16 @@ describe('killed', () => {
   it('a host worker: its engines go on serving and are adopted', { timeout: 90_000 }, async () => {
     const load = startLoad(cluster.gatewayUrl, MODEL, { clients: 2, tokens: 40 });
     const [before] = await livingReplicas(cluster.db);
+    const timeouts = await presenceTimeouts();
     await cluster.killRole('host');
     const served = load.finished();
     await delay(1500);
     expect(load.finished()).toBeGreaterThan(served);
     await cluster.startRole('host');
-    // Until the heartbeat of the killed worker's presence has timed out: its host's workflow must take that.
-    await delay(18_000);
+    // The heartbeats of the killed worker's presences time out: their workflows must take that.
+    const more = timeouts.map((n) => n + 1);
+    await expect.poll(presenceTimeouts, { timeout: 40_000, interval: 500 }).toEqual(more);
+    await delay(500);
     await load.stop();
     expect(load.failures()).toEqual([]);
     expect(await livingReplicas(cluster.db)).toEqual([before]);
@@ -82,6 +98,24 @@ describe('killed', () => {
     const load = startLoad(cluster.gatewayUrl, MODEL, { clients: 1, tokens: 4 });
     await expect.poll(() => load.finished(), { timeout: 10_000 }).toBeGreaterThan(0);
     await load.stop();
+  });
+
+  it('an engine that does not start there again: another replica takes its place within the budget, and why is told', async () => {
+    const [before] = await livingReplicas(cluster.db);
+    // Its host cannot write what the engine is started with.
+    const spec = join(layoutOf(cluster.environment.dataDir).hostDir(before!.host), 'specs', `${before!.id}.json`);
+    rmSync(spec);
+    mkdirSync(spec);
+    killListener(Number(new URL(before!.endpoint!).port));
+    await expect
+      .poll(async () => (await livingReplicas(cluster.db)).map((r) => [r.id !== before!.id, r.state, r.weight]), { timeout: 40_000 })
+      .toEqual([[true, 'ready', 100]]);
+    const [made] = await livingReplicas(cluster.db);
+    const place = (r: typeof made) => [r!.host, r!.accelerators];
+    expect(place(made)).not.toEqual(place(before));
+    const { items } = await cluster.api<{ items: object[] }>('GET', `/audit?kind=replicas&action=failed&name=${before!.id}`);
+    const reason = expect.stringMatching(/^its engine could not be started again: .*EISDIR/);
+    expect(items).toMatchObject([{ actor: 'control', action: 'failed', after: { host: before!.host, reason } }]);
   });
 
   it('gateway, profiler and control worker in the middle of a drain: it ends with a receipt', { timeout: 120_000 }, async () => {

@@ -38,6 +38,15 @@ describe('deployments', () => {
     });
   });
 
+  it('begin as auto, and stay in the mode that they have where none is named', async () => {
+    expect((await create('watched')).body).toMatchObject({ mode: 'auto' });
+    await api.call('PUT', `${PATH}/watched`, deployment('watched', { mode: 'shadow' }));
+    const again = await api.call('PUT', `${PATH}/watched`, deployment('watched'));
+    expect(again.body).toMatchObject({ mode: 'shadow', status: { version: 2 } });
+    const other = await api.call('PUT', `${PATH}/watched`, deployment('watched', { replicas: { min: 2, max: 8 } }));
+    expect(other.body).toMatchObject({ mode: 'shadow', replicas: { min: 2 }, status: { version: 3 } });
+  });
+
   it('name what they refer to and is not there, all of it at once', async () => {
     const { status, body } = await create('lost', { model: 'nothing', placement: { hosts: ['h1', 'h9'] } });
     expect([status, body.issues]).toMatchObject([

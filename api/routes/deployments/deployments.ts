@@ -1,7 +1,7 @@
 /** /api/v1/deployments */
 import { isDeepStrictEqual } from 'node:util';
 import { z } from '@hono/zod-openapi';
-import type { DeploymentSpec } from '../../../core/domain/deployment.ts';
+import { type DeploymentSpec, rolledOutPart } from '../../../core/domain/deployment.ts';
 import { conflict, type FieldIssue, UellmError } from '../../../core/domain/errors.ts';
 import type { Executor } from '../../../db/client.ts';
 import {
@@ -18,7 +18,10 @@ import {
 } from '../../../db/queries/deployments.ts';
 import { placeableHostNames } from '../../../db/queries/hosts.ts';
 import { lockModel } from '../../../db/queries/models.ts';
+import { withdrawProposals } from '../../../db/queries/proposals.ts';
 import { livingReplicas } from '../../../db/queries/replicas.ts';
+import { bumpRoutingVersion } from '../../../db/queries/routing.ts';
+import type { WorkflowActions } from '../../actions.ts';
 import type { ApiDependencies } from '../../context.ts';
 import { textFilter } from '../../schema/common.ts';
 import { deploymentInputSchema, deploymentResourceSchema } from '../../schema/deployments.ts';
@@ -51,13 +54,15 @@ export function deploymentRoutes(dependencies: ApiDependencies) {
       return deployment!;
     },
     lock: lockDeployment,
+    completed: (spec, before) => ({ ...spec, mode: spec.mode ?? before?.mode ?? 'auto' }),
     async create(tx, spec) {
       await checkReferences(tx, spec);
       await insertDeployment(tx, spec);
     },
-    async replace(tx, spec) {
+    async replace(tx, spec, before) {
       await checkReferences(tx, spec);
       await updateDeployment(tx, spec);
+      if (spec.mode !== before.mode) await changeMode(tx, dependencies.actions, spec);
     },
     // Its replicas are no longer anyone's wish: a workflow drains and stops them. It starts as the last step before the commit.
     removal: removalQuery,
@@ -68,6 +73,7 @@ export function deploymentRoutes(dependencies: ApiDependencies) {
       if (living.length > 0 && drain !== 'true')
         throw conflict('deployment', name, `has living replicas ${living.join(', ')}: repeat with ?drain=true to drain and stop them`);
       await deleteDeployment(tx, name);
+      await withdraw(tx, dependencies.actions, name, 'the deployment was deleted');
       if (living.length > 0) await dependencies.actions.startRetirement(name, actor);
     },
     present: presentDeployment,
@@ -83,6 +89,18 @@ async function withoutUnreachable<D extends DeploymentRow & DeploymentProgress>(
     const lost = silent.filter(({ deployment }) => deployment === one.name).length;
     return { ...one, ready: Math.max(0, one.ready - lost) };
   });
+}
+
+/** What was proposed under another mode is not to be approved any more; gateways hear of it last, as that locks one row. */
+async function changeMode(tx: Executor, actions: WorkflowActions, { name, mode }: DeploymentSpec): Promise<void> {
+  await withdraw(tx, actions, name, `the deployment is in ${mode} mode now`);
+  await bumpRoutingVersion(tx);
+}
+
+/** A mode changes whether Temporal is there or not: a workflow that cannot be told reads its row when its time is over. */
+async function withdraw(tx: Executor, actions: WorkflowActions, deployment: string, why: string): Promise<void> {
+  const withdrawn = await withdrawProposals(tx, deployment, why);
+  await Promise.allSettled(withdrawn.map((id) => actions.tellProposal(id)));
 }
 
 /** What it names has to be there, and stays while the transaction lasts. @throws invalid-input */
@@ -107,16 +125,18 @@ async function checkReferences(tx: Executor, spec: DeploymentSpec): Promise<void
 }
 
 function presentDeployment(row: DeploymentRow & DeploymentProgress): DeploymentResource {
-  const { spec, version, latestRevision, currentRevision, ready, living, rollout, rolledOut } = row;
+  const { spec, version, modeSince, latestRevision, currentRevision, ready, living, rollout, rolledOut } = row;
   return {
     ...spec,
+    mode: spec.mode ?? 'auto',
     status: {
       version,
       createdAt: row.createdAt.toISOString(),
       updatedAt: row.updatedAt.toISOString(),
       latestRevision,
       currentRevision,
-      pendingChange: !isDeepStrictEqual(spec, rolledOut),
+      pendingChange: rolledOut === null || !isDeepStrictEqual(rolledOutPart(spec), rolledOutPart(rolledOut)),
+      modeSince: modeSince.toISOString(),
       replicas: { ready, living },
       rollout: rollout && {
         id: rollout.id,

@@ -3,6 +3,7 @@
  * and its workflow tells that one so. One that waits already has not begun, and is ended here.
  */
 import { isDeepStrictEqual } from 'node:util';
+import { rolledOutPart } from '../../../core/domain/deployment.ts';
 import { conflict, UellmError } from '../../../core/domain/errors.ts';
 import type { Executor, Transaction } from '../../../db/client.ts';
 import { recordAudit } from '../../../db/queries/audit.ts';
@@ -63,7 +64,7 @@ export function startRolloutRoutes({ database: { db }, actions }: ApiDependencie
 /** @throws conflict where the newest open rollout rolls out what is asked for */
 function refuseTheSame({ name, spec }: DeploymentRow, wanted: number | undefined, newest: OpenRollout | undefined): void {
   if (!newest) return;
-  const isTheSame = wanted === undefined ? isDeepStrictEqual(newest.spec, spec) : newest.revision === wanted;
+  const isTheSame = wanted === undefined ? isDeepStrictEqual(rolledOutPart(newest.spec), rolledOutPart(spec)) : newest.revision === wanted;
   if (!isTheSame) return;
   const doing = newest.queuedBehind === null ? 'is running' : `waits for rollout ${newest.queuedBehind} to end`;
   throw conflict(

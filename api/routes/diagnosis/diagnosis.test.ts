@@ -4,7 +4,8 @@ import { insertRevision } from '../../../db/queries/deployments.ts';
 import { recordHeardOf } from '../../../db/queries/host-states.ts';
 import { renewLease } from '../../../db/queries/leases.ts';
 import { insertObservations } from '../../../db/queries/observations.ts';
-import { deployments } from '../../../db/schema/index.ts';
+import { savePlan } from '../../../db/queries/plans.ts';
+import { deployments, plans } from '../../../db/schema/index.ts';
 import { createTestApi, type TestApi } from '../../../test/support/api.ts';
 import { anObservation } from '../../../test/support/observations.ts';
 import { aReplica } from '../../../test/support/rows.ts';
@@ -85,6 +86,25 @@ describe('/api/v1/diagnosis', () => {
     const [, , wide, narrow] = advice[0]!.options;
     expect(wide).toMatchObject({ change: 'widen', verdict: 'loses', accelerators: 4, outcome: { usdPerHour: 18 } });
     expect(narrow).toMatchObject({ change: 'narrow', verdict: 'saves', accelerators: -2, outcome: { usdPerHour: 6 } });
+  });
+
+  it('says what making good of lost replicas waits for, until something of it is placed', async () => {
+    const waiting = [
+      { kind: 'waiting', on: 'accelerators', subject: 'code', message: 'no L40S is free', nearest: 'fits with 1 more L40S' },
+    ];
+    const report = { summary: '', reasons: [], waiting, costUsdPerHourBefore: null, costUsdPerHourAfter: null } as never;
+    await savePlan(api.db, { id: 'p1', purpose: 'replace', subject: 'cluster', basedOn: null, moves: [], report }, 'refused');
+    const missing = [{ subject: 'code', reason: 'no L40S is free; fits with 1 more L40S', since: expect.any(String) }];
+    const body = await diagnosis();
+    expect(body.missing).toEqual(missing);
+    expect(diagnosisSchema.parse(body)).toEqual(body);
+    expect((await diagnosis('?deployment=code')).missing).toEqual(missing);
+    expect((await diagnosis('?deployment=chat')).missing).toEqual([]);
+    const moves = [{ kind: 'retire' as const, replicaId: 'r9', deployment: 'code', host: 'h1', reason: '' }];
+    await api.db
+      .insert(plans)
+      .values({ id: 'p2', purpose: 'rebalance', subject: 'cluster', moves, report, state: 'applied', appliedAt: new Date() });
+    expect((await diagnosis()).missing).toEqual([]);
   });
 
   it('looks at as much time as is asked for, and at one deployment', async () => {

@@ -1,6 +1,7 @@
 /** /api/v1/diagnosis */
 import { z } from '@hono/zod-openapi';
 import { readDeployment } from '../../../db/queries/deployments.ts';
+import { missingReplicas } from '../../../db/queries/diagnosis-reads.ts';
 import type { ApiDependencies } from '../../context.ts';
 import { textFilter, windowSeconds } from '../../schema/common.ts';
 import { diagnosisSchema } from '../../schema/diagnosis.ts';
@@ -46,6 +47,11 @@ export function diagnosisRoutes({ database: { db }, cost }: ApiDependencies) {
     const nowMs = Date.now();
     const fleet = await cost.loadFleet(nowMs);
     const replicas = await cost.observedReplicas(nowMs, windowSeconds);
-    return { windowSeconds, ...(await cost.diagnose({ fleet, replicas, deployment })) };
+    const missing = (await missingReplicas(db)).filter(({ subject }) => deployment === undefined || subject === deployment);
+    return {
+      windowSeconds,
+      ...(await cost.diagnose({ fleet, replicas, deployment })),
+      missing: missing.map((m) => ({ ...m, since: m.since.toISOString() })),
+    };
   }
 }

@@ -1,9 +1,11 @@
 /** /api/v1/hosts */
 import { isDeepStrictEqual } from 'node:util';
+import { findAcceleratorKind } from '../../../core/domain/accelerators.ts';
 import type { DrainReceipt } from '../../../core/domain/drain.ts';
 import { conflict, UellmError } from '../../../core/domain/errors.ts';
 import { expandAccelerators, type HostSpec, hostLivenessSchema, hostServiceSchema } from '../../../core/domain/fleet.ts';
 import { compareInventory } from '../../../core/domain/inventory.ts';
+import { type Link, linkBetween, SLOW_LINK_BYTES_PER_SECOND } from '../../../core/domain/links.ts';
 import type { Executor } from '../../../db/client.ts';
 import {
   deleteHost,
@@ -89,12 +91,35 @@ export function presentHost(row: HostRow & HostUse): HostResource {
       reason,
       lastSeenAt: row.lastSeenAt?.toISOString() ?? null,
       replicas,
-      accelerators: { total: expandAccelerators(spec.accelerators).length, claimed },
+      accelerators: { total: expandAccelerators(spec.accelerators).length, claimed, memoryBytes: memoryOf(row) },
+      links: linksOf(spec),
       inventory: inventoryOf(row),
       lastDrain: row.drain as DrainReceipt | null,
     },
   };
 }
+
+function memoryOf({ spec, probe }: HostRow): (number | null)[] {
+  const found = spec.simulated || spec.external ? [] : (probe?.accelerators ?? []);
+  return expandAccelerators(spec.accelerators).map(
+    (kind, index) => found.find((a) => a.index === index)?.memoryBytes ?? findAcceleratorKind(kind)?.memoryBytes ?? null,
+  );
+}
+
+function linksOf({ name, links, accelerators }: HostSpec): HostResource['status']['links'] {
+  // A host outlives the catalog that it was declared with: what has left that is as a card of no fabric.
+  const ends = expandAccelerators(accelerators).map((kind) => ({
+    host: name,
+    links,
+    accelerator: findAcceleratorKind(kind) ?? UNKNOWN_KIND,
+  }));
+  const others = ends.slice(1).map((end) => linkBetween(ends[0]!, end));
+  const slowest = others.sort((a, b) => a.bandwidthBytesPerSecond - b.bandwidthBytesPerSecond)[0];
+  const present = (link: Link) => ({ ...link, slow: link.bandwidthBytesPerSecond < SLOW_LINK_BYTES_PER_SECOND });
+  return { accelerators: slowest ? present(slowest) : null, hosts: present(linkBetween(ends[0]!, { ...ends[0]!, host: '' })) };
+}
+
+const UNKNOWN_KIND = { id: '', linkBandwidthBytesPerSecond: null };
 
 function inventoryOf({ spec, probe }: HostRow): HostResource['status']['inventory'] {
   if (!probe || spec.simulated || spec.external) return null;

@@ -23,6 +23,7 @@ describe('a key', () => {
     expect([answer.headers.get('cache-control'), answer.headers.get('location')]).toEqual(['no-store', `/api/v1/keys/${answer.body.id}`]);
     const { secret, ...rest } = answer.body;
     expect(secret).toMatch(/^uellm_[\w-]{43}$/);
+    expect(rest.prefix).toBe(secret.slice(0, 12));
     expect(rest).toMatchObject({ name: 'ci', role: 'operator', tenant: null, state: 'active', createdBy: 'admin', lastUsedAt: null });
     expect(Date.parse(rest.expiresAt!) - Date.parse(rest.createdAt)).toBe(3_600_000);
 

@@ -7,7 +7,7 @@ import { insertObservations } from '../../../db/queries/observations.ts';
 import { latestSnapshot, publishSnapshot } from '../../../db/queries/profiler.ts';
 import { createTestApi, type TestApi } from '../../../test/support/api.ts';
 import { anObservation } from '../../../test/support/observations.ts';
-import { profilerSnapshotResourceSchema, profilerStatusSchema } from '../../schema/profiler.ts';
+import { profilerCalibrationSchema, profilerSnapshotResourceSchema, profilerStatusSchema } from '../../schema/profiler.ts';
 
 const PATH = '/api/v1/profiler';
 
@@ -54,6 +54,22 @@ describe('/profiler/status', () => {
   it('shows a snapshot of another release without scores', async () => {
     await api.db.execute(sql`insert into profiler_snapshots values (1, '{"layout": 99}', '{"accuracy": 1}', 0)`);
     expect((await api.call('GET', `${PATH}/status`)).body).toMatchObject({ inForce: { version: 1, reason: '', scores: null } });
+  });
+});
+
+describe('/profiler/calibration', () => {
+  it('has the share of answers below each predicted quantile, by model', async () => {
+    const predicted = { predictedOutputP50: 100, predictedOutputP90: 200, acceptedAtMs: Date.now() - 1000 };
+    await insertObservations(
+      api.db,
+      [90, 110, 190, 500].map((outputTokens, i) => anObservation(`o${i}`, { ...predicted, outputTokens })),
+    );
+    const { body } = await api.call<{ models: { points: { quantile: number; share: number }[] }[] }>('GET', `${PATH}/calibration`);
+    expect(profilerCalibrationSchema.parse(body)).toEqual(body);
+    expect(body).toMatchObject({ windowSeconds: 86_400, models: [{ model: 'llama-3.1-8b', answers: 4, limited: 0 }] });
+    const shares = new Map(body.models[0]!.points.map(({ quantile, share }) => [quantile, share]));
+    expect([shares.get(0.1), shares.get(0.5), shares.get(0.9)]).toEqual([0, 0.25, 0.75]);
+    expect((await api.call('GET', `${PATH}/calibration?windowSeconds=0`)).status).toBe(422);
   });
 });
 

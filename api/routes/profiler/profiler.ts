@@ -1,12 +1,14 @@
 /** /api/v1/profiler: served from Postgres, whether the profiler runs or not. */
 import { z } from '@hono/zod-openapi';
 import { recordAudit } from '../../../db/queries/audit.ts';
+import { lengthCalibration, QUANTILES } from '../../../db/queries/calibration.ts';
 import { countObservationsAfter } from '../../../db/queries/observations.ts';
 import { listSnapshotRecords, readSnapshotRecord, rollbackSnapshot, type SnapshotRecord } from '../../../db/queries/profiler.ts';
 import type { ApiDependencies } from '../../context.ts';
-import { timeFilter } from '../../schema/common.ts';
+import { timeFilter, windowSeconds } from '../../schema/common.ts';
 import type { ProfilerSnapshotResource } from '../../schema/index.ts';
 import {
+  profilerCalibrationSchema,
   profilerRollbackSchema,
   profilerScoresSchema,
   profilerSnapshotListSchema,
@@ -19,6 +21,9 @@ import { BODY_PROBLEMS, createRoute, jsonBody, jsonContent, listAnswer, listQuer
 const tags = ['profiler'];
 const HISTORY = 10;
 const MOST_COUNTED = 10_000;
+const calibrationQuery = z.strictObject({
+  windowSeconds: windowSeconds(86_400, 7 * 86_400, 'Answers to requests of so long are looked at.'),
+});
 const versionParam = z.object({
   version: z.coerce
     .number()
@@ -47,6 +52,29 @@ export function profilerRoutes({ database: { db } }: ApiDependencies) {
         const inForce = history[0] ?? null;
         const waiting = await countObservationsAfter(db, inForce?.trainedThroughId ?? 0, MOST_COUNTED);
         return c.json({ inForce, waiting, history }, 200);
+      },
+    )
+    .openapi(
+      createRoute({
+        method: 'get',
+        path: '/calibration',
+        access: { role: 'viewer' },
+        tags,
+        summary: 'How answers lay in what was predicted for them',
+        description:
+          'By model, the share of answers no longer than each quantile of the length predicted for them. Quantiles are those of the lognormal ' +
+          'distribution through the predicted p50 and p90, with which scheduling reckons.',
+        request: { query: calibrationQuery },
+        responses: { 200: jsonContent(profilerCalibrationSchema, 'By model.'), ...problems() },
+      }),
+      async (c) => {
+        const { windowSeconds } = c.req.valid('query');
+        const found = await lengthCalibration(db, new Date(Date.now() - windowSeconds * 1000));
+        const models = found.map(({ shares, ...model }) => ({
+          ...model,
+          points: shares.flatMap((share, i) => (share === null ? [] : [{ quantile: QUANTILES[i]!, share }])),
+        }));
+        return c.json({ windowSeconds, models }, 200);
       },
     )
     .openapi(

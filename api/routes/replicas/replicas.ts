@@ -1,5 +1,6 @@
 /** /api/v1/replicas */
 import { z } from '@hono/zod-openapi';
+import type { Executor } from '../../../db/client.ts';
 import { listReplicas } from '../../../db/queries/replica-reads.ts';
 import { loadReplica, type ReplicaRow } from '../../../db/queries/replicas.ts';
 import type { ApiDependencies } from '../../context.ts';
@@ -8,6 +9,7 @@ import type { ReplicaResource } from '../../schema/index.ts';
 import { replicaResourceSchema, replicaStatesSchema } from '../../schema/replicas.ts';
 import { pageRequest } from '../cursor.ts';
 import { createRoute, jsonContent, listAnswer, listQuery, newRoutes, problems } from '../route.ts';
+import { memoryOf } from './memory.ts';
 import { unreachableReplicas } from './unreachable.ts';
 
 const tags = ['replicas'];
@@ -36,11 +38,8 @@ export function replicaRoutes({ database: { db } }: ApiDependencies) {
       async (c) => {
         const { deployment, host, model, state, ...page } = c.req.valid('query');
         const found = await listReplicas(db, pageRequest(page), { deployment, host, model, states: state });
-        const unreachable = await unreachableReplicas(db);
-        return c.json(
-          listAnswer(found, (row) => presentReplica(row, unreachable)),
-          200,
-        );
+        const present = await presenter(db, found.items);
+        return c.json(listAnswer(found, present), 200);
       },
     )
     .openapi(
@@ -53,11 +52,22 @@ export function replicaRoutes({ database: { db } }: ApiDependencies) {
         request: { params: z.object({ id: textFilter }) },
         responses: { 200: jsonContent(replicaResourceSchema, 'The replica.'), ...problems(404) },
       }),
-      async (c) => c.json(presentReplica(await loadReplica(db, c.req.valid('param').id), await unreachableReplicas(db)), 200),
+      async (c) => {
+        const row = await loadReplica(db, c.req.valid('param').id);
+        const present = await presenter(db, [row]);
+        return c.json(present(row), 200);
+      },
     );
 }
 
-function presentReplica(row: ReplicaRow, unreachable: ReadonlyMap<string, string>): ReplicaResource {
+/** Presents these rows with what else is known of them. */
+async function presenter(db: Executor, rows: readonly ReplicaRow[]): Promise<(row: ReplicaRow) => ReplicaResource> {
+  const unreachable = await unreachableReplicas(db);
+  const memory = await memoryOf(db, rows);
+  return (row) => presentReplica(row, row.endedAt ? null : (unreachable.get(row.id) ?? null), memory.get(row.id) ?? null);
+}
+
+function presentReplica(row: ReplicaRow, unreachable: string | null, memory: ReplicaResource['status']['memory']): ReplicaResource {
   const { id, model, deployment, revision, host, accelerators, tensorParallel, engine, endpoint, state, generation, simulated } = row;
   const { acceleratorKind, weight, reason, planId, capacityRequestsPerSecond, maxInFlight, kvCacheTokens } = row;
   const createdAt = row.createdAt.toISOString();
@@ -69,11 +79,12 @@ function presentReplica(row: ReplicaRow, unreachable: ReadonlyMap<string, string
       acceleratorKind,
       weight,
       reason,
-      unreachable: row.endedAt ? null : (unreachable.get(id) ?? null),
+      unreachable,
       planId,
       capacityRequestsPerSecond,
       maxInFlight,
       kvCacheTokens,
+      memory,
       createdAt,
       updatedAt,
       endedAt,

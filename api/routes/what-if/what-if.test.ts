@@ -89,6 +89,21 @@ describe('/api/v1/what-if', () => {
     expect(notes[0]).toMatch(/^a sample: \d+ of 120 requests/);
   });
 
+  it('tells who listens how far it is, and then the answer', async () => {
+    const headers = { accept: 'text/event-stream', 'content-type': 'application/json' };
+    const response = await api.app.request('/api/v1/what-if', { method: 'POST', headers, body: '{}' });
+    expect(response.headers.get('content-type')).toContain('text/event-stream');
+    const events = (await response.text()).split('\n\n').flatMap((text) => {
+      const [, event, data] = /^event: (\w+)\ndata: (.*)$/.exec(text) ?? [];
+      return event ? [{ event, data: JSON.parse(data!) }] : [];
+    });
+    expect(events[0]).toMatchObject({ event: 'progress', data: { of: 2 * REQUESTS } });
+    expect(events.at(-1)).toMatchObject({ event: 'answer', data: { observed: REQUESTS } });
+    expect(whatIfSchema.parse(events.at(-1)!.data)).toEqual(events.at(-1)!.data);
+    const refused = await api.app.request('/api/v1/what-if', { method: 'POST', headers, body: '{"replicas":{"nobody":1}}' });
+    expect([refused.status, await refused.json()]).toEqual([422, expect.objectContaining({ issues: [expect.anything()] })]);
+  });
+
   it('adds and removes hosts and replicas', async () => {
     const h9 = { name: 'h9', accelerators: [{ kind: 'L40S', count: 1, usdPerHour: 9 }], simulated: true };
     const { changes, totals } = await ask({ addHosts: [h9], removeHosts: ['h2'], replicas: { chat: 2 } });
@@ -110,6 +125,8 @@ describe('/api/v1/what-if', () => {
     [{ policies: [CHAT, CHAT] }, 'policies'],
     [{ removeHosts: ['nowhere'] }, 'removeHosts[0]'],
     [{ replicas: { nobody: 1 } }, 'replicas.nobody'],
+    [{ modes: { nobody: 'auto' } }, 'modes.nobody'],
+    [{ modes: { chat: 'fast' } }, 'modes.chat'],
   ])('refuses %j', async (body, field) => {
     const { status, body: problem } = await api.call<{ issues: { field: string }[] }>('POST', '/api/v1/what-if', body);
     expect([status, problem.issues[0]!.field]).toEqual([422, field || expect.any(String)]);

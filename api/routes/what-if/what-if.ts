@@ -1,21 +1,22 @@
 /** /api/v1/what-if */
 import type { z } from '@hono/zod-openapi';
-import { UellmError } from '../../../core/domain/errors.ts';
+import { accepts } from 'hono/accepts';
+import { giveUp, newReplayWatch } from '../../../core/simulator/replay-watch.ts';
+import type { WhatIfAnswer, WhatIfQuestion } from '../../../core/simulator/what-if.ts';
 import { checkChange } from '../../../core/simulator/what-if-fleet.ts';
 import { costsSince } from '../../../db/queries/cost-reads.ts';
-import { loadRoutingTable } from '../../../db/queries/routing.ts';
 import { recordedStretches } from '../../../db/queries/what-if-reads.ts';
 import type { ApiDependencies } from '../../context.ts';
 import type { WhatIf } from '../../schema/index.ts';
-import { whatIfInputSchema, whatIfSchema } from '../../schema/what-if.ts';
+import { whatIfInputSchema, whatIfProgressSchema, whatIfSchema } from '../../schema/what-if.ts';
 import { BODY_PROBLEMS, createRoute, jsonBody, jsonContent, newRoutes, problems } from '../route.ts';
+import { streamReplay } from './progress.ts';
+import { loadPresent, type Replays } from './replays.ts';
 
-/** Replays that may be under way or waiting for each other; each takes seconds of one core. */
-const MOST_AT_ONCE = 4;
+const EVENT_STREAM = 'text/event-stream';
+type Asked = z.output<typeof whatIfInputSchema>;
 
-export function whatIfRoutes({ database: { db }, cost }: ApiDependencies) {
-  let underWay = 0;
-
+export function whatIfRoutes({ database: { db }, cost, logger }: ApiDependencies, replays: Replays) {
   return newRoutes().openapi(
     createRoute({
       method: 'post',
@@ -24,24 +25,41 @@ export function whatIfRoutes({ database: { db }, cost }: ApiDependencies) {
       tags: ['cost'],
       summary: 'What a change would have made of the last requests',
       description:
-        'Replays the requests of the last hours in the simulator, with the production scheduler and the step-time models of the present ' +
-        'replicas: as things are and with the change. Nothing is changed. Where there is nothing to replay, `notes` says so.',
+        'Replays the requests of the last hours in the simulator, with the scheduler that the mode of each deployment has and the step-time ' +
+        'models of the present replicas: as things are and with the change. Nothing is changed. Where there is nothing to replay, `notes` says so. ' +
+        'Who accepts text/event-stream gets `progress` events, then one `answer` or `problem`. To close the connection is to take back the question.',
       request: jsonBody(whatIfInputSchema),
-      responses: { 200: jsonContent(whatIfSchema, 'Before and after.'), ...problems(...BODY_PROBLEMS) },
+      responses: {
+        200: {
+          description: 'Before and after.',
+          content: { ...jsonContent(whatIfSchema, '').content, [EVENT_STREAM]: { schema: whatIfProgressSchema } },
+        },
+        ...problems(...BODY_PROBLEMS),
+      },
     }),
     async (c) => {
       const asked = c.req.valid('json');
-      if (underWay >= MOST_AT_ONCE) throw busy();
-      underWay++;
-      try {
-        return c.json(await reckon(asked), 200);
-      } finally {
-        underWay--;
-      }
+      const watch = newReplayWatch();
+      c.req.raw.signal.addEventListener('abort', () => giveUp(watch));
+      const answerTo = async (question: WhatIfQuestion) => presented(asked.windowSeconds, await cost.replay(question, watch));
+      if (accepts(c, { header: 'Accept', supports: ['application/json', EVENT_STREAM], default: 'application/json' }) !== EVENT_STREAM)
+        return c.json(await replays(async () => answerTo(await questionOf(asked))), 200);
+      let answer!: Promise<WhatIf>;
+      // What is wrong with the question is a problem as everywhere: the stream begins after that.
+      const question = await new Promise<WhatIfQuestion>((resolve, reject) => {
+        answer = replays(async () => {
+          const asking = await questionOf(asked);
+          resolve(asking);
+          return answerTo(asking);
+        });
+        answer.catch(reject);
+      });
+      const arrivals = 2 * question.stretches.reduce((sum, { requests }) => sum + requests.length, 0);
+      return streamReplay(c, { watch, arrivals, answer }, (error) => logger.error({ err: error }, 'a replay failed'));
     },
   );
 
-  async function reckon({ windowSeconds, requests: most, ...change }: z.output<typeof whatIfInputSchema>): Promise<WhatIf> {
+  async function questionOf({ windowSeconds, requests: most, ...change }: Asked): Promise<WhatIfQuestion> {
     const untilMs = Date.now();
     const fleet = await cost.loadFleet(untilMs);
     checkChange(fleet, change);
@@ -49,33 +67,18 @@ export function whatIfRoutes({ database: { db }, cost }: ApiDependencies) {
     const firstMs = Math.min(...(await costsSince(db)).values());
     const fromMs = Math.min(untilMs - 1, Math.max(untilMs - windowSeconds * 1000, Number.isFinite(firstMs) ? firstMs : 0));
     const { observed, stretches } = await recordedStretches(db, { fromMs, untilMs, most });
-    const {
-      replicas: routed,
-      policies,
-      tenants = [],
-    } = await db.transaction(loadRoutingTable, {
-      isolationLevel: 'repeatable read',
-      accessMode: 'read only',
-    });
-    const tenantWeights = Object.fromEntries(tenants.flatMap(({ name, weight }) => (weight === undefined ? [] : [[name, weight]])));
-    const present = { fleet, routed, policies, tenantWeights };
-    const answer = await cost.replay({ stretches, observed, present, change });
-    return {
-      windowSeconds,
-      ...answer,
-      stretches: answer.stretches.map(({ fromMs: from, untilMs: until, requests }) => ({
-        from: new Date(from).toISOString(),
-        until: new Date(until).toISOString(),
-        requests,
-      })),
-    };
+    return { stretches, observed, present: await loadPresent(db, fleet), change };
   }
 }
 
-function busy(): UellmError {
-  return new UellmError({
-    kind: 'unavailable',
-    what: 'the replay',
-    reason: `${MOST_AT_ONCE} others are under way: again in a few seconds`,
-  });
+function presented(windowSeconds: number, answer: WhatIfAnswer): WhatIf {
+  return {
+    windowSeconds,
+    ...answer,
+    stretches: answer.stretches.map(({ fromMs: from, untilMs: until, requests }) => ({
+      from: new Date(from).toISOString(),
+      until: new Date(until).toISOString(),
+      requests,
+    })),
+  };
 }
