@@ -6,13 +6,14 @@ import { KNOWN_CONFIGS, type ModelShape, shapeOf } from '../core/domain/model-sp
 import { ANY } from '../core/domain/names.ts';
 import type { PlanPurpose } from '../core/domain/plan.ts';
 import type { SloPolicy, SloTargets } from '../core/domain/slo-policy.ts';
+import { apartOf } from '../core/placement/affinity.ts';
 import { DEFAULT_MAX_MOVING } from '../core/placement/budget.ts';
 import type { FleetInput } from '../core/placement/fleet/problem.ts';
 import type { Forecast } from '../core/placement/forecast/forecast.ts';
 import type { DeploymentDemand, PlanInput } from '../core/placement/types.ts';
 import type { Executor } from '../db/client.ts';
 import { holdsOnRebalance } from '../db/queries/holds.ts';
-import { allModels, allPolicies, declaredPrices, servingDeployments } from '../db/queries/planning-reads.ts';
+import { allModels, allPolicies, declaredAffinities, declaredPrices, servingDeployments } from '../db/queries/planning-reads.ts';
 import { hostStates, proposedPlaces } from '../db/queries/plans.ts';
 import { stepTimeProfiles } from '../db/queries/profiler.ts';
 import { livingReplicas } from '../db/queries/replicas.ts';
@@ -80,7 +81,9 @@ export async function loadServingFleet(db: Executor, nowMs: number): Promise<Fle
 async function loadFleet(db: Executor, nowMs: number, wanted: { spec: DeploymentSpec; revision: number }[]): Promise<FleetInput> {
   const policies = await allPolicies(db);
   const forecastOf = await loadForecasts(db, nowMs);
-  const toDemand = ({ spec, revision }: { spec: DeploymentSpec; revision: number }): DeploymentDemand => {
+  const affinities = await declaredAffinities(db);
+  const toDemand = ({ spec: own, revision }: { spec: DeploymentSpec; revision: number }): DeploymentDemand => {
+    const spec = keptApart(own, affinities);
     const forecast = forecastOf(spec);
     const { inputVariation, outputVariation, demand } = forecast;
     return {
@@ -96,6 +99,12 @@ async function loadFleet(db: Executor, nowMs: number, wanted: { spec: Deployment
     replicas: await livingReplicas(db),
     stepTimes: await stepTimeProfiles(db),
   };
+}
+
+/** The deployment with all that keeps away from it in its own antiAffinity: whoever says so may not be planned beside it. */
+export function keptApart(spec: DeploymentSpec, declared: readonly Pick<DeploymentSpec, 'name' | 'placement'>[]): DeploymentSpec {
+  const apart = apartOf([...declared.filter(({ name }) => name !== spec.name), spec]).get(spec.name);
+  return apart ? { ...spec, placement: { ...spec.placement, antiAffinity: [...apart].sort() } } : spec;
 }
 
 function basisOf({ basis, parts: { level, seasonalFactor, burstMargin } }: Forecast): string {

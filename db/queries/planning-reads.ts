@@ -36,6 +36,16 @@ export async function servingDeployments(db: Executor): Promise<{ spec: Deployme
     .orderBy(asc(deployments.name));
 }
 
+/** Those that keep away from others or from themselves, as declared: of one that is in its first rollout, too. */
+export async function declaredAffinities(db: Executor): Promise<Pick<DeploymentSpec, 'name' | 'placement'>[]> {
+  const placement = sql<DeploymentSpec['placement']>`${deployments.spec}->'placement'`;
+  return db
+    .select({ name: deployments.name, placement })
+    .from(deployments)
+    .where(sql`${placement}->'antiAffinity' is not null`)
+    .orderBy(asc(deployments.name));
+}
+
 /** A bucket in which something arrived, and for which deployment. */
 export type DeploymentArrivals = CountedBucket & { deployment: string };
 
