@@ -44,7 +44,7 @@ describe.runIf(executablePath)('the dashboard', () => {
   /** By the navigation, as everybody does. */
   const open = async (title: string) => {
     await page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name: title, exact: true }).click();
-    await page.waitForFunction(`document.title.startsWith('${title} ·')`);
+    await expect.poll(() => page.title()).toMatch(new RegExp(`^${title} ·`));
   };
   const host = (name: string) => page.getByRole('article', { name: new RegExp(`^Host ${name},`) });
   const replicaHost = async () => (await cluster.api<{ items: { host: string }[] }>('GET', '/replicas?state=ready')).items[0]!.host;
@@ -81,6 +81,7 @@ describe.runIf(executablePath)('the dashboard', () => {
   });
 
   it('starts a rollout, and follows it to its end without being asked', async () => {
+    await open('Deployments');
     await page.getByRole('button', { name: `Deploy ${MODEL}` }).click();
     await page.getByText(`Rollout of ${MODEL} started`).waitFor();
     await page.getByText('succeeded').waitFor();

@@ -90,6 +90,19 @@ describe('a change that is announced', () => {
     stop();
   });
 
+  it('is read all the same where the timer comes early', async () => {
+    const load = vi.fn(async () => 1);
+    const resource = createResource(load, { spacingMs: 1000 });
+    const stop = resource.subscribe(() => undefined);
+    await vi.advanceTimersByTimeAsync(400);
+    resource.announce();
+    const clock = vi.spyOn(performance, 'now').mockReturnValueOnce(performance.now() + 599.5);
+    await vi.advanceTimersByTimeAsync(700);
+    expect(load).toHaveBeenCalledTimes(2);
+    clock.mockRestore();
+    stop();
+  });
+
   it('reaches every member of a family that is looked at', async () => {
     const load = vi.fn(async (key: string) => key);
     const family = createFamily(load);

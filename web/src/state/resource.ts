@@ -74,7 +74,12 @@ export function createResource<T>(load: () => Promise<T>, { spacingMs = 0 } = {}
       if (!watched.has(resource)) return;
       const waitMs = readAtMs + spacingMs - performance.now();
       if (waitMs <= 0) void resource.refresh();
-      else later ??= setTimeout(resource.announce, waitMs);
+      // Timers take whole milliseconds and may be early: what is then not due yet waits for another.
+      else
+        later ??= setTimeout(() => {
+          later = undefined;
+          resource.announce();
+        }, Math.ceil(waitMs));
     },
   };
   return resource;
