@@ -3,7 +3,7 @@ import { acceleratorKind } from '../../core/domain/accelerators.ts';
 import { type HostState, isSchedulable } from '../../core/domain/fleet.ts';
 import { DEFAULT_MEMORY_UTILISATION, OVERHEAD_BYTES_PER_ACCELERATOR } from '../../core/domain/memory.ts';
 import type { ModelShape } from '../../core/domain/model-spec.ts';
-import { type Capacity, replicaCapacity } from '../../core/placement/capacity.ts';
+import { type Capacity, replicaCapacity } from '../../core/placement/capacity/capacity.ts';
 import type { FleetPlan, FleetReplica } from '../../core/placement/fleet/fleet-plan.ts';
 import type { FleetInput } from '../../core/placement/fleet/problem.ts';
 import { leastKvCacheTokens, openShapeBook, type Shape, type ShapeBook } from '../../core/placement/shapes.ts';

@@ -8,7 +8,7 @@ import { KNOWN_CONFIGS, modelShape } from '../../core/domain/model-spec.ts';
 import type { SloTargets } from '../../core/domain/slo-policy.ts';
 import { quantile } from '../../core/domain/statistics.ts';
 import { priorStepTime, type StepTimeSource } from '../../core/domain/step-time.ts';
-import { INPUT_VARIATION, type Lengths, type ReplicaSpeed, replicaCapacity } from '../../core/placement/capacity.ts';
+import { INPUT_VARIATION, type Lengths, type ReplicaSpeed, replicaCapacity } from '../../core/placement/capacity/capacity.ts';
 import { logNormalQuantile } from '../../core/placement/distributions.ts';
 import { TENSOR_PARALLEL_WIDTHS } from '../../core/placement/shapes.ts';
 import { hash32 } from '../../core/simulator/random.ts';

@@ -3,7 +3,7 @@ import { type HostState, isSchedulable } from '../domain/fleet.ts';
 import { holdsAccelerators } from '../domain/replica.ts';
 import type { SloTargets } from '../domain/slo-policy.ts';
 import { apartOf } from './affinity.ts';
-import type { PredictedLatency } from './capacity.ts';
+import type { PredictedLatency } from './capacity/capacity.ts';
 import { pricePerHour } from './cost.ts';
 import type { Draft, Unit } from './draft.ts';
 import { ranked } from './rank.ts';

@@ -3,7 +3,7 @@ import type { Move } from '../domain/plan.ts';
 import type { Refusal } from '../domain/refusal.ts';
 import { holdsAccelerators, type Replica } from '../domain/replica.ts';
 import { isDisruption, mayMove } from './budget.ts';
-import type { Capacity } from './capacity.ts';
+import type { Capacity } from './capacity/capacity.ts';
 import { pricePerHour } from './cost.ts';
 import type { MilpSolver } from './fleet/milp.ts';
 import { type Occupancy, occupancyOf } from './occupancy.ts';

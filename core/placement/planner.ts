@@ -2,7 +2,7 @@
  * Placement: which model goes on which accelerators, in which shape. `plan` decides and gives its reasons; it never acts. Pure: the
  * same input gives the same plan, and a plan made again after it was carried out moves nothing.
  *
- * `shapes.ts` says what fits, `capacity.ts` what each shape serves within the SLO, `choose.ts` which place is best, `purposes/` what
+ * `shapes.ts` says what fits, `capacity/` what each shape serves within the SLO, `choose.ts` which place is best, `purposes/` what
  * should move and why, `refuse.ts` why something cannot, `check.ts` what of a plan still holds when it is applied; `fleet/` plans all
  * deployments together at the least cost, with a bound.
  */

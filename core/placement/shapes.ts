@@ -5,7 +5,7 @@ import { intraHostLink, SLOW_LINK_BYTES_PER_SECOND } from '../domain/links.ts';
 import { kvCacheTokens, memorySettings } from '../domain/memory.ts';
 import type { ModelShape } from '../domain/model-spec.ts';
 import { derivedStepTime, priorStepTime, type StepTimeProfile, type StepTimeSource } from '../domain/step-time.ts';
-import { type Capacity, INPUT_VARIATION, type ReplicaSpeed, replicaCapacity } from './capacity.ts';
+import { type Capacity, INPUT_VARIATION, type ReplicaSpeed, replicaCapacity } from './capacity/capacity.ts';
 import { isBeyondContext } from './context-length.ts';
 import { logNormalQuantile } from './distributions.ts';
 import type { DeploymentDemand, PlanInput } from './types.ts';

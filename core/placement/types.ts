@@ -6,7 +6,7 @@ import type { Move, PlanPurpose, PlanReport } from '../domain/plan.ts';
 import type { Replica } from '../domain/replica.ts';
 import type { SloTargets } from '../domain/slo-policy.ts';
 import type { StepTimeProfile } from '../domain/step-time.ts';
-import type { Variations } from './capacity.ts';
+import type { Variations } from './capacity/capacity.ts';
 import type { Shape } from './shapes.ts';
 
 export interface PlanInput {
@@ -45,7 +45,7 @@ export interface DeploymentDemand {
   /** The revision that should serve: on `deploy` the new one, else the current one. */
   revision: number;
   demand: Demand;
-  /** Of its lengths, where observed; else as `capacity.ts` has them. */
+  /** Of its lengths, where observed; else as `capacity/` has them. */
   variations?: Variations;
   /** What the forecast rests on, for reasons: `weekly pattern: 4.0 now x 1.25, and 0.9 for bursts`. */
   forecastBasis?: string;

@@ -4,7 +4,7 @@
  * requests will meet their targets before and after a plan.
  */
 import type { SloTargets } from '../domain/slo-policy.ts';
-import type { ReplicaSpeed, Variations } from '../placement/capacity.ts';
+import type { ReplicaSpeed, Variations } from '../placement/capacity/capacity.ts';
 import { type Shape, shapeKey } from '../placement/shapes.ts';
 import type { DeploymentDemand } from '../placement/types.ts';
 import { checkShape } from './simulated-capacity.ts';

@@ -1,9 +1,9 @@
 /**
  * What one replica can serve, by simulation of its engine: the rate at which its targets still hold, and whether they hold at a given
- * rate. Poisson arrivals, lognormal lengths, one engine with its usual settings. It is what `placement/capacity.ts` says in closed form.
+ * rate. Poisson arrivals, lognormal lengths, one engine with its usual settings. It is what `placement/capacity/` says in closed form.
  */
 import type { SloTargets } from '../domain/slo-policy.ts';
-import { INPUT_VARIATION, type Lengths, OUTPUT_VARIATION, type ReplicaSpeed, replicaCapacity } from '../placement/capacity.ts';
+import { INPUT_VARIATION, type Lengths, OUTPUT_VARIATION, type ReplicaSpeed, replicaCapacity } from '../placement/capacity/capacity.ts';
 import { logNormalQuantile } from '../placement/distributions.ts';
 import { createEngine, hasWork, step, submit } from './engine.ts';
 import { DEFAULT_MAX_BATCHED_TOKENS, DEFAULT_MAX_SEQUENCES, DEFAULT_STEP_NOISE, type Engine, type EngineConfig } from './engine-state.ts';

@@ -1,5 +1,5 @@
 /** The paper's deployer: model after model, each replica a pipeline that HELR places on the accelerators that are still free. */
-import { replicaCapacity } from '../../../core/placement/capacity.ts';
+import { replicaCapacity } from '../../../core/placement/capacity/capacity.ts';
 import { isAllowed } from '../../../core/placement/choose.ts';
 import { pricePerHour } from '../../../core/placement/cost.ts';
 import { type PipelineShape, type PipelineStage, pipelinesAcross } from '../../../core/placement/helr/pipeline-shapes.ts';

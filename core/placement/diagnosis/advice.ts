@@ -4,8 +4,8 @@
  */
 import type { HostState } from '../../domain/fleet.ts';
 import type { Replica } from '../../domain/replica.ts';
-import { steadyState } from '../capacity-steady.ts';
-import { workloadOf } from '../capacity-workload.ts';
+import { steadyState } from '../capacity/steady.ts';
+import { workloadOf } from '../capacity/workload.ts';
 import { pricePerHour } from '../cost.ts';
 import type { Shape, ShapeBook } from '../shapes.ts';
 import type { DeploymentDemand, Prices } from '../types.ts';

@@ -6,7 +6,7 @@
  */
 import { findAcceleratorKind } from '../../domain/accelerators.ts';
 import { intraHostLink } from '../../domain/links.ts';
-import { workloadOf } from '../capacity-workload.ts';
+import { workloadOf } from '../capacity/workload.ts';
 import { compareText } from '../rank.ts';
 import { openShapeBook, type ShapeBook } from '../shapes.ts';
 import type { DeploymentDemand } from '../types.ts';

@@ -1,8 +1,8 @@
 /** What keeps a replica from serving more: the planner's own capacity, and what it would be with twice of each resource. */
 import type { SloTargets } from '../../domain/slo-policy.ts';
-import { type Lengths, type ReplicaSpeed, replicaCapacity, type Variations } from '../capacity.ts';
-import { steadyState } from '../capacity-steady.ts';
-import { workloadOf } from '../capacity-workload.ts';
+import { type Lengths, type ReplicaSpeed, replicaCapacity, type Variations } from '../capacity/capacity.ts';
+import { steadyState } from '../capacity/steady.ts';
+import { workloadOf } from '../capacity/workload.ts';
 import { largest } from './binding.ts';
 import { type SplitStepTime, withTwice } from './step-terms.ts';
 import type { Limit } from './types.ts';

@@ -1,6 +1,6 @@
 /** What an engine's time goes to at the load that was seen. */
 import { type StepLoad, stepTimeMs } from '../../domain/step-time.ts';
-import { CHUNK_TOKENS, INPUT_VARIATION, MAX_SEQUENCES, type Variations, type Workload } from '../capacity-workload.ts';
+import { CHUNK_TOKENS, INPUT_VARIATION, MAX_SEQUENCES, type Variations, type Workload } from '../capacity/workload.ts';
 import { type SplitStepTime, STEP_TERMS, type StepTerms, stepTerms } from './step-terms.ts';
 
 /** Means over a time that was observed. */

@@ -2,9 +2,9 @@
  * The fleet planner: for all deployments together the replicas that serve their demand within their SLOs at the least money, and how
  * far from the least they can be at most. Pure, but for the solver that is passed in; the same input gives the same plan.
  *
- * Shapes and what they serve (`shapes.ts`, `capacity.ts`) → one column a deployment, pool of like hosts and width (`problem.ts`) →
- * counts (`assign.ts`: greedy, local search, then the mixed-integer program; `spread.ts`: over pools that cost the same) → accelerators
- * (`pack.ts`) → reasons (`refusals.ts`).
+ * Shapes and what they serve (`shapes.ts`, `capacity/`) → one column a deployment, pool of like hosts and width (`problem.ts`) →
+ * counts (`assign.ts`: greedy, local search, then the mixed-integer program; `packing/spread.ts`: over pools that cost the same) → accelerators
+ * (`packing/`) → reasons (`refusals.ts`).
  */
 import type { Refusal } from '../../domain/refusal.ts';
 import { pricePerHour } from '../cost.ts';
@@ -13,17 +13,17 @@ import { compareText } from '../rank.ts';
 import { openShapeBook, type Shape } from '../shapes.ts';
 import type { DeploymentDemand } from '../types.ts';
 import { assign } from './assign.ts';
-import type { PackedReplica } from './board.ts';
 import type { MilpSolver } from './milp.ts';
 import { movePricePerHour } from './move-cost.ts';
-import { pack } from './pack.ts';
+import type { PackedReplica } from './packing/board.ts';
+import { pack } from './packing/pack.ts';
+import { spreadCounts } from './packing/spread.ts';
 import { openPipelineBook } from './pipelines.ts';
 import { type FleetInput, type FleetProblem, fleetProblem, shortfallOf } from './problem.ts';
 import { fleetRefusals } from './refusals.ts';
-import { capacityOf, placedOf } from './room.ts';
-import type { Replan } from './search.ts';
+import { capacityOf, placedOf } from './relaxation/room.ts';
+import type { Replan } from './relaxation/search.ts';
 import { type SpanningPipeline, withoutSpanning } from './spanning.ts';
-import { spreadCounts } from './spread.ts';
 
 export interface FleetReplica {
   deployment: string;

@@ -4,7 +4,7 @@
  */
 import { memorySettings } from '../../domain/memory.ts';
 import type { ModelShape } from '../../domain/model-spec.ts';
-import { replicaCapacity } from '../capacity.ts';
+import { replicaCapacity } from '../capacity/capacity.ts';
 import { isBeyondContext } from '../context-length.ts';
 import { type FreeHost, type PipelineShape, type PipelineWish, pipelinesWithin } from '../helr/pipeline-shapes.ts';
 import { leastKvCacheTokens, type Shape, shapeKey, widthsOf, withFactor } from '../shapes.ts';

@@ -1,6 +1,6 @@
 /**
  * Planning a fleet in numbers: how many replicas of each deployment, in which shape, on which pool of like hosts. Which accelerators of
- * which host they take is decided afterwards (`pack.ts`).
+ * which host they take is decided afterwards (`packing/`).
  */
 import { findAcceleratorKind } from '../../domain/accelerators.ts';
 import type { HostState } from '../../domain/fleet.ts';

@@ -1,4 +1,4 @@
-/** Why a deployment is not served, or only in part: the constraint that binds, and the nearest thing that would do (`relax.ts`). */
+/** Why a deployment is not served, or only in part: the constraint that binds, and the nearest thing that would do (`relaxation/`). */
 import { isSchedulable } from '../../domain/fleet.ts';
 import type { Refusal } from '../../domain/refusal.ts';
 import { isAllowed, missFactor } from '../choose.ts';
@@ -10,9 +10,9 @@ import { openShapeBook, type Shape, widthsOf } from '../shapes.ts';
 import type { DeploymentDemand } from '../types.ts';
 import { countOf, perSecondOf } from '../wording.ts';
 import type { FleetInput } from './problem.ts';
-import { nearestOf } from './relax.ts';
-import { capacityOf, isServed, keepsApart, type Placed, placedOf, type Room, roomFor } from './room.ts';
-import { openSearch, type SearchEffort } from './search.ts';
+import { nearestOf } from './relaxation/nearest.ts';
+import { capacityOf, isServed, keepsApart, type Placed, placedOf, type Room, roomFor } from './relaxation/room.ts';
+import { openSearch, type SearchEffort } from './relaxation/search.ts';
 
 export interface RefusalDetail {
   /** What would have served a useless share of its deployment's demand, and was not placed for that. */

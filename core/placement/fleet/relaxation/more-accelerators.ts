@@ -1,10 +1,10 @@
 /** How many more accelerators would do, at the least money: further hosts, or a host that there is with more of its kind. */
-import { acceleratorKinds } from '../../domain/accelerators.ts';
-import { type HostState, isSchedulable } from '../../domain/fleet.ts';
-import { isAllowed } from '../choose.ts';
-import { pricePerHour } from '../cost.ts';
-import { openShapeBook, widthsOf } from '../shapes.ts';
-import type { DeploymentDemand } from '../types.ts';
+import { acceleratorKinds } from '../../../domain/accelerators.ts';
+import { type HostState, isSchedulable } from '../../../domain/fleet.ts';
+import { isAllowed } from '../../choose.ts';
+import { pricePerHour } from '../../cost.ts';
+import { openShapeBook, widthsOf } from '../../shapes.ts';
+import type { DeploymentDemand } from '../../types.ts';
 import { keepsApart, type Room } from './room.ts';
 import { changed, type Fits, firstThatHolds, leastFrom, MORE, withMaximum } from './search.ts';
 

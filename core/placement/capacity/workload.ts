@@ -1,8 +1,8 @@
 /** One replica and the requests that it is to serve, at whatever rate: what the capacity model computes with. */
-import type { Demand } from '../domain/deployment.ts';
-import { type StepTimeCoefficients, stepTimeMs } from '../domain/step-time.ts';
-import { INPUT_SHARES, meanOf, meanWithin, OUTPUT_SHARES, type Strata, strataOf } from './capacity-lengths.ts';
-import { logNormalShare } from './distributions.ts';
+import type { Demand } from '../../domain/deployment.ts';
+import { type StepTimeCoefficients, stepTimeMs } from '../../domain/step-time.ts';
+import { logNormalShare } from '../distributions.ts';
+import { INPUT_SHARES, meanOf, meanWithin, OUTPUT_SHARES, type Strata, strataOf } from './lengths.ts';
 
 /** Mean lengths of the requests, tokens. */
 export type Lengths = Pick<Demand, 'inputTokens' | 'outputTokens'>;

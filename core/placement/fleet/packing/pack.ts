@@ -2,8 +2,9 @@
  * From counts to accelerators: which replica stands on which host. Replicas that are there stay where they are as long as the counts
  * keep them, unless a wide one finds no room between them. Replicas of one deployment go to different hosts as far as there are any.
  */
-import type { Replica } from '../../domain/replica.ts';
-import { compareText } from '../rank.ts';
+import type { Replica } from '../../../domain/replica.ts';
+import { compareText } from '../../rank.ts';
+import { type FleetInput, type FleetProblem, isPresent, shortfallOf } from '../problem.ts';
 import {
   type Board,
   bestSite,
@@ -18,7 +19,6 @@ import {
   sizeOf,
   takeAway,
 } from './board.ts';
-import { type FleetInput, type FleetProblem, isPresent, shortfallOf } from './problem.ts';
 
 export interface Packing {
   replicas: PackedReplica[];

@@ -1,7 +1,7 @@
 /** Hosts while replicas are put on them, one after the other. */
-import { holdsAccelerators } from '../../domain/replica.ts';
-import { apartOf } from '../affinity.ts';
-import type { FleetInput, FleetProblem } from './problem.ts';
+import { holdsAccelerators } from '../../../domain/replica.ts';
+import { apartOf } from '../../affinity.ts';
+import type { FleetInput, FleetProblem } from '../problem.ts';
 import { SPREAD_PREMIUM } from './spread.ts';
 
 export interface PackedReplica {

@@ -1,11 +1,11 @@
 /** What a plan leaves to one deployment: everything that the others, as they are planned, do not hold, and do not keep it from. */
-import type { HostState } from '../../domain/fleet.ts';
-import { holdsAccelerators } from '../../domain/replica.ts';
-import { apartOf } from '../affinity.ts';
-import type { PipelineStage } from '../helr/pipeline-shapes.ts';
-import type { Shape } from '../shapes.ts';
-import type { DeploymentDemand } from '../types.ts';
-import type { FleetInput } from './problem.ts';
+import type { HostState } from '../../../domain/fleet.ts';
+import { holdsAccelerators } from '../../../domain/replica.ts';
+import { apartOf } from '../../affinity.ts';
+import type { PipelineStage } from '../../helr/pipeline-shapes.ts';
+import type { Shape } from '../../shapes.ts';
+import type { DeploymentDemand } from '../../types.ts';
+import type { FleetInput } from '../problem.ts';
 
 /** A replica of a plan. */
 export interface Placed {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type BareProblem, problemOf } from '../../../test/support/fleet-planning.ts';
+import { type BareProblem, problemOf } from '../../../../test/support/fleet-planning.ts';
 import { spreadCounts } from './spread.ts';
 
 /** One deployment, a column a pool, each of width 1 and rate 1 unless told. */

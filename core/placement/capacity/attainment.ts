@@ -6,12 +6,12 @@
  * distribution, with the variance of a compound Poisson process over long times and of busy and idle times over short ones. The batch moves
  * it further, and in the same direction: bursts bring both.
  */
-import type { SloTargets } from '../domain/slo-policy.ts';
-import { meanOf, meanSquareOf } from './capacity-lengths.ts';
-import type { SteadyState } from './capacity-steady.ts';
-import { type PrefillWait, prefillWait } from './capacity-wait.ts';
-import { CHUNK_TOKENS, prefillTimes, restOfStepMs, stepMs, type Workload } from './capacity-workload.ts';
-import { betaShare } from './distributions.ts';
+import type { SloTargets } from '../../domain/slo-policy.ts';
+import { betaShare } from '../distributions.ts';
+import { meanOf, meanSquareOf } from './lengths.ts';
+import type { SteadyState } from './steady.ts';
+import { type PrefillWait, prefillWait } from './wait.ts';
+import { CHUNK_TOKENS, prefillTimes, restOfStepMs, stepMs, type Workload } from './workload.ts';
 
 /** Variance of the share of prefills, relative to what a covariance would make of it that falls off exponentially. Fitted to simulations. */
 const PREFILL_VARIANCE = 0.92;

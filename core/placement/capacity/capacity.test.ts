@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { acceleratorKind } from '../domain/accelerators.ts';
-import { kvCacheTokens } from '../domain/memory.ts';
-import { KNOWN_CONFIGS, modelShape } from '../domain/model-spec.ts';
-import type { SloTargets } from '../domain/slo-policy.ts';
-import { priorStepTime, type StepTimeCoefficients } from '../domain/step-time.ts';
+import { acceleratorKind } from '../../domain/accelerators.ts';
+import { kvCacheTokens } from '../../domain/memory.ts';
+import { KNOWN_CONFIGS, modelShape } from '../../domain/model-spec.ts';
+import type { SloTargets } from '../../domain/slo-policy.ts';
+import { priorStepTime, type StepTimeCoefficients } from '../../domain/step-time.ts';
+import { logNormalQuantile } from '../distributions.ts';
 import { type Capacity, meetsTargets, type ReplicaSpeed, replicaCapacity } from './capacity.ts';
-import { logNormalQuantile } from './distributions.ts';
 
 /** A step takes 10 ms, a prompt token 0.05 ms more, whatever the batch: figures that a hand can follow. */
 const plain: StepTimeCoefficients = { d0: 10, d1: 0, d2: 0, ra: 0, rc: 0.05, rb: 0, o: 0 };

@@ -3,7 +3,7 @@
  * step to itself, those that wait behind it fill the steps together; so the first of a busy time takes longer than the others (Welch 1964).
  * Its wait is then 0 where the queue is idle, else the rest of that first one and, on top, the wait in a queue of ordinary ones.
  */
-import { meanOf, meanSquareOf, type Strata } from './capacity-lengths.ts';
+import { meanOf, meanSquareOf, type Strata } from './lengths.ts';
 
 const CELLS = 48;
 /** The grid reaches so many mean waits far, of those that wait. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { steadyState } from './capacity-steady.ts';
-import { workloadOf } from './capacity-workload.ts';
+import { steadyState } from './steady.ts';
+import { workloadOf } from './workload.ts';
 
 /** A step takes 10 ms, whatever the batch; prompt tokens take so much more. */
 const workload = (promptTokenMs: number, kvCacheTokens = 1e9, lengths = { inputTokens: 1000, outputTokens: 100 }) =>

@@ -2,15 +2,15 @@
  * The nearest that would do for a deployment that is refused or short. Each is planned before it is named: the deployment alone, changed by
  * just that, in what the plan leaves it (`room.ts`). So what is named is true while everything else stands as it is planned.
  */
-import { isSchedulable } from '../../domain/fleet.ts';
-import type { Refusal } from '../../domain/refusal.ts';
-import { contextTokens } from '../context-length.ts';
-import type { DeploymentDemand } from '../types.ts';
-import { describeShape } from '../wording.ts';
+import { isSchedulable } from '../../../domain/fleet.ts';
+import type { Refusal } from '../../../domain/refusal.ts';
+import { contextTokens } from '../../context-length.ts';
+import type { DeploymentDemand } from '../../types.ts';
+import { describeShape } from '../../wording.ts';
 import { moreAccelerators } from './more-accelerators.ts';
-import { looserTargets, withTargets } from './relax-targets.ts';
 import { keepsApart, type Room } from './room.ts';
 import { changed, type Fits, firstThatHolds, leastFrom, withMaximum } from './search.ts';
+import { looserTargets, withTargets } from './targets.ts';
 
 /** Beside more accelerators, looser targets are worth naming up to this multiple. */
 const NEAR = 2;

@@ -1,6 +1,6 @@
 /** Counts over more hosts: replicas go to other pools where that costs their deployment next to nothing, alone or against another's. */
-import { type Counts, openCounts } from './counts.ts';
-import type { FleetProblem } from './problem.ts';
+import { type Counts, openCounts } from '../counts.ts';
+import type { FleetProblem } from '../problem.ts';
 
 /** What standing on another host may cost more, as a share: less than any move costs. Where the least money is asked for, nothing. */
 export const SPREAD_PREMIUM = 0.01;

@@ -1,10 +1,10 @@
 /** The closed form against the simulated engine: one replica of each shape, a little below and a little above its capacity. */
 import { expect, it } from 'vitest';
-import { acceleratorKind } from '../domain/accelerators.ts';
-import { kvCacheTokens } from '../domain/memory.ts';
-import { KNOWN_CONFIGS, modelShape } from '../domain/model-spec.ts';
-import { priorStepTime } from '../domain/step-time.ts';
-import { checkShape } from '../simulator/simulated-capacity.ts';
+import { acceleratorKind } from '../../domain/accelerators.ts';
+import { kvCacheTokens } from '../../domain/memory.ts';
+import { KNOWN_CONFIGS, modelShape } from '../../domain/model-spec.ts';
+import { priorStepTime } from '../../domain/step-time.ts';
+import { checkShape } from '../../simulator/simulated-capacity.ts';
 import { replicaCapacity } from './capacity.ts';
 
 const chat = { inputTokens: 1155, outputTokens: 211 };

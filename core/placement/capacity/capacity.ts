@@ -1,17 +1,17 @@
 /**
  * How much one replica can serve: the largest request rate at which its SLO holds, from the steady state of its engine at a rate
- * (`capacity-steady.ts`) and the share of requests that meet their targets in it (`capacity-attainment.ts`). Poisson arrivals, log-normal
+ * (`steady.ts`) and the share of requests that meet their targets in it (`attainment.ts`). Poisson arrivals, log-normal
  * lengths, vLLM's usual settings.
  *
  * Against simulation (`bench/placement/capacity.ts`) it was within 15 % for 95 % of 601 shapes, requests and targets, and more hopeful than
  * that for 0.5 %: where steps full of prefills take just about the TPOT target, and answers are short. It is too careful where targets can
  * barely be met at all.
  */
-import type { SloTargets } from '../domain/slo-policy.ts';
-import { attainmentIn } from './capacity-attainment.ts';
-import { idleLatency, type PredictedLatency } from './capacity-idle.ts';
-import { ALMOST_ALL, meanOf } from './capacity-lengths.ts';
-import { steadyState } from './capacity-steady.ts';
+import type { SloTargets } from '../../domain/slo-policy.ts';
+import { attainmentIn } from './attainment.ts';
+import { idleLatency, type PredictedLatency } from './idle.ts';
+import { ALMOST_ALL, meanOf } from './lengths.ts';
+import { steadyState } from './steady.ts';
 import {
   CHUNK_TOKENS,
   fittingShare,
@@ -24,7 +24,7 @@ import {
   type Variations,
   type Workload,
   workloadOf,
-} from './capacity-workload.ts';
+} from './workload.ts';
 
 export { INPUT_VARIATION, type Lengths, OUTPUT_VARIATION, type PredictedLatency, type ReplicaSpeed, type Variations };
 

@@ -2,12 +2,12 @@
  * The state that one engine settles in at a rate: how many sequences decode, how much of the time prefills take, how long both kinds wait.
  *
  * Decoding sequences share the engine, so that their number is that of a queue with processor sharing, whatever the distribution of the
- * answers' lengths: pi(n) ~ prod s D(i) / i. Prefills are a queue of their own (`capacity-wait.ts`) that takes its time from them: an answer of
+ * answers' lengths: pi(n) ~ prod s D(i) / i. Prefills are a queue of their own (`wait.ts`) that takes its time from them: an answer of
  * L tokens ends when L decode steps and the prefills that came meanwhile are done, and at the latest when it has had L steps full of prefills.
  */
-import { meanOf } from './capacity-lengths.ts';
-import { idleShareOf, meanWaitBehind } from './capacity-wait.ts';
-import { CHUNK_TOKENS, MAX_SEQUENCES, prefillTimes, restOfStepMs, stepMs, type Workload } from './capacity-workload.ts';
+import { meanOf } from './lengths.ts';
+import { idleShareOf, meanWaitBehind } from './wait.ts';
+import { CHUNK_TOKENS, MAX_SEQUENCES, prefillTimes, restOfStepMs, stepMs, type Workload } from './workload.ts';
 
 /** Prefills above this share of an engine's time make queues without end. */
 const MAX_LOAD = 0.97;

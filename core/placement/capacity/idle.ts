@@ -1,6 +1,6 @@
 /** What requests see on an idle replica: nobody waits, prompts are computed alone, steps decode one sequence. */
-import { meanWithin, type Strata } from './capacity-lengths.ts';
-import { CHUNK_TOKENS, prefillTimes, stepMs, type Workload } from './capacity-workload.ts';
+import { meanWithin, type Strata } from './lengths.ts';
+import { CHUNK_TOKENS, prefillTimes, stepMs, type Workload } from './workload.ts';
 
 /** What requests see at some rate: a quantile of each. */
 export interface PredictedLatency {

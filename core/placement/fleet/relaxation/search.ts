@@ -1,6 +1,6 @@
 /** Searching by planning again: one deployment, changed, in the room that a plan leaves it. */
-import type { DeploymentDemand } from '../types.ts';
-import type { FleetInput } from './problem.ts';
+import type { DeploymentDemand } from '../../types.ts';
+import type { FleetInput } from '../problem.ts';
 import { isServed, type Placed, type Room } from './room.ts';
 
 export type Replan = (input: FleetInput) => readonly Placed[];

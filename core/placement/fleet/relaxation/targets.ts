@@ -1,6 +1,6 @@
 /** The nearest latencies at which a deployment is served in full. */
-import type { SloTargets } from '../../domain/slo-policy.ts';
-import type { DeploymentDemand } from '../types.ts';
+import type { SloTargets } from '../../../domain/slo-policy.ts';
+import type { DeploymentDemand } from '../../types.ts';
 import type { Room } from './room.ts';
 import { changed, type Fits, firstThatHolds, MORE } from './search.ts';
 

@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { fleetInput, presentReplica } from '../../../test/support/fleet-planning.ts';
-import { deployed } from '../../../test/support/placement.ts';
-import type { Replica } from '../../domain/replica.ts';
-import { openShapeBook } from '../shapes.ts';
-import type { DeploymentDemand } from '../types.ts';
+import { fleetInput, presentReplica } from '../../../../test/support/fleet-planning.ts';
+import { deployed } from '../../../../test/support/placement.ts';
+import type { Replica } from '../../../domain/replica.ts';
+import { openShapeBook } from '../../shapes.ts';
+import type { DeploymentDemand } from '../../types.ts';
+import { type FleetInput, type FleetProblem, fleetProblem } from '../problem.ts';
 import type { PackedReplica } from './board.ts';
 import { pack } from './pack.ts';
-import { type FleetInput, type FleetProblem, fleetProblem } from './problem.ts';
 
 /** Counts by `deployment/width`, on the first pool that has them. */
 function packed(input: FleetInput, counts: Record<string, number>, changes: Partial<FleetProblem> = {}) {

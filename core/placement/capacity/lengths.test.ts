@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { INPUT_SHARES, meanOf, meanSquareOf, meanWithin, strataOf } from './capacity-lengths.ts';
-import { logNormalShare } from './distributions.ts';
+import { logNormalShare } from '../distributions.ts';
+import { INPUT_SHARES, meanOf, meanSquareOf, meanWithin, strataOf } from './lengths.ts';
 
 describe('strata', () => {
   const strata = strataOf(1000, 0.96, INPUT_SHARES);

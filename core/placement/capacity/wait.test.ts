@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { INPUT_SHARES, meanOf, meanSquareOf, strataOf } from './capacity-lengths.ts';
-import { type PrefillWait, prefillWait } from './capacity-wait.ts';
+import { INPUT_SHARES, meanOf, meanSquareOf, strataOf } from './lengths.ts';
+import { type PrefillWait, prefillWait } from './wait.ts';
 
 /** From the integral of the share: what it lacks to 1, summed. */
 const meanWait = (wait: PrefillWait) => 1e6 - wait.integral(1e6);

@@ -2,7 +2,7 @@
  * Lengths as strata: a log-normal distribution cut at fixed shares, finer where it is long. Whatever grows with the length (time to prefill,
  * to wait, to decode) is computed at the edges and taken to be spread evenly between two of them.
  */
-import { logNormalQuantile } from './distributions.ts';
+import { logNormalQuantile } from '../distributions.ts';
 
 export interface Strata {
   /** Tokens; one more than there are weights. */
