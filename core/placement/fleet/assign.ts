@@ -96,7 +96,8 @@ function solved(solution: MilpSolution): Solved {
  */
 function isAsGood(problem: FleetProblem, present: readonly number[], counts: readonly number[], moveUsdPerHour: MovePrice): boolean {
   const [there, found] = [totalShortage(problem, present), totalShortage(problem, counts)];
-  if (there.missingReplicas > found.missingReplicas || there.unmetPerSecond > found.unmetPerSecond * (1 + UNMET_GAP)) return false;
+  const demand = problem.wishes.reduce((sum, w) => sum + w.requestsPerSecond, 0);
+  if (there.missingReplicas > found.missingReplicas || there.unmetPerSecond > found.unmetPerSecond + UNMET_GAP * demand) return false;
   return moneyOf(problem, present, moveUsdPerHour) <= moneyOf(problem, counts, moveUsdPerHour) * (1 + GAP);
 }
 
