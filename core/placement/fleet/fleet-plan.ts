@@ -23,7 +23,8 @@ import { type FleetInput, type FleetProblem, fleetProblem, shortfallOf } from '.
 import { fleetRefusals } from './refusals.ts';
 import { capacityOf, placedOf } from './relaxation/room.ts';
 import type { Replan } from './relaxation/search.ts';
-import { type SpanningPipeline, withoutSpanning } from './spanning.ts';
+import type { SpanningWish } from './spanning.ts';
+import { planInTurns } from './turns.ts';
 
 export interface FleetReplica {
   deployment: string;
@@ -82,7 +83,7 @@ export function planFleet(given: FleetInput, solver: MilpSolver, options: FleetP
   return { ...plan, refusals: fleetRefusals(input, plan.replicas, { attempted, search: relax > 0 ? { replan, simulated, relax } : null }) };
 }
 
-type Unexplained = Omit<FleetPlan, 'refusals'>;
+export type Unexplained = Omit<FleetPlan, 'refusals'>;
 
 /** What is hardly served at all gives its accelerators up, but for its least number of replicas. */
 function withoutScarce(
@@ -94,25 +95,31 @@ function withoutScarce(
   const deployments = input.deployments.map((d) => (scarce.includes(d) ? { ...d, demand: { ...d.demand, requestsPerSecond: 0 } } : d));
   const plan = replan({ ...input, deployments });
   const unserved = scarce.reduce((sum, d) => sum + d.demand.requestsPerSecond - capacityOf(placedOf(d, plan.replicas)), 0);
-  return { ...plan, unmetPerSecond: plan.unmetPerSecond + unserved, lowerBoundUnmetPerSecond };
+  const unmetPerSecond = plan.unmetPerSecond + unserved;
+  return { ...plan, unmetPerSecond, lowerBoundUnmetPerSecond: Math.min(lowerBoundUnmetPerSecond, unmetPerSecond) };
 }
 
 function planAll(ordered: FleetInput, solver: MilpSolver, options: FleetPlanOptions): Unexplained {
+  const onHosts = (input: FleetInput) => planOnHosts(input, solver, options);
+  const wanted = options.pipelines ? spanningCandidates(ordered) : [];
+  const plan = wanted.length > 0 ? planInTurns(ordered, wanted, onHosts, options.priceMoves ?? false) : onHosts(ordered);
+  return { ...plan, replicas: [...plan.replicas].sort(byPlace) };
+}
+
+/** All replicas but pipelines across hosts. */
+function planOnHosts(input: FleetInput, solver: MilpSolver, options: FleetPlanOptions): Unexplained {
   const { priceMoves = false, exact = false, pipelines = false, mostMoves } = options;
-  const book = openShapeBook(ordered);
-  const pipelineBook = pipelines ? openPipelineBook(ordered) : undefined;
-  const unheld = pipelineBook ? withoutColumns(fleetProblem(ordered, book, pipelineBook)) : [];
-  const { input, spanning } = withoutSpanning(ordered, unheld, priceMoves);
+  const book = openShapeBook(input);
   const problem = {
-    ...fleetProblem(input, book, pipelineBook, exact ? 'fine' : 'affordable'),
+    ...fleetProblem(input, book, pipelines ? openPipelineBook(input) : undefined, exact ? 'fine' : 'affordable'),
     ...(mostMoves === undefined ? {} : { mostMoves }),
   };
   const assignment = assign(problem, solver, { exact, moveUsdPerHour: priceMoves ? movePrices(input, problem) : undefined });
   const packed = pack(problem, input, spreadCounts(problem, assignment.counts, exact)).replicas;
   const counts = problem.columns.map((_, i) => packed.filter((r) => r.column === i).length);
-  const replicas = [...packed.map((replica) => replicaOf(input, problem, replica)), ...spanning.map(spanningReplica)];
+  const replicas = packed.map((replica) => replicaOf(input, problem, replica));
   return {
-    replicas: replicas.sort(byPlace),
+    replicas,
     usdPerHour: replicas.reduce((sum, r) => sum + r.usdPerHour, 0),
     lowerBoundUsdPerHour: assignment.lowerBoundUsdPerHour,
     unmetPerSecond: shortfallOf(problem, counts).reduce((sum, s) => sum + s.unmetPerSecond, 0),
@@ -120,18 +127,13 @@ function planAll(ordered: FleetInput, solver: MilpSolver, options: FleetPlanOpti
   };
 }
 
-/** Deployments that nothing on one host serves. */
-function withoutColumns({ wishes, columns }: FleetProblem): DeploymentDemand[] {
-  return wishes.flatMap(({ deployment }, w) => (columns.some((c) => c.wish === w) ? [] : [deployment]));
-}
-
-function spanningReplica({ deployment, shape, stages, usdPerHour, presentId }: SpanningPipeline): FleetReplica {
-  const { name, model } = deployment.spec;
-  const [{ host, accelerators }] = stages as [PipelineStage];
-  return {
-    ...{ deployment: name, model, host, accelerators, shape, usdPerHour, stages },
-    ...(presentId === undefined ? {} : { presentId }),
-  };
+/** Deployments that nothing on one host serves, and those that have a pipeline across hosts already. */
+function spanningCandidates(input: FleetInput): SpanningWish[] {
+  const { wishes, columns } = fleetProblem(input, openShapeBook(input), openPipelineBook(input));
+  return wishes.flatMap(({ deployment: { spec } }, w): SpanningWish[] => {
+    if (!columns.some((c) => c.wish === w)) return [{ deployment: spec.name, upTo: 'demand' }];
+    return input.pipelines?.some((p) => p.deployment === spec.name) ? [{ deployment: spec.name, upTo: 'present' }] : [];
+  });
 }
 
 function movePrices({ models }: FleetInput, { wishes, columns }: FleetProblem) {

@@ -50,8 +50,34 @@ describe('pipelines across hosts', () => {
     const together = plan(fleetInput(hosts, [large(), small(1)]));
     expect(together.refusals).toEqual([]);
     const apart = plan(fleetInput(hosts, [large({}, ['small']), small(1)]));
-    expect(apart.refusals).toMatchObject([{ subject: 'small' }]);
+    // The least number of the small one goes before demand.
+    expect(apart.refusals).toMatchObject([{ subject: 'large' }]);
     expect(plan(fleetInput([...hosts, 'c: 1 L40S'], [large({}, ['small']), small(1)])).refusals).toEqual([]);
+  });
+
+  it('take from the others only what that brings', () => {
+    const busy = { ...small(2), demand: { requestsPerSecond: 30, inputTokens: 300, outputTokens: 50 } };
+    const greedy = large({ demand: { requestsPerSecond: 50, inputTokens: 500, outputTokens: 100 } });
+    const hosts = Array.from({ length: 6 }, (_, i) => `h${i}: 1 H100-SXM`);
+    const { replicas, refusals, unmetPerSecond, lowerBoundUnmetPerSecond } = plan(fleetInput(hosts, [busy, greedy]));
+    expect(replicas.filter((r) => r.deployment === 'small').length).toBeGreaterThanOrEqual(2);
+    expect(replicas.some((r) => r.deployment === 'large')).toBe(true);
+    expect(refusals).toMatchObject([{ subject: 'large' }]);
+    expect(lowerBoundUnmetPerSecond).toBeLessThanOrEqual(unmetPerSecond);
+    // One that asks for next to nothing does not take away what serves another.
+    const few = plan(fleetInput(hosts.slice(0, 2), [busy, large()]));
+    expect(few.replicas.map((r) => r.deployment)).toEqual(['small', 'small']);
+    expect(few.lowerBoundUnmetPerSecond).toBeLessThanOrEqual(few.unmetPerSecond);
+  });
+
+  it('stay where a host comes to hold the model that has too little for all', () => {
+    const asked = large({ demand: { requestsPerSecond: 9, inputTokens: 500, outputTokens: 100 } });
+    const first = fleetInput(['a: 1 H100-SXM', 'b: 1 H100-SXM', 'c: 1 H100-SXM', 'd: 1 H100-SXM'], [asked]);
+    const begun = plan(first);
+    const wider = fleetInput(['a: 2 H100-SXM', 'b: 1 H100-SXM', 'c: 1 H100-SXM', 'd: 1 H100-SXM'], [asked]);
+    const after = plan({ ...there(first, begun), hosts: wider.hosts });
+    expect(begun.replicas.length).toBeGreaterThan(1);
+    expect(after.unmetPerSecond).toBeLessThanOrEqual(begun.unmetPerSecond);
   });
 
   it('have a host each of their own where they ask for that', () => {

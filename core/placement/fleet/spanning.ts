@@ -1,7 +1,7 @@
 /**
- * Pipelines across hosts and kinds, as HELR cuts them, for models that no host holds at any width. They come before everything else: what
- * they take is gone for the others, what they serve is served, and what keeps apart from them keeps off their hosts. The bound counts them
- * as free: no program says what the least would be.
+ * Pipelines across hosts and kinds, as HELR cuts them, for models that no host holds at any width, and those that are there already. They
+ * have no place in the program: their turn comes before it or after it (`turns.ts`). What they take is gone for the others, what they serve
+ * is served, and what keeps apart from them keeps off their hosts.
  */
 import { isSchedulable } from '../../domain/fleet.ts';
 import type { ModelShape } from '../../domain/model-spec.ts';
@@ -34,32 +34,37 @@ export interface SpanningPipeline {
   presentId?: string;
 }
 
-/**
- * @param wanted deployments that nothing else holds
- * @returns the pipelines, and what is left to plan
- */
+export interface SpanningWish {
+  deployment: string;
+  /** What it may have: what its demand takes, its least number of replicas, or what is there. */
+  upTo: 'demand' | 'minimum' | 'present';
+}
+
+/** @returns the pipelines, and what is left to plan */
 export function withoutSpanning(
   input: FleetInput,
-  wanted: readonly DeploymentDemand[],
+  wishes: readonly SpanningWish[],
   priceMoves: boolean,
 ): { input: FleetInput; spanning: SpanningPipeline[] } {
   const apart = apartOf(input.deployments.map((d) => d.spec));
   const spanning: SpanningPipeline[] = [];
   let rest = input;
-  for (const { spec } of wanted) {
-    const deployment = rest.deployments.find((d) => d.spec.name === spec.name)!;
-    const placed = pipelinesSpanning(rest, deployment, apart.get(spec.name) ?? new Set(), priceMoves);
+  for (const { deployment: name, upTo } of wishes) {
+    const own = rest.deployments.find((d) => d.spec.name === name)!;
+    const deployment = upTo === 'minimum' ? { ...own, demand: { ...own.demand, requestsPerSecond: 0 } } : own;
+    const placed = pipelinesSpanning(rest, deployment, apart.get(name) ?? new Set(), { priceMoves, mayAdd: upTo !== 'present' });
     if (placed.length === 0) continue;
     spanning.push(...placed);
-    rest = withoutTaken(rest, deployment, placed, apart);
+    rest = withoutTaken(rest, name, placed, apart);
   }
   return { input: rest, spanning };
 }
 
-function withoutTaken(
+/** The input without the accelerators that replicas of a deployment take, and what they serve. */
+export function withoutTaken(
   input: FleetInput,
-  { spec: { name } }: DeploymentDemand,
-  placed: readonly SpanningPipeline[],
+  name: string,
+  placed: readonly { shape: Shape; stages: readonly Pick<PipelineStage, 'host' | 'accelerators'>[] }[],
   apart: ReadonlyMap<string, ReadonlySet<string>>,
 ): FleetInput {
   const stages = placed.flatMap((p) => p.stages);
@@ -92,14 +97,14 @@ function pipelinesSpanning(
   input: FleetInput,
   deployment: DeploymentDemand,
   apart: ReadonlySet<string>,
-  priceMoves: boolean,
+  { priceMoves, mayAdd }: { priceMoves: boolean; mayAdd: boolean },
 ): SpanningPipeline[] {
   const model = input.models[deployment.spec.model];
   if (!model || isBeyondContext(deployment, model)) return [];
   const present = presentPipelines(input, deployment, model);
-  const kept = fill(input, deployment, model, apart, present);
-  if (present.length === 0) return kept;
-  const anew = fill(input, deployment, model, apart, []).map((p) => {
+  const kept = fill(input, deployment, model, apart, present, mayAdd);
+  if (present.length === 0 || !mayAdd) return kept;
+  const anew = fill(input, deployment, model, apart, [], mayAdd).map((p) => {
     const same = present.find((there) => JSON.stringify(there.stages) === JSON.stringify(p.stages));
     return same ?? p;
   });
@@ -121,6 +126,7 @@ function fill(
   model: ModelShape,
   apart: ReadonlySet<string>,
   present: readonly SpanningPipeline[],
+  mayAdd: boolean,
 ): SpanningPipeline[] {
   const others = (input.pipelines ?? []).filter((p) => p.deployment !== deployment.spec.name).flatMap((p) => p.stages);
   const occupancy = occupancyOf(input.hosts, input.replicas);
@@ -145,7 +151,7 @@ function fill(
     );
     if (stays && isShort(placed) && placed.length < max) put(pipeline);
   }
-  while (isShort(placed) && placed.length < max) {
+  while (mayAdd && isShort(placed) && placed.length < max) {
     const next = cheapestNew(input, deployment, model, occupancy, shut, shortOf(deployment, placed).unmet);
     if (!next) break;
     put(next);
