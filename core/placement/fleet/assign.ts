@@ -1,7 +1,7 @@
 /** How many replicas in each column: least shortage first, then least money, each with a proven bound. */
 import { beginning, moneyOf, totalShortage } from './beginning.ts';
 import { presentCounts } from './greedy.ts';
-import { type MilpSolution, type MilpSolver, relaxed } from './milp.ts';
+import type { MilpSolution, MilpSolver } from './milp.ts';
 import type { MovePrice } from './move-cost.ts';
 import type { FleetProblem } from './problem.ts';
 import { fleetProgram, missingWeight, type ProgramGoal, programStart, type Shortage } from './program.ts';
@@ -68,13 +68,9 @@ export function assign(problem: FleetProblem, solver: MilpSolver, { moveUsdPerHo
   shortage = totalShortage(problem, counts);
   const running = { minimise, moveUsdPerHour: FREE };
   const { mostMoves: _, ...unlimited } = problem;
-  const withoutMoves = () =>
-    toTheEnd
-      ? solve(running, counts, unlimited)
-      : solved(solver(relaxed(fleetProgram(unlimited, running)), { relativeGap: 0, absoluteGap: 0, maxNodes: 0 }));
   return {
     counts,
-    lowerBoundUsdPerHour: Math.max(0, (moveUsdPerHour ? withoutMoves() : cheapest).bound),
+    lowerBoundUsdPerHour: Math.max(0, (moveUsdPerHour ? solve(running, counts, unlimited) : cheapest).bound),
     lowerBoundWithMovesUsdPerHour: Math.max(0, cheapest.bound),
     shortage,
     lowerBoundUnmetPerSecond: Math.min(lowerBoundUnmetPerSecond, shortage.unmetPerSecond),
