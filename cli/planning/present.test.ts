@@ -77,6 +77,11 @@ describe('what is placed already', () => {
       'replicas[0].tensorParallel: got 2',
     ],
     ['an accelerator twice', [{ model: 'm', host: 'a', accelerators: [0, 0] }], 'replicas[0].accelerators: got [0,0]'],
+    [
+      'another kind than stands there',
+      [{ model: 'm', host: 'a', accelerators: [0], acceleratorKind: 'MI300X' }],
+      'replicas[0].acceleratorKind: got "MI300X", allowed is ',
+    ],
     ['accelerators of two kinds', [{ model: 'm', host: 'b', accelerators: [0, 1] }], 'replicas[0].accelerators: got [0,1]'],
   ])('names the field of %s', (_, replicas, told) => {
     expect(issueOf(...replicas)).toContain(told);

@@ -15,12 +15,14 @@ const presentSchema = z.looseObject({
       model: nameSchema,
       host: nameSchema,
       accelerators,
+      acceleratorKind: z.string().optional(),
       tensorParallel: z.number().int().positive().optional(),
       pipelineStages: z
         .array(
           z.looseObject({
             host: nameSchema,
             accelerators,
+            acceleratorKind: z.string().optional(),
             tensorParallel: z.number().int().positive(),
             layers: z.number().int().positive().max(10_000),
           }),
@@ -32,6 +34,7 @@ const presentSchema = z.looseObject({
   ),
 });
 type Declared = z.infer<typeof presentSchema>['replicas'][number];
+type Place = Pick<Declared, 'host' | 'accelerators' | 'acceleratorKind' | 'tensorParallel'>;
 
 export interface PresentPlacement {
   replicas: Replica[];
@@ -83,7 +86,7 @@ function placeIssues(replicas: readonly Declared[], byName: ReadonlyMap<string, 
 }
 
 function placeIssue(
-  { host: name, accelerators, tensorParallel = accelerators.length }: Pick<Declared, 'host' | 'accelerators' | 'tensorParallel'>,
+  { host: name, accelerators, acceleratorKind, tensorParallel = accelerators.length }: Place,
   at: string,
   byName: ReadonlyMap<string, HostState>,
   taken: Set<string>,
@@ -102,6 +105,10 @@ function placeIssue(
   if (new Set(accelerators).size < accelerators.length) return fault('accelerators', accelerators, 'each accelerator once');
   if (new Set(accelerators.map((index) => host.accelerators[index])).size > 1) {
     return fault('accelerators', accelerators, 'accelerators of one kind');
+  }
+  const kind = host.accelerators[accelerators[0]!]!;
+  if (acceleratorKind !== undefined && acceleratorKind !== kind) {
+    return fault('acceleratorKind', acceleratorKind, `"${kind}", as the fleet has there`);
   }
   if (isTaken) return fault('accelerators', accelerators, 'accelerators that no other replica has');
   const isDivided = accelerators.length % tensorParallel === 0;
