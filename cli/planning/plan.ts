@@ -138,7 +138,11 @@ function resultOf(plan: TriedFleetPlan, present: PresentPlacement, notes: string
     unplaced: plan.refusals.map((r) => ({ model: r.subject, reason: inWords(r) })),
     notes: [
       ...notes,
-      ...(plan.untried > 0 ? [`${plan.untried} shapes are counted on by the closed form alone; --simulation tries them`] : []),
+      ...(plan.untried > 0
+        ? [
+            `${plan.untried === 1 ? '1 shape is' : `${plan.untried} shapes are`} counted on by the closed form alone; --simulation tries them`,
+          ]
+        : []),
       ...Object.entries(plan.factors).map(([key, factor]) => triedNote(key, factor)),
     ],
     millis: Math.round(millis),

@@ -161,7 +161,7 @@ describe('a refusal', () => {
     const input = fleetInput(['a: 2 H100-SXM', 'b: 1 L40S'], [wanted(1)]);
     const refusal = refusalOf(input);
     expect(refusal).toMatchObject({ kind: 'refused', on: 'replicas', nearest: 'fits with replicas.max 2' });
-    expect(refusal.message).toMatch(/^1 replica can serve [\d.]+ of 40.0 req\/s; more than 1 replica are not allowed$/);
+    expect(refusal.message).toMatch(/^1 replica can serve [\d.]+ of 40.0 req\/s; no more than 1 replica may be$/);
     expectTrue(input, refusal);
   });
 

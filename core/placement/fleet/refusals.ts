@@ -90,7 +90,7 @@ function nearestShape(deployment: DeploymentDemand, options: readonly ShapeOptio
 function noRoom(room: Room, { spec, demand }: DeploymentDemand, own: readonly Placed[], attempted: readonly Placed[]): Refusal {
   const rate = (replicas: readonly Placed[]) => perSecondOf(capacityOf(replicas), demand.requestsPerSecond);
   const isFull = own.length >= spec.replicas.max;
-  const why = isFull ? `more than ${countOf(spec.replicas.max)} are not allowed` : 'no accelerators are left that it fits';
+  const why = isFull ? `no more than ${countOf(spec.replicas.max)} may be` : 'no accelerators are left that it fits';
   const placed =
     capacityOf(own) < demand.requestsPerSecond ? `${countOf(own.length)} can serve ${rate(own)}` : missing(own, spec.replicas.min);
   const accelerators = attempted.flatMap((r) => (r.stages ?? [r]).flatMap((s) => s.accelerators)).length;
