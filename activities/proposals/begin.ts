@@ -2,6 +2,7 @@
 import { UellmError } from '../../core/domain/errors.ts';
 import type { PlanSummary } from '../../core/domain/plan.ts';
 import { type ProposalState, whyOutdated } from '../../core/domain/proposal.ts';
+import type { Refusal } from '../../core/domain/refusal.ts';
 import type { Transaction } from '../../db/client.ts';
 import { lockCorrection } from '../../db/queries/monitoring-corrections.ts';
 import { type AppliedPlan, alreadyApplied, fittingMoves, loadPlan, lockPlanning, reserveMoves } from '../../db/queries/plans.ts';
@@ -13,10 +14,13 @@ import { summarise } from '../planning.ts';
 export type BegunProposal =
   | { step: 'moves'; plan: PlanSummary; applied: AppliedPlan }
   | { step: 'rollout'; rolloutId: string; correctionId: number }
-  /** Not now: the disruption budget is used up, or the like. */
+  /** Not now: the disruption budget is used up, a host is silent. */
   | { step: 'wait'; reason: string }
   /** It is not, or not any more, to be carried out: its row says why. */
   | { step: 'over' };
+
+/** What passes by itself: a budget that is used up, a host that was not heard of for a moment. */
+const PASSING: readonly Refusal['on'][] = ['disruption-budget', 'hosts-lost'];
 
 /** Asked again, it answers the same. */
 export async function beginProposal(deps: ControlDeps, id: string): Promise<BegunProposal> {
@@ -33,7 +37,7 @@ async function beginMoves(tx: Transaction, deps: ControlDeps, id: string): Promi
   const why = whyOutdated(row.basis, await presentBasis(tx, row.deployment, plan));
   if (why) return settled(tx, row, 'outdated', why);
   const fitting = await fittingMoves(tx, plan, deps.maxMoving);
-  const gone = fitting.trimmed.find((refusal) => refusal.on !== 'disruption-budget');
+  const gone = fitting.trimmed.find(({ on }) => !PASSING.includes(on));
   if (gone) return settled(tx, row, 'outdated', gone.message);
   const [busy] = fitting.trimmed;
   if (busy) return waitOrExpire(tx, row, busy.message, deps.now());

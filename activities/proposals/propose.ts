@@ -1,6 +1,7 @@
 /** What the planner would do with a deployment that is not in `auto` mode, written down as a proposal. */
 
 import { fingerprintOf, PROPOSAL_HOURS } from '../../core/domain/proposal.ts';
+import { holdsAccelerators } from '../../core/domain/replica.ts';
 import { leavingOf } from '../../core/placement/budget.ts';
 import type { PlanInput, PlanOutput } from '../../core/placement/types.ts';
 import type { Transaction } from '../../db/client.ts';
@@ -45,12 +46,13 @@ export async function proposeMoves(deps: ControlDeps, deployment: string, id: st
     const output = await deps.plan(input);
     const mode = await heldMode(tx, deployment);
     if (mode === null || mode === 'auto' || (await isDecided(tx, pending))) return unchanged;
-    const fingerprint = fingerprintOf(output.moves);
+    const present = input.replicas.filter((r) => r.deployment === deployment && holdsAccelerators(r.state)).length;
+    const fingerprint = fingerprintOf(output.moves, present);
     const onlyWaits = output.moves.length === 0 && output.report.waiting.length > 0;
     if (pending?.fingerprint === fingerprint || onlyWaits) return unchanged;
     const withdrawn = pending ? await withdraw(tx, pending, output) : null;
     if (output.moves.length === 0 || (await wasDeclined(tx, deployment, fingerprint, now))) return { open: null, withdrawn };
-    await insertProposed(tx, { id, deployment, mode, now }, input, output);
+    await insertProposed(tx, { id, deployment, mode, now, fingerprint }, input, output);
     return { open: mode === 'advise' ? { id, summary: output.report.summary } : null, withdrawn };
   });
 }
@@ -72,7 +74,7 @@ async function withdraw(tx: Transaction, pending: ProposalRow, { moves, report }
 
 async function insertProposed(
   tx: Transaction,
-  { id, deployment, mode, now }: { id: string; deployment: string; mode: 'shadow' | 'advise'; now: Date },
+  { id, deployment, mode, now, fingerprint }: { id: string; deployment: string; mode: 'shadow' | 'advise'; now: Date; fingerprint: string },
   { deployments, replicas }: PlanInput,
   { moves, report }: PlanOutput,
 ): Promise<void> {
@@ -80,7 +82,7 @@ async function insertProposed(
   const generations = Object.fromEntries(replicas.filter((r) => leaving.has(r.id)).map((r) => [r.id, r.generation]));
   await savePlan(tx, { id, purpose: 'rebalance', subject: deployment, basedOn: await latestAppliedPlan(tx), moves, report }, 'dry-run');
   await insertProposal(tx, {
-    ...{ id, deployment, kind: 'rebalance', state: mode === 'advise' ? 'open' : 'noted', planId: id, fingerprint: fingerprintOf(moves) },
+    ...{ id, deployment, kind: 'rebalance', state: mode === 'advise' ? 'open' : 'noted', planId: id, fingerprint },
     ...{ summary: report.summary, reasons: report.reasons },
     outlook: report.deployments?.find((d) => d.deployment === deployment) ?? null,
     basis: { revision: deployments[0]!.revision, generations },

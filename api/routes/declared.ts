@@ -87,7 +87,7 @@ export function declaredRoutes<
         tags,
         summary: 'List them',
         request: { query: listQuery({ prefix: prefixFilter, ...(kind.filters as Filters) }) },
-        responses: { 200: jsonContent(listOf(kind.resource, `${title}List`), 'By name.'), ...problems() },
+        responses: { 200: jsonContent(listOf(kind.resource, `${title}List`), 'By name.'), ...(tenants ? problems(404) : problems()) },
       }),
       async (c) => {
         const { limit, cursor, prefix, ...where } = c.req.valid('query');

@@ -43,7 +43,9 @@ async function reportValue({ client, terminal }: CommandContext, { from, to, by,
 function parseTime(text: string): string {
   if (/^\d+[smhd]$/.test(text)) return new Date(Date.now() - parseDuration(text) * 1000).toISOString();
   const at = /^\d{4}-\d\d-\d\d/.test(text) ? new Date(text) : new Date(Number.NaN);
-  if (Number.isNaN(at.getTime()))
+  // JavaScript takes 30 February for 2 March.
+  const day = new Date(`${text.slice(0, 10)}T00:00:00Z`);
+  if (Number.isNaN(at.getTime()) || day.toISOString().slice(0, 10) !== text.slice(0, 10))
     throw new InvalidArgumentError('It is a time such as 2026-01-31T12:00:00Z, a day such as 2026-01-31, or so long ago: 24h, 7d.');
   return at.toISOString();
 }

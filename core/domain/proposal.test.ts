@@ -28,13 +28,18 @@ describe('a proposal', () => {
       ...{ acceleratorKind: 'L4', tensorParallel: 1, simulated: false, capacityRequestsPerSecond: 1, reason: 'more' },
     } as PlaceMove;
     const retire = { kind: 'retire', replicaId: 'r1', deployment: 'chat', host: 'h2', reason: 'fewer' } as const;
-    expect(fingerprintOf([place, retire])).toBe(
-      fingerprintOf([
-        { ...retire, reason: '3.0 req/s' },
-        { ...place, replicaId: 'b-9' },
-      ]),
+    expect(fingerprintOf([place, retire], 2)).toBe(
+      fingerprintOf(
+        [
+          { ...retire, reason: '3.0 req/s' },
+          { ...place, replicaId: 'b-9' },
+        ],
+        2,
+      ),
     );
-    expect(fingerprintOf([place])).not.toBe(fingerprintOf([{ ...place, accelerators: [1] }]));
-    expect(fingerprintOf([place])).not.toBe(fingerprintOf([{ ...place, replaces: 'r1' }]));
+    // What was declined for three replicas may be right for four.
+    expect(fingerprintOf([place], 2)).not.toBe(fingerprintOf([place], 3));
+    expect(fingerprintOf([place], 2)).not.toBe(fingerprintOf([{ ...place, accelerators: [1] }], 2));
+    expect(fingerprintOf([place], 2)).not.toBe(fingerprintOf([{ ...place, replaces: 'r1' }], 2));
   });
 });

@@ -59,11 +59,11 @@ export function whyOutdated({ revision, generations }: ProposalBasis, present: P
   return present.movedSince ? 'another plan has moved replicas of it since' : null;
 }
 
-/** Equal for plans that would do the same, whatever their new replicas are called. */
-export function fingerprintOf(moves: readonly Move[]): string {
+/** Equal for plans that would do the same to as many replicas, whatever their new ones are called. */
+export function fingerprintOf(moves: readonly Move[], present: number): string {
   const what = (move: Move) =>
     move.kind === 'retire'
       ? `- ${move.replicaId}`
       : `+ ${move.host} ${move.acceleratorKind} ${move.accelerators.join(',')} r${move.revision} ${move.replaces ?? ''}`;
-  return moves.map(what).sort().join('\n');
+  return [`of ${present}`, ...moves.map(what).sort()].join('\n');
 }

@@ -16,7 +16,7 @@ export const refusalSchema = z.object({
     'rollout', // a rollout of this deployment holds it
     'drain', // a drain of this host is running
     'mode', // the deployment's mode leaves it to an operator, or to nobody
-    'hosts-lost', // too many hosts vanished together: it may be us who are away
+    'hosts-lost', // a host is silent for now, or too many vanished together: it may be us who are away
   ]),
   /** What it is about: a deployment, a host or a replica. */
   subject: z.string(),

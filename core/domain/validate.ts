@@ -38,6 +38,8 @@ function allowedBy(issue: z.core.$ZodIssue): string {
       return `${measure(issue.origin)} ${issue.inclusive ? 'of at least' : 'above'} ${issue.minimum}`;
     case 'too_big':
       return `${measure(issue.origin)} ${issue.inclusive ? 'of at most' : 'below'} ${issue.maximum}`;
+    case 'invalid_key':
+      return `as its key ${issue.issues.map(allowedBy).join(' and ')}`;
     case 'invalid_union':
       return issue.errors.length > 0 ? issue.errors.map((e) => e.map(allowedBy).join(' and ')).join(', or ') : issue.message;
     default:

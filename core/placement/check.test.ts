@@ -37,8 +37,8 @@ describe('checkMoves', () => {
 
   it.each([
     ['is gone', gone, 'host a is gone', 'placement'],
-    ['was cordoned', changed({ service: 'cordoned' }), 'host a takes no new work: it is alive and cordoned', 'drain'],
-    ['fell silent', changed({ liveness: 'suspect' }), 'host a takes no new work: it is suspect and schedulable', 'drain'],
+    ['was cordoned', changed({ service: 'cordoned' }), 'host a takes no new work: it is cordoned', 'drain'],
+    ['fell silent', changed({ liveness: 'suspect' }), 'host a takes no new work: it is suspect', 'hosts-lost'],
     ['has other cards now', changed({ accelerators: ['T4'] }), 'host a has no L40S at index 0', 'accelerators'],
   ] as const)('trims placements on a host that %s', (_, change, message, on) => {
     const { fleet, moves, present } = oneWaitingPlan();

@@ -38,7 +38,9 @@ function placeRefusal(move: PlaceMove, { hosts }: Present, occupancy: Occupancy)
   const host = hosts.find((h) => h.name === move.host);
   if (!host) return waiting('placement', move.replicaId, `host ${move.host} is gone`);
   if (!isSchedulable(host)) {
-    return waiting('drain', move.replicaId, `host ${host.name} takes no new work: it is ${host.liveness} and ${host.service}`);
+    const isSilent = host.service === 'schedulable';
+    const why = `host ${host.name} takes no new work: it is ${isSilent ? host.liveness : host.service}`;
+    return waiting(isSilent ? 'hosts-lost' : 'drain', move.replicaId, why);
   }
   const missing = move.accelerators.filter((index) => host.accelerators[index] !== move.acceleratorKind);
   if (missing.length > 0) {

@@ -32,7 +32,7 @@ export function keyRoutes({ database: { db } }: ApiDependencies) {
         tags,
         summary: 'List keys',
         request: { query: listQuery({ role: keyInputSchema.shape.role.optional(), tenant: textFilter.optional() }) },
-        responses: { 200: jsonContent(listOf(keyResourceSchema, 'KeyList'), 'Newest first.'), ...problems() },
+        responses: { 200: jsonContent(listOf(keyResourceSchema, 'KeyList'), 'Newest first.'), ...problems(404) },
       }),
       async (c) => {
         const { role, tenant, ...page } = c.req.valid('query');

@@ -29,7 +29,7 @@ export function auditRoutes({ database: { db } }: ApiDependencies) {
         summary: 'List audit entries',
         description: 'Who changed what. Every entry was written in the transaction of its change.',
         request: { query },
-        responses: { 200: jsonContent(listOf(auditResourceSchema, 'AuditList'), 'Newest first.'), ...problems() },
+        responses: { 200: jsonContent(listOf(auditResourceSchema, 'AuditList'), 'Newest first.'), ...problems(404) },
       }),
       async (c) => {
         const { limit, cursor, since, until, ...wanted } = c.req.valid('query');

@@ -22,7 +22,7 @@ export function deleteObservationsRoutes({ database: { db } }: ApiDependencies) 
         'deleted a part, and may be asked again. What a gateway has not delivered yet (it spools while Postgres is away) arrives afterwards. ' +
         'The audit trail has an entry when it begins (`delete`) and one with the count when it has ended (`deleted`).',
       request: { query },
-      responses: { 200: jsonContent(observationsDeletedSchema, 'They are gone.'), ...problems() },
+      responses: { 200: jsonContent(observationsDeletedSchema, 'They are gone.'), ...problems(404) },
     }),
     async (c) => {
       const { tenant } = c.req.valid('query');

@@ -33,7 +33,7 @@ export function observationRoutes({ database: { db } }: ApiDependencies) {
         summary: 'List observations',
         description: 'What was predicted for each request, and what happened. Prompts are never stored.',
         request: { query },
-        responses: { 200: jsonContent(listOf(observationResourceSchema, 'ObservationList'), 'Newest first.'), ...problems() },
+        responses: { 200: jsonContent(listOf(observationResourceSchema, 'ObservationList'), 'Newest first.'), ...problems(404) },
       }),
       async (c) => {
         const { deployment, tenant, since, ...page } = c.req.valid('query');
@@ -68,7 +68,10 @@ export function sloAttainmentRoutes({ database: { db } }: ApiDependencies) {
       tags: ['slo-policies', 'observations'],
       summary: 'How far each SLO policy is attained',
       request: { query: windowQuery },
-      responses: { 200: jsonContent(listOf(sloAttainmentSchema, 'SloAttainmentList'), 'By policy, class and deployment.'), ...problems() },
+      responses: {
+        200: jsonContent(listOf(sloAttainmentSchema, 'SloAttainmentList'), 'By policy, class and deployment.'),
+        ...problems(404),
+      },
     }),
     async (c) => {
       const { windowSeconds } = c.req.valid('query');

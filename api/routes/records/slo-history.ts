@@ -43,7 +43,7 @@ export function sloHistoryRoutes({ database: { db } }: ApiDependencies) {
       summary: 'How SLO policies were attained over time',
       description: 'With the error budget of the window and how fast it is spent. Of the 20 policies with the most requests.',
       request: { query },
-      responses: { 200: jsonContent(sloHistorySchema, 'Policies by name.'), ...problems() },
+      responses: { 200: jsonContent(sloHistorySchema, 'Policies by name.'), ...problems(404) },
     }),
     async (c) => {
       const { windowSeconds: seconds, ...asked } = c.req.valid('query');
@@ -64,7 +64,7 @@ export function queryDistributionRoutes({ database: { db } }: ApiDependencies) {
       summary: 'What is asked for',
       description: 'Arrivals over time, the lengths of prompts and answers, and how predicted lengths compare with those that came.',
       request: { query },
-      responses: { 200: jsonContent(queryDistributionSchema, 'Sums over the window.'), ...problems() },
+      responses: { 200: jsonContent(queryDistributionSchema, 'Sums over the window.'), ...problems(404) },
     }),
     async (c) => {
       const { windowSeconds: seconds, ...asked } = c.req.valid('query');
