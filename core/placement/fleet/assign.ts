@@ -3,7 +3,7 @@ import { beginning, moneyOf, totalShortage } from './beginning.ts';
 import { presentCounts } from './greedy.ts';
 import type { MilpSolution, MilpSolver } from './milp.ts';
 import type { MovePrice } from './move-cost.ts';
-import type { FleetProblem } from './problem.ts';
+import { type FleetProblem, totalDemand } from './problem.ts';
 import { fleetProgram, missingWeight, type ProgramGoal, programStart, type Shortage } from './program.ts';
 
 export interface Assignment {
@@ -36,16 +36,16 @@ const NODES = 100;
 const MOST_COLUMNS = 20_000;
 
 export function assign(problem: FleetProblem, solver: MilpSolver, { moveUsdPerHour, exact }: AssignOptions): Assignment {
-  const { columns, wishes } = problem;
+  const { columns } = problem;
   const small = columns.length <= EXACT_COLUMNS;
   const maxNodes = exact ? 2 ** 31 - 1 : small ? EXACT_NODES : columns.length <= MOST_COLUMNS ? NODES : 1;
   const toTheEnd = exact || small;
-  const demand = wishes.reduce((sum, w) => sum + w.requestsPerSecond, 0);
+  const unmetGap = UNMET_GAP * totalDemand(problem);
   const price = moveUsdPerHour ?? FREE;
   const begun = beginning(problem, solver, price);
   const solve = (goal: ProgramGoal, counts: readonly number[], of = problem): Solved => {
     const start = programStart(of, goal, counts);
-    const absoluteGap = goal.minimise === 'shortage' && begun.short && !toTheEnd ? UNMET_GAP * demand : 1e-9;
+    const absoluteGap = goal.minimise === 'shortage' && begun.short && !toTheEnd ? unmetGap : 1e-9;
     // A share of the shortage would be one of the missing minimum, too, which weighs more than all demand.
     const relativeGap = toTheEnd || goal.minimise === 'shortage' ? 0 : GAP;
     return solved(solver(fleetProgram(of, goal), { relativeGap, absoluteGap, maxNodes, start }));
@@ -92,8 +92,8 @@ function solved(solution: MilpSolution): Solved {
  */
 function isAsGood(problem: FleetProblem, present: readonly number[], counts: readonly number[], moveUsdPerHour: MovePrice): boolean {
   const [there, found] = [totalShortage(problem, present), totalShortage(problem, counts)];
-  const demand = problem.wishes.reduce((sum, w) => sum + w.requestsPerSecond, 0);
-  if (there.missingReplicas > found.missingReplicas || there.unmetPerSecond > found.unmetPerSecond + UNMET_GAP * demand) return false;
+  if (there.missingReplicas > found.missingReplicas || there.unmetPerSecond > found.unmetPerSecond + UNMET_GAP * totalDemand(problem))
+    return false;
   return moneyOf(problem, present, moveUsdPerHour) <= moneyOf(problem, counts, moveUsdPerHour) * (1 + GAP);
 }
 

@@ -10,7 +10,7 @@ import type { Refusal } from '../../domain/refusal.ts';
 import { pricePerHour } from '../cost.ts';
 import type { PipelineStage } from '../helr/pipeline-shapes.ts';
 import { compareText } from '../rank.ts';
-import { openShapeBook, type Shape } from '../shapes.ts';
+import { openShapeBook, type Shape, type ShapeBook } from '../shapes.ts';
 import type { DeploymentDemand } from '../types.ts';
 import { assign } from './assign.ts';
 import type { MilpSolver } from './milp.ts';
@@ -18,7 +18,7 @@ import { movePricePerHour } from './move-cost.ts';
 import type { PackedReplica } from './packing/board.ts';
 import { pack } from './packing/pack.ts';
 import { spreadCounts } from './packing/spread.ts';
-import { openPipelineBook } from './pipelines.ts';
+import { openPipelineBook, type PipelineBook } from './pipelines.ts';
 import { type FleetInput, type FleetProblem, fleetProblem, shortfallOf } from './problem.ts';
 import { fleetRefusals } from './refusals.ts';
 import { capacityOf, placedOf } from './relaxation/room.ts';
@@ -100,18 +100,28 @@ function withoutScarce(
 }
 
 function planAll(ordered: FleetInput, solver: MilpSolver, options: FleetPlanOptions): Unexplained {
-  const onHosts = (input: FleetInput) => planOnHosts(input, solver, options);
-  const wanted = options.pipelines ? spanningCandidates(ordered) : [];
+  const books = openBooks(ordered, options);
+  const onHosts = (input: FleetInput) => planOnHosts(input, solver, options, input === ordered ? books : openBooks(input, options));
+  const wanted = options.pipelines ? spanningCandidates(ordered, books) : [];
   const plan = wanted.length > 0 ? planInTurns(ordered, wanted, onHosts, options.priceMoves ?? false) : onHosts(ordered);
   return { ...plan, replicas: [...plan.replicas].sort(byPlace) };
 }
 
+/** What replicas can be of, each worked out once for an input. */
+interface Books {
+  shapes: ShapeBook;
+  pipelines: PipelineBook | undefined;
+}
+
+function openBooks(input: FleetInput, options: FleetPlanOptions): Books {
+  return { shapes: openShapeBook(input), pipelines: options.pipelines ? openPipelineBook(input) : undefined };
+}
+
 /** All replicas but pipelines across hosts. */
-function planOnHosts(input: FleetInput, solver: MilpSolver, options: FleetPlanOptions): Unexplained {
-  const { priceMoves = false, exact = false, pipelines = false, mostMoves } = options;
-  const book = openShapeBook(input);
+function planOnHosts(input: FleetInput, solver: MilpSolver, options: FleetPlanOptions, { shapes, pipelines }: Books): Unexplained {
+  const { priceMoves = false, exact = false, mostMoves } = options;
   const problem = {
-    ...fleetProblem(input, book, pipelines ? openPipelineBook(input) : undefined, exact ? 'fine' : 'affordable'),
+    ...fleetProblem(input, shapes, pipelines, exact ? 'fine' : 'affordable'),
     ...(mostMoves === undefined ? {} : { mostMoves }),
   };
   const assignment = assign(problem, solver, { exact, moveUsdPerHour: priceMoves ? movePrices(input, problem) : undefined });
@@ -128,8 +138,8 @@ function planOnHosts(input: FleetInput, solver: MilpSolver, options: FleetPlanOp
 }
 
 /** Deployments that nothing on one host serves, and those that have a pipeline across hosts already. */
-function spanningCandidates(input: FleetInput): SpanningWish[] {
-  const { wishes, columns } = fleetProblem(input, openShapeBook(input), openPipelineBook(input));
+function spanningCandidates(input: FleetInput, { shapes, pipelines }: Books): SpanningWish[] {
+  const { wishes, columns } = fleetProblem(input, shapes, pipelines);
   return wishes.flatMap(({ deployment: { spec } }, w): SpanningWish[] => {
     if (!columns.some((c) => c.wish === w)) return [{ deployment: spec.name, upTo: 'demand' }];
     return input.pipelines?.some((p) => p.deployment === spec.name) ? [{ deployment: spec.name, upTo: 'present' }] : [];

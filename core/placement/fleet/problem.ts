@@ -71,6 +71,11 @@ export function fleetProblem(input: FleetInput, book: ShapeBook, pipelines?: Pip
   return { wishes, pools, columns, apart: apartWishes(input) };
 }
 
+/** Requests a second, of all deployments together. */
+export function totalDemand({ wishes }: Pick<FleetProblem, 'wishes'>): number {
+  return wishes.reduce((sum, w) => sum + w.requestsPerSecond, 0);
+}
+
 function apartWishes({ deployments }: FleetInput): [number, number][] {
   const apart = apartOf(deployments.map((d) => d.spec));
   return deployments.flatMap(({ spec }, w) =>

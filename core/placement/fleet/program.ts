@@ -3,7 +3,7 @@ import { type Claim, claimed, claimsOf } from './apart.ts';
 import type { Milp, MilpColumn, MilpRow } from './milp.ts';
 import type { MovePrice } from './move-cost.ts';
 import { type Pool, priceTiers, slots, takeable } from './pools.ts';
-import { type FleetProblem, shortfallOf } from './problem.ts';
+import { type FleetProblem, shortfallOf, totalDemand } from './problem.ts';
 
 /** What may be left undone. */
 export interface Shortage {
@@ -87,8 +87,8 @@ export function fleetProgram(problem: FleetProblem, { minimise, moveUsdPerHour }
 }
 
 /** What a replica missing to its minimum counts, requests a second: more than all the demand there is. */
-export function missingWeight({ wishes }: FleetProblem): number {
-  return 1 + wishes.reduce((sum, w) => sum + w.requestsPerSecond, 0);
+export function missingWeight(problem: FleetProblem): number {
+  return 1 + totalDemand(problem);
 }
 
 /** The whole solution of the program that these counts stand for. */

@@ -7,6 +7,7 @@ import { arrivalsPerMinute, bucketText, shortTokens, stepTimes } from '../../vie
 import { PredictionChart } from './PredictionChart.tsx';
 
 const NOTHING = 'No requests in this window.';
+const FROM_ZERO: uPlot.Scale = { range: (_, _min, max) => [0, Math.max(1, (max ?? 1) * 1.05)] };
 
 /** What is asked for: how often, how long, and how well its length was foreseen. */
 export function DistributionCharts({ distribution }: { distribution: QueryDistribution }) {
@@ -36,28 +37,18 @@ function Arrivals({ of }: { of: QueryDistribution }) {
           { label: 'Time', value: (_, seconds) => (seconds === null ? '–' : dayAndClock(seconds)) },
           { label: 'Requests a minute', stroke: theme.accent, fill: `${theme.accent}33`, width: 1.5, points: { show: false } },
         ],
-        scales: { y: { range: (_, _min, max) => [0, Math.max(1, (max ?? 1) * 1.05)] } },
+        scales: { y: FROM_ZERO },
         axes: [axis(theme, 'Time', { values: timeValues }), axis(theme, 'requests a minute', { size: 52 })],
       })}
     >
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">From</th>
-            <th scope="col" class="number">
-              Requests
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {of.arrivals.map((step) => (
-            <tr key={step.startsAt}>
-              <th scope="row">{dayAndClock(Date.parse(step.startsAt) / 1000)}</th>
-              <td class="number">{step.requests.toLocaleString('en')}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+      <RequestTable
+        head="From"
+        rows={of.arrivals.map((step) => ({
+          key: step.startsAt,
+          name: dayAndClock(Date.parse(step.startsAt) / 1000),
+          requests: step.requests,
+        }))}
+      />
     </Chart>
   );
 }
@@ -75,25 +66,34 @@ function LengthHistogram({ title, lengths }: { title: string; lengths: Lengths }
       data={[buckets.map((_, i) => i), buckets.map((bucket) => bucket.requests)]}
       options={(theme) => bars(theme, buckets)}
     >
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Tokens</th>
-            <th scope="col" class="number">
-              Requests
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {buckets.map((bucket) => (
-            <tr key={bucket.fromTokens}>
-              <th scope="row">{bucketText(bucket)}</th>
-              <td class="number">{bucket.requests.toLocaleString('en')}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+      <RequestTable
+        head="Tokens"
+        rows={buckets.map((bucket) => ({ key: String(bucket.fromTokens), name: bucketText(bucket), requests: bucket.requests }))}
+      />
     </Chart>
+  );
+}
+
+function RequestTable({ head, rows }: { head: string; rows: { key: string; name: string; requests: number }[] }) {
+  return (
+    <table>
+      <thead>
+        <tr>
+          <th scope="col">{head}</th>
+          <th scope="col" class="number">
+            Requests
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {rows.map(({ key, name, requests }) => (
+          <tr key={key}>
+            <th scope="row">{name}</th>
+            <td class="number">{requests.toLocaleString('en')}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
   );
 }
 
@@ -117,7 +117,7 @@ function bars(theme: ChartTheme, buckets: Lengths['buckets']): Omit<uPlot.Option
     ],
     scales: {
       x: { time: false, range: [-0.5, buckets.length - 0.5] },
-      y: { range: (_, _min, max) => [0, Math.max(1, (max ?? 1) * 1.05)] },
+      y: FROM_ZERO,
     },
     axes: [
       axis(theme, 'tokens, from', {
