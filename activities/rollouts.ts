@@ -27,8 +27,9 @@ export function createRolloutActivities({ db, now }: ControlDeps) {
       await recordRolloutStatus(db, rolloutId, status);
     },
 
-    async endRollout(rolloutId: string, status: RolloutStatus): Promise<void> {
-      await endRollout(db, rolloutId, status);
+    /** @returns after a success: ids of the replicas of other revisions that are there still */
+    async endRollout(rolloutId: string, status: RolloutStatus): Promise<string[]> {
+      return endRollout(db, rolloutId, status);
     },
 
     /** Has its turn come? It begins when the rollout that it waits for has ended. */

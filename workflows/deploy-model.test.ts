@@ -57,6 +57,21 @@ describe('deployModel', () => {
     expect(world.rollout.ended).toEqual(status);
   });
 
+  it('retires what a drain brought up of the old revision while that was leaving', async () => {
+    const world = withOldRevision(createMockWorld({ steps: [{ weight: 20, pauseSeconds: 0 }] }));
+    const { endReplica } = world.activities;
+    world.activities.endReplica = async (id, ...how) => {
+      if (id === 'old-1') world.replicas.set('moved-1', { revision: 1, host: 'h1', state: 'ready', weight: 0, engine: true });
+      return endReplica(id, ...how);
+    };
+    const status = await (await start(world)).result();
+    expect(status.phase).toBe('succeeded');
+    expect([...world.replicas.keys()]).toEqual(['new-1']);
+    expect(world.calls.map((c) => c.name).filter((n) => n === 'endRollout' || n === 'endReplica')).toEqual([
+      ...['endReplica', 'endRollout', 'endReplica'],
+    ]);
+  });
+
   it('is found and understood in Temporal alone', async () => {
     const handle = await start(withOldRevision(createMockWorld({ steps: [{ weight: 20, pauseSeconds: 0 }] })));
     await handle.result();

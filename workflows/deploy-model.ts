@@ -24,7 +24,7 @@ import { type DeployModelInput, type ReplicaProgress, replicaProgressSignal } fr
 import { control, controlBriefly, planning } from './proxies.ts';
 import { shiftTraffic, switchTraffic } from './rollout-canary.ts';
 import { type RolloutControls, takeControls } from './rollout-controls.ts';
-import { checkRoom, linesOf, placeAll, planAndReserve, restoreRevision, retireOthers } from './rollout-placing.ts';
+import { checkRoom, linesOf, placeAll, planAndReserve, restoreRevision, retireLeftBehind, retireOthers } from './rollout-placing.ts';
 import { callNext, untilTurn } from './rollout-queue.ts';
 import { reloadAll, reloadTargets } from './rollout-reload.ts';
 import { searchAttributes } from './search-attributes.ts';
@@ -49,6 +49,7 @@ export async function deployModel({ rolloutId }: DeployModelInput): Promise<Roll
     .catch((error) => ended(error, board, undo, controls));
   await CancellationScope.nonCancellable(async () => {
     await callNext(controls.successor);
+    await retireLeftBehind(board.leftBehind);
     await condition(allHandlersFinished);
   });
   return status;

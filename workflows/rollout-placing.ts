@@ -5,6 +5,7 @@ import {
   type ChildWorkflowHandle,
   condition,
   executeChild,
+  log,
   ParentClosePolicy,
   sleep,
   startChild,
@@ -145,6 +146,15 @@ export async function retireOthers({ deployment, revision }: RolloutRecord): Pro
   const ended = await Promise.allSettled(others.map(({ id }) => retire(id, `revision ${revision} took over`)));
   for (const one of ended) if (one.status === 'rejected') throw one.reason;
   return others.length;
+}
+
+/**
+ * What a drain or a replacement brought up of the old revision while that was leaving, and what could not leave then. From here on nothing more
+ * comes. Where it cannot leave now either, it is left to the next rebalance.
+ */
+export async function retireLeftBehind(replicaIds: readonly string[]): Promise<void> {
+  const ended = await Promise.allSettled(replicaIds.map((id) => retire(id, 'its revision is no longer the current one')));
+  for (const one of ended) if (one.status === 'rejected') log.error('a replica is left behind', { error: reasonOf(one.reason) });
 }
 
 /**

@@ -40,6 +40,8 @@ export class StageBoard {
   #planId: string | null = null;
   /** Ids of the workflows that do its work. */
   readonly #children: string[] = [];
+  /** Ids of replicas of earlier revisions that were there still when it ended. */
+  readonly leftBehind: string[] = [];
   #rollout: DeploymentSpec['rollout'] | null = null;
   /** Milliseconds that each stage has taken, without time on hold. */
   readonly #spentMs = new Map<RolloutStage, number>();
@@ -205,7 +207,8 @@ export class StageBoard {
     this.#ending = phase;
     this.#publish();
     upsertSearchAttributes([{ key: searchAttributes.outcome, value: phase }]);
-    await control.endRollout.executeWithOptions({ summary: `${phase}: ${reason}` }, [this.#rolloutId, this.status]);
+    const left = await control.endRollout.executeWithOptions({ summary: `${phase}: ${reason}` }, [this.#rolloutId, this.status]);
+    this.leftBehind.push(...(left ?? [])); // a run that an older build began gets no answer
     return this.status;
   }
 

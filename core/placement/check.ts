@@ -8,6 +8,8 @@ import { type Occupancy, occupancyOf } from './occupancy.ts';
 export interface Present {
   hosts: readonly HostState[];
   replicas: readonly Replica[];
+  /** Deployment → the revision that it serves, null before its first. Absent: for a rollout, which brings in one that is not current yet. */
+  currentRevisions?: ReadonlyMap<string, number | null>;
 }
 
 export interface TrimmedMove {
@@ -34,7 +36,10 @@ export function checkMoves(moves: readonly Move[], present: Present): { kept: Mo
   return { kept, trimmed };
 }
 
-function placeRefusal(move: PlaceMove, { hosts }: Present, occupancy: Occupancy): Refusal | null {
+function placeRefusal(move: PlaceMove, { hosts, currentRevisions }: Present, occupancy: Occupancy): Refusal | null {
+  if (currentRevisions && currentRevisions.get(move.deployment) !== move.revision) {
+    return waiting('rollout', move.replicaId, `revision ${move.revision} of ${move.deployment} is no longer the current one`);
+  }
   const host = hosts.find((h) => h.name === move.host);
   if (!host) return waiting('placement', move.replicaId, `host ${move.host} is gone`);
   if (!isSchedulable(host)) {

@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { hostSpecSchema } from '../../core/domain/fleet.ts';
+import { parseObject } from '../../core/domain/objects.ts';
 import type { PlaceMove, Plan } from '../../core/domain/plan.ts';
+import type { RolloutStatus } from '../../core/domain/rollout.ts';
 import { mayMove } from '../../core/placement/budget.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts';
-import { acceleratorClaims, hosts, plans, replicas } from '../schema/index.ts';
+import { acceleratorClaims, deployments, hosts, plans, replicas, rollouts } from '../schema/index.ts';
 import { recordHeardOf, setHostService } from './host-states.ts';
 import { abandonMoves, applyPlan, endMoves, latestAppliedPlan, loadPlan, proposedPlaces, savePlan } from './plans.ts';
 import {
@@ -16,6 +18,7 @@ import {
   setReplicaState,
   unrouteReplica,
 } from './replicas.ts';
+import { endRollout } from './rollouts.ts';
 import { loadRoutingTable } from './routing.ts';
 
 let database: TestDatabase;
@@ -30,6 +33,8 @@ beforeEach(async () => {
   await db().delete(replicas);
   await db().delete(plans);
   await db().delete(hosts);
+  await db().delete(deployments);
+  await db().delete(rollouts);
   await db()
     .insert(hosts)
     .values({ name: 'h1', spec: hostSpecSchema.parse({ name: 'h1', accelerators: [{ kind: 'L4', count: 4 }], simulated: true }) });
@@ -67,6 +72,15 @@ const serving = {
   maxInFlight: 8,
   chat: { template: '{{ messages }}', bosToken: '', eosToken: '</s>' },
 };
+
+/** That these serve, by their first revision. */
+async function serve(...names: string[]): Promise<void> {
+  for (const name of names) {
+    const object = parseObject({ kind: 'Deployment', name, model: 'm', engine: { kind: 'simulated' } }, 'a test');
+    if (object.kind === 'Deployment')
+      await db().insert(deployments).values({ name, spec: object.spec, latestRevision: 1, currentRevision: 1 });
+  }
+}
 
 describe('applyPlan', () => {
   it('reserves accelerators, and applied again gives the same answer', async () => {
@@ -112,6 +126,7 @@ describe('the disruption budget', () => {
   beforeEach(async () => {
     const h2 = hostSpecSchema.parse({ name: 'h2', accelerators: [{ kind: 'L4', count: 4 }], simulated: true });
     await db().insert(hosts).values({ name: 'h2', spec: h2, liveness: 'alive' });
+    await serve('o1', 'o2', 'o3', 'o4');
     for (const [index, id] of ['o1', 'o2', 'o3', 'o4'].entries()) {
       const { kind: _, replicaId: __, ...row } = place(id, [index]);
       await db()
@@ -153,6 +168,50 @@ describe('the disruption budget', () => {
     await setHostService(db(), 'h1', 'cordoned', 'a drain');
     expect(await applyPlan(db(), 'p1')).toMatchObject({ reserved: [], trimmed: [{ on: 'drain' }] });
     expect((await loadReplica(db(), 'o1')).move).toBeNull();
+  });
+
+  describe('and a rollout that is about to end', () => {
+    const status = (phase: 'succeeded' | 'rolled-back'): RolloutStatus => ({
+      ...{ phase, stage: 'record', reason: '', stages: [], planId: null },
+    });
+    beforeEach(async () => {
+      await db()
+        .insert(rollouts)
+        .values({ id: 'o1-r2', deployment: 'o1', revision: 2, fromRevision: 1, workflowId: 'w', status: status('succeeded') });
+      await savePlan(db(), drain('p1', 'h2', move('n1', 0, 'o1')), 'proposed');
+    });
+
+    it('brings up nothing of the revision that it took the place of', async () => {
+      expect(await endRollout(db(), 'o1-r2', status('succeeded'))).toEqual(['o1']);
+      expect(await applyPlan(db(), 'p1')).toMatchObject({
+        reserved: [],
+        trimmed: [{ on: 'rollout', subject: 'n1', message: 'revision 1 of o1 is no longer the current one' }],
+      });
+    });
+
+    it('tells the rollout of what it brought up just before', async () => {
+      await applyPlan(db(), 'p1');
+      expect(await endRollout(db(), 'o1-r2', status('succeeded'))).toEqual(['n1', 'o1']);
+      expect(await endRollout(db(), 'o1-r2', status('succeeded'))).toEqual(['n1', 'o1']);
+    });
+
+    it('at the same moment, is either trimmed or told of', async () => {
+      const [applied, left] = await Promise.all([applyPlan(db(), 'p1'), endRollout(db(), 'o1-r2', status('succeeded'))]);
+      expect(left).toEqual([...applied.reserved, 'o1']);
+    });
+
+    it('that is rolled back leaves everything where it is', async () => {
+      expect(await endRollout(db(), 'o1-r2', status('rolled-back'))).toEqual([]);
+      expect(await applyPlan(db(), 'p1')).toMatchObject({ reserved: ['n1'] });
+    });
+
+    it('has ended before the next one brings up its own', async () => {
+      await endRollout(db(), 'o1-r2', status('succeeded'));
+      await db()
+        .insert(rollouts)
+        .values({ id: 'o1-r3', deployment: 'o1', revision: 3, fromRevision: 2, workflowId: 'w', status: status('succeeded') });
+      expect(await endRollout(db(), 'o1-r2', status('succeeded'))).toEqual([]);
+    });
   });
 
   it('gets back what a drain had begun that is no more, and frees what that had only reserved', async () => {

@@ -8,7 +8,7 @@ import type { Refusal } from '../../core/domain/refusal.ts';
 import { DEFAULT_MAX_MOVING, holdToBudget, isDisruption, leavingOf, moveIdOf } from '../../core/placement/budget.ts';
 import { checkMoves } from '../../core/placement/check.ts';
 import type { Database, Executor, Transaction } from '../client.ts';
-import { acceleratorClaims, hosts, plans, replicas } from '../schema/index.ts';
+import { acceleratorClaims, deployments, hosts, plans, replicas } from '../schema/index.ts';
 import { notifyChange } from './changes.ts';
 import { endReplica, livingReplicas } from './replicas.ts';
 
@@ -97,12 +97,22 @@ export interface FittingMoves {
 
 /** What of a plan may be done now. The caller holds the planning lock. */
 export async function fittingMoves(tx: Transaction, plan: PlanRow, maxMoving = DEFAULT_MAX_MOVING): Promise<FittingMoves> {
-  const present = { hosts: await hostStates(tx), replicas: await livingReplicas(tx) };
+  const disrupts = isDisruption(plan.purpose);
+  const currentRevisions = disrupts ? await holdRevisions(tx, plan) : undefined;
+  const present = { hosts: await hostStates(tx), replicas: await livingReplicas(tx), currentRevisions };
   const fitting = checkMoves(plan.moves, present);
-  const { kept, trimmed } = isDisruption(plan.purpose)
+  const { kept, trimmed } = disrupts
     ? holdToBudget(fitting.kept, present.replicas, { maxMoving, changed: await changedSince(tx, plan) })
     : { kept: fitting.kept, trimmed: [] };
   return { kept, trimmed: [...fitting.trimmed, ...trimmed].map((t) => t.refusal) };
+}
+
+/** Until the transaction ends no rollout ends either: what is brought up of the revision that is current now is there for it to see. */
+async function holdRevisions(tx: Transaction, { moves }: PlanRow): Promise<Map<string, number | null>> {
+  const names = [...new Set(moves.map((m) => m.deployment))];
+  const { name, currentRevision } = deployments;
+  const held = await tx.select({ name, currentRevision }).from(deployments).where(inArray(name, names)).orderBy(name).for('share');
+  return new Map(held.map((d) => [d.name, d.currentRevision]));
 }
 
 /** Reserves what a plan places, and marks what moves. The caller holds the planning lock. */

@@ -1,10 +1,11 @@
 /** Rollouts, as `deployModel` reads and records them. */
-import { and, eq, isNull, ne } from 'drizzle-orm';
+import { and, asc, eq, isNull, ne, notExists } from 'drizzle-orm';
+import { alias } from 'drizzle-orm/pg-core';
 import type { DeploymentSpec } from '../../core/domain/deployment.ts';
 import { notFound } from '../../core/domain/errors.ts';
 import type { RolloutStatus } from '../../core/domain/rollout.ts';
-import type { Database, Executor } from '../client.ts';
-import { deployments, revisions, rollouts } from '../schema/index.ts';
+import type { Database, Executor, Transaction } from '../client.ts';
+import { deployments, replicas, revisions, rollouts } from '../schema/index.ts';
 import { notifyChange } from './changes.ts';
 
 export interface RolloutRecord {
@@ -39,9 +40,12 @@ export async function recordRolloutStatus(db: Database, id: string, status: Roll
   });
 }
 
-/** Ends a rollout; a success makes its revision the current one, in the same transaction. Ending twice changes nothing. */
-export async function endRollout(db: Database, id: string, status: RolloutStatus): Promise<void> {
-  await db.transaction(async (tx) => {
+/**
+ * Ends a rollout; a success makes its revision the current one, in the same transaction. Ending twice changes nothing.
+ * @returns after a success: ids of living replicas of other revisions. None comes to them, as no plan brings up what is not current.
+ */
+export async function endRollout(db: Database, id: string, status: RolloutStatus): Promise<string[]> {
+  return db.transaction(async (tx) => {
     const [ended] = await tx
       .update(rollouts)
       .set({ status, endedAt: new Date() })
@@ -55,7 +59,26 @@ export async function endRollout(db: Database, id: string, status: RolloutStatus
       await notifyChange(tx, 'deployments');
     }
     await notifyChange(tx, 'rollouts');
+    return status.phase === 'succeeded' ? leftBehind(tx, id) : [];
   });
+}
+
+async function leftBehind(tx: Transaction, id: string): Promise<string[]> {
+  const others = and(eq(replicas.deployment, rollouts.deployment), ne(replicas.revision, rollouts.revision), isNull(replicas.endedAt));
+  const rows = await tx
+    .select({ id: replicas.id })
+    .from(rollouts)
+    .innerJoin(replicas, others)
+    // Asked again later, it leaves alone what the next rollout brings up.
+    .where(and(eq(rollouts.id, id), notExists(runningRollouts(tx, rollouts.deployment))))
+    .orderBy(asc(replicas.id));
+  return rows.map((r) => r.id);
+}
+
+function runningRollouts(tx: Transaction, deployment: typeof rollouts.deployment) {
+  const running = alias(rollouts, 'running');
+  const isRunning = and(eq(running.deployment, deployment), isNull(running.endedAt), isNull(running.queuedBehind));
+  return tx.select({ id: running.id }).from(running).where(isRunning);
 }
 
 /** Whether a rollout's turn has come, or what it waits for. */

@@ -106,6 +106,7 @@ export function createMockWorld(rollout: Record<string, unknown> = {}): MockWorl
     recordRolloutStatus: async () => {},
     endRollout: async (_, status) => {
       world.rollout.ended ??= status;
+      return status.phase === 'succeeded' ? idsOf(world.rollout.revision, 'others').map((r) => r.id) : [];
     },
     resolveModel: async () => ({ shape, detail: '8.0 B parameters' }),
     takeTurn: async () => world.turns.shift() ?? { turn: 'begin' },

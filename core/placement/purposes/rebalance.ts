@@ -11,9 +11,12 @@ import { ranked } from '../rank.ts';
 import { overBudget, sloRefusal, whyNotPlaced } from '../refuse.ts';
 import type { DeploymentDemand } from '../types.ts';
 import { countOf, describeShape, describeTargets, perSecond } from '../wording.ts';
+import { retireLeftBehind } from './left-behind.ts';
 
 export function planRebalance(draft: Draft, deployment: DeploymentDemand): void {
-  const units = presentReplicas(draft, deployment).current.map((r) => unitOf(draft, deployment, r));
+  const present = presentReplicas(draft, deployment);
+  retireLeftBehind(draft, deployment, present);
+  const units = present.current.map((r) => unitOf(draft, deployment, r));
   const scaled = reaches(units, leastGoal(deployment)) ? scaleIn(draft, deployment, units) : scaleOut(draft, deployment, units);
   moveOffMisfits(draft, deployment, scaled);
 }
