@@ -62,7 +62,7 @@ async function createHostWorker(
     taskQueue: hostTaskQueue(host),
     activities: createHostActivities({ engines, drivers, probed: probe.latest, workerLog: () => recent.of(host), weights }),
     // A host is asked little at once, and a fleet of hosts polls one server.
-    maxConcurrentActivityTaskPolls: 2,
+    activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 2 },
     // The SDK would hold beats back for 0.8 of their timeout: one that is then late would be a host lost.
     maxHeartbeatThrottleInterval: '5s',
     shutdownGraceTime: '1s',

@@ -6,6 +6,9 @@ import { Connection } from '@temporalio/client';
 import { inheritedVariables } from '../environment.ts';
 import type { ProcessSpec } from '../processes/launch.ts';
 
+/** Of a task queue there is one piece, on one server: by default four, between which tasks and those who wait for them are passed on. */
+const ONE_PARTITION = ['matching.numTaskqueueReadPartitions=1', 'matching.numTaskqueueWritePartitions=1'];
+
 export interface EmbeddedTemporalOptions {
   /** Path of the `temporal` command. */
   command: string;
@@ -27,6 +30,7 @@ export function embeddedTemporal(options: EmbeddedTemporalOptions): ProcessSpec 
     args: [
       ...['server', 'start-dev', '--ip', address, '--port', String(port), '--ui-port', String(uiPort), '--namespace', namespace],
       ...(options.databaseFile ? ['--db-filename', options.databaseFile] : []),
+      ...ONE_PARTITION.flatMap((setting) => ['--dynamic-config-value', setting]),
       ...['--ui-disable-news-fetch', '--log-level', 'error', '--disable-config-file', '--disable-config-env'],
     ],
     // Its own variables (TEMPORAL_ADDRESS, TEMPORAL_PROFILE, ...) are meant for its client.
