@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { SCHEDULER_POLICIES } from '../core/scheduler/registry.ts';
-import { onThisMachine, readEnvironment, variablesOf } from './environment.ts';
+import { variablesOf } from './environment/for-children.ts';
+import { onThisMachine, readEnvironment } from './environment.ts';
 
 describe('the environment', () => {
   it('has defaults for everything that one machine needs', () => {

@@ -8,7 +8,7 @@ import { chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, wri
 import { dirname, join } from 'node:path';
 import pg from 'pg';
 import { processStartTime } from '../../engines/process-identity.ts';
-import { inheritedVariables } from '../environment.ts';
+import { inheritedVariables } from '../environment/for-children.ts';
 import { endProcess, type ProcessSpec } from '../processes/launch.ts';
 import { freePort } from '../processes/ports.ts';
 import { type Account, postgresAccount, reachableBinaries, reachableDataDir } from './postgres-account.ts';

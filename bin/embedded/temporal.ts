@@ -3,7 +3,7 @@
  * its history kept in a SQLite file. Give `TEMPORAL_ADDRESS` instead and none of this runs.
  */
 import { Connection } from '@temporalio/client';
-import { inheritedVariables } from '../environment.ts';
+import { inheritedVariables } from '../environment/for-children.ts';
 import type { ProcessSpec } from '../processes/launch.ts';
 
 /** Of a task queue there is one piece, on one server: by default four, between which tasks and those who wait for them are passed on. */

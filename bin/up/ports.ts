@@ -1,6 +1,7 @@
 /** Are the ports that we are about to listen on free? */
 import { type FieldIssue, UellmError } from '../../core/domain/errors.ts';
-import { type Environment, PORT_VARIABLES } from '../environment.ts';
+import { PORT_VARIABLES } from '../environment/checks.ts';
+import type { Environment } from '../environment.ts';
 import { isPortFree } from '../processes/ports.ts';
 
 /** @throws invalid-input that names the variable of each port that somebody else listens on */

@@ -1,6 +1,7 @@
 /** Our own roles as processes: this very program, each with the one role it has. */
 import { fileURLToPath } from 'node:url';
-import { type Environment, variablesOf } from '../environment.ts';
+import { variablesOf } from '../environment/for-children.ts';
+import type { Environment } from '../environment.ts';
 import type { ProcessSpec } from '../processes/launch.ts';
 import type { Layout } from './layout.ts';
 

@@ -1,25 +1,16 @@
 /** What a gateway holds and tells, as variables of the environment. */
 import { z } from 'zod';
-import type { GatewayOptions } from '../gateway/options.ts';
-
-const whole = (least: number, most: number, standard: number, what: string) => {
-  const allowed = `a whole number ${what} from ${least} to ${most}`;
-  return z
-    .string()
-    .regex(/^\d{1,9}$/, allowed)
-    .default(String(standard))
-    .transform(Number)
-    .refine((value) => value >= least && value <= most, allowed);
-};
+import type { GatewayOptions } from '../../gateway/options.ts';
+import { whole } from './sorts.ts';
 
 export const gatewayLimitFields = {
   /** Requests that wait for one deployment; more are refused with 429. */
-  UELLM_GATEWAY_MAX_QUEUED: whole(1, 1_000_000, 1000, 'of requests'),
-  UELLM_GATEWAY_MAX_BODY_MIB: whole(1, 1024, 16, 'of MiB'),
+  UELLM_GATEWAY_MAX_QUEUED: whole(1, 1_000_000, 'of requests').default(1000),
+  UELLM_GATEWAY_MAX_BODY_MIB: whole(1, 1024, 'of MiB').default(16),
   /** Bytes of all bodies in memory at once; more are refused with 429. */
-  UELLM_GATEWAY_MAX_HELD_MIB: whole(1, 1_000_000, 1024, 'of MiB'),
+  UELLM_GATEWAY_MAX_HELD_MIB: whole(1, 1_000_000, 'of MiB').default(1024),
   /** After so long without a byte of its answer a stream gets a comment, and again each time; 0 for never. */
-  UELLM_GATEWAY_KEEP_ALIVE_SECONDS: whole(0, 3600, 15, 'of seconds'),
+  UELLM_GATEWAY_KEEP_ALIVE_SECONDS: whole(0, 3600, 'of seconds').default(15),
   /** Whether answers say, in `x-uellm-` headers, which replica they are from, how long they waited and what was predicted. */
   UELLM_GATEWAY_EXPLAIN: z.enum(['true', 'false']).default('true'),
 };
