@@ -7,6 +7,7 @@ import type { ProfilerSnapshot } from '../core/profiler/snapshot.ts';
 import type { Sketcher } from '../core/profiler/text/sketch.ts';
 import { deadlinesOf } from '../core/scheduler/deadlines.ts';
 import type { Prefix } from '../core/scheduler/types.ts';
+import type { Accepted } from './accepted.ts';
 import { asksWhy, identify, requestIdOf } from './access/identity.ts';
 import type { TenantBudgets } from './access/tenant-budgets.ts';
 import { readBody } from './body/body.ts';
@@ -25,7 +26,7 @@ import {
   starting,
   tooLarge,
 } from './errors.ts';
-import { type Accepted, Exchange, type ExchangeParts } from './exchange.ts';
+import { Exchange, type ExchangeParts } from './exchange.ts';
 import { HOP_BY_HOP } from './hop-by-hop.ts';
 import type { Destination, Routes } from './routes/routing.ts';
 

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { describe, expect, it } from 'vitest';
-import { type Accepted, Exchange, type ExchangeParts } from './exchange.ts';
+import type { Accepted } from './accepted.ts';
+import { Exchange, type ExchangeParts } from './exchange.ts';
 
 function exchange(parts: Partial<Accepted>): Exchange {
   const accepted = { prediction: { p50: 100, p90: 300 }, request: { choices: 2 }, tenant: 'acme', tenantWeight: 2.5, ...parts };

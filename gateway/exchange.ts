@@ -5,28 +5,23 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { messageOf } from '../core/domain/errors.ts';
 import { tokensServed } from '../core/domain/observation.ts';
-import type { SloPolicy, SloTargets } from '../core/domain/slo-policy.ts';
-import type { TenantFeatures } from '../core/domain/tenant.ts';
-import type { OutputPrediction } from '../core/profiler/predict.ts';
-import type { TextSketch } from '../core/profiler/text/sketch.ts';
-import type { Deadlines } from '../core/scheduler/deadlines.ts';
 import type { Explanation } from '../core/scheduler/explanation.ts';
 import { type PredictedLatency, predictLatency } from '../core/scheduler/latency.ts';
-import type { Assignment, Prefix, QueuedRequest } from '../core/scheduler/types.ts';
-import type { BudgetHold } from './access/tenant-budgets.ts';
+import type { Assignment } from '../core/scheduler/types.ts';
+import type { Accepted, Ended } from './accepted.ts';
 import type { Ledger } from './accounts/ledger.ts';
-import { type Measured, meanTpotMs, type ObservationOutcome } from './accounts/record.ts';
+import { type Measured, meanTpotMs } from './accounts/record.ts';
 import { EXPLANATION_HEADER, explanationHeader } from './answers/explanation-header.ts';
 import type { KeepAlive } from './answers/keep-alive.ts';
 import { Reply } from './answers/reply.ts';
 import type { Usage } from './answers/usage.ts';
 import type { HeldBytes } from './body/held-bytes.ts';
-import type { CompletionRequest } from './body/request.ts';
 import type { Dispatcher, Waiting } from './dispatcher.ts';
 import type { EngineAnswer, Posting } from './engines/dialect.ts';
 import { DIALECTS } from './engines/registry.ts';
 import { type ApiError, internalError, RequestError, upstreamFailed } from './errors.ts';
 import type { Fleet } from './fleet.ts';
+import { Queued } from './queued.ts';
 import type { LiveReplica } from './replica.ts';
 import type { RequestTrace, Tracing } from './tracing/tracing.ts';
 import { Attempt, type AttemptOwner } from './upstream/attempt.ts';
@@ -35,48 +30,9 @@ import { Attempt, type AttemptOwner } from './upstream/attempt.ts';
 const MAX_ATTEMPTS = 3;
 /** Attempts that found nobody listening: each ejects its replica, so that a whole host may vanish without failing a request. */
 const MAX_REFUSALS = 20;
-const NOBODY: ReadonlySet<string> = new Set();
 const NO_BODY = Buffer.alloc(0);
 /** Between two tries to find a replica of another kind. */
 const TRY_AGAIN_MS = 25;
-
-/** Everything about a request that is known when it is accepted. */
-export interface Accepted {
-  /** Unique; the observation's. */
-  id: string;
-  /** Echoed to the client and told to the engine: its own, where it sent one. */
-  requestId: string;
-  request: CompletionRequest;
-  path: string;
-  /** To be sent on to the engine. */
-  headers: Record<string, string>;
-  model: string;
-  deployment: string;
-  alternatives: readonly string[];
-  tenant: string;
-  class: string;
-  /** Its share of the class. */
-  tenantWeight: number;
-  policy: SloPolicy;
-  /** The policy's, with what the request set for itself. */
-  targets: SloTargets;
-  /** On the monotonic clock. */
-  arrivalMs: number;
-  acceptedAtMs: number;
-  deadlines: Deadlines;
-  inputTokens: number;
-  /** Of one answer. */
-  prediction: OutputPrediction;
-  snapshotVersion: number;
-  /** What the profiler may learn of it. */
-  learnFrom: TenantFeatures;
-  text: TextSketch | null;
-  prefix: Prefix | null;
-  /** It asks why it goes where it goes. */
-  explain: boolean;
-  /** What is set aside of its tenant's limits; null where it has none. */
-  hold: BudgetHold | null;
-}
 
 export interface ExchangeParts {
   fleet: Fleet;
@@ -94,23 +50,7 @@ export interface ExchangeParts {
   explainHeaders: boolean;
 }
 
-/** What the exchange has come to when it ends. */
-export interface Ended {
-  outcome: ObservationOutcome | 'rejected';
-  measured: Measured;
-  usage: Usage | null;
-  queueMs: number;
-  predicted: PredictedLatency | null;
-  replica: LiveReplica | null;
-}
-
-export class Exchange implements Waiting, AttemptOwner {
-  readonly accepted: Accepted;
-  avoid: ReadonlySet<string> = NOBODY;
-  readonly predictedOutput: QueuedRequest['predictedOutput'];
-  /** While it waits; what an attempt has produced is its reservation's. */
-  readonly producedTokens = 0;
-  deployment: string;
+export class Exchange extends Queued implements Waiting, AttemptOwner {
   readonly #parts: ExchangeParts;
   readonly #res: ServerResponse;
   readonly #reply: Reply;
@@ -130,55 +70,10 @@ export class Exchange implements Waiting, AttemptOwner {
   #ended = false;
 
   constructor(parts: ExchangeParts, accepted: Accepted, res: ServerResponse) {
+    super(accepted);
     this.#parts = parts;
-    this.accepted = accepted;
-    this.deployment = accepted.deployment;
-    const { p50, p90 } = accepted.prediction;
-    const { choices } = accepted.request;
-    this.predictedOutput = { p50: p50 * choices, p90: p90 * choices };
     this.#res = res;
     this.#reply = new Reply(res, parts.clientStallMs);
-  }
-
-  // As the scheduler sees it.
-  get id(): string {
-    return this.accepted.id;
-  }
-  get class(): string {
-    return this.accepted.class;
-  }
-  get tenant(): string {
-    return this.accepted.tenant;
-  }
-  get tenantWeight(): number {
-    return this.accepted.tenantWeight;
-  }
-  get priority(): number {
-    return this.accepted.policy.priority;
-  }
-  get arrivalMs(): number {
-    return this.accepted.arrivalMs;
-  }
-  get targets(): SloTargets {
-    return this.accepted.targets;
-  }
-  get deadlines(): Deadlines {
-    return this.accepted.deadlines;
-  }
-  get queue(): SloPolicy['queue'] {
-    return this.accepted.policy.queue;
-  }
-  get inputTokens(): number {
-    return this.accepted.inputTokens;
-  }
-  get prefix(): Prefix | null {
-    return this.accepted.prefix;
-  }
-  get explain(): boolean {
-    return this.accepted.explain;
-  }
-  get alternatives(): readonly string[] {
-    return this.accepted.alternatives;
   }
 
   start(): void {

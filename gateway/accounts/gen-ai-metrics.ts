@@ -4,7 +4,8 @@
  * metrics", with the bounds that it gives; "Prometheus and OpenMetrics compatibility".
  */
 import type { Registry } from 'prom-client';
-import type { Ended, Exchange } from '../exchange.ts';
+import type { Ended } from '../accepted.ts';
+import type { Exchange } from '../exchange.ts';
 import { SeriesHistogram } from './series.ts';
 
 export const OPERATIONS = { chat: 'chat', completion: 'text_completion', embedding: 'embeddings' } as const;

@@ -2,8 +2,9 @@
 import { expect, it } from 'vitest';
 import { NOT_LEARNED_FROM, type Observation } from '../../core/domain/observation.ts';
 import { sloPolicy } from '../../test/support/gateway.ts';
+import type { Ended } from '../accepted.ts';
 import { TokenEstimate } from '../body/token-estimate.ts';
-import type { Ended, Exchange } from '../exchange.ts';
+import type { Exchange } from '../exchange.ts';
 import { Ledger } from './ledger.ts';
 import { createMetrics } from './metrics.ts';
 import { Stats } from './stats.ts';

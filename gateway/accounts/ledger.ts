@@ -1,8 +1,9 @@
 /** Where ended requests are written down: an observation for the profiler and the planner, metrics for Prometheus, figures for live views. */
 import { NOT_LEARNED_FROM, type Observation } from '../../core/domain/observation.ts';
 import { packSketch } from '../../core/profiler/text/pack.ts';
+import type { Ended } from '../accepted.ts';
 import type { TokenEstimate } from '../body/token-estimate.ts';
-import type { Ended, Exchange } from '../exchange.ts';
+import type { Exchange } from '../exchange.ts';
 import type { GenAiMetrics } from './gen-ai-metrics.ts';
 import type { Metrics } from './metrics.ts';
 import { attained, type Violation, violations } from './record.ts';

@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest';
 import { sloPolicy } from '../../test/support/gateway.ts';
+import type { Ended } from '../accepted.ts';
 import { TokenEstimate } from '../body/token-estimate.ts';
-import type { Ended, Exchange } from '../exchange.ts';
+import type { Exchange } from '../exchange.ts';
 import { Ledger } from './ledger.ts';
 import { createMetrics } from './metrics.ts';
 import { Stats } from './stats.ts';

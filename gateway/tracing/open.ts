@@ -15,8 +15,8 @@ import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { BatchSpanProcessor, ParentBasedSampler, TraceIdRatioBasedSampler, TracerProvider } from '@opentelemetry/sdk-trace';
 import type { RoutedReplica } from '../../core/domain/routing.ts';
+import type { Accepted, Ended } from '../accepted.ts';
 import { OPERATIONS } from '../accounts/gen-ai-metrics.ts';
-import type { Accepted, Ended } from '../exchange.ts';
 import type { RequestTrace, Tracing, TracingOptions } from './tracing.ts';
 
 /** Longest that the end of the gateway waits for a collector. */

@@ -4,7 +4,7 @@
  * the only file that knows OpenTelemetry. Source: OpenTelemetry semantic conventions for generative AI; W3C Trace Context.
  */
 import type { RoutedReplica } from '../../core/domain/routing.ts';
-import type { Accepted, Ended } from '../exchange.ts';
+import type { Accepted, Ended } from '../accepted.ts';
 
 export interface Tracing {
   /** @returns null where the request's own parent, or the lot, says that it is not to be traced */
