@@ -5,6 +5,7 @@
 import type { EngineKind } from '../core/domain/deployment.ts';
 import type { ModelShape } from '../core/domain/model-spec.ts';
 import type { StepTimeCoefficients } from '../core/domain/step-time.ts';
+import type { EmbeddingClient } from './embeddings.ts';
 import type { CompletionRequest, StreamedCompletion } from './openai.ts';
 
 /** All that a host needs to know to run one replica's engine. Plain JSON: it travels in activity arguments and lies in state files. */
@@ -83,6 +84,8 @@ export interface EngineDriver {
    * @throws unavailable where the engine refuses it, reports an error, or breaks off
    */
   stream(endpoint: string, request: CompletionRequest): Promise<StreamedCompletion>;
+  /** For engines that may embed instead of generating. */
+  readonly embeddings?: EmbeddingClient;
   /**
    * Loads what `spec` says beside what the engine serves, and lets that finish and go once the new serves. Absent where an engine cannot:
    * then another generation is started. Asked twice it loads once.

@@ -4,6 +4,7 @@ import { UellmError } from '../../core/domain/errors.ts';
 import type { ChatTemplate } from '../../core/domain/routing.ts';
 import { type CalibrationSample, fitStepTime, isSound } from '../../core/profiler/calibrate.ts';
 import type { EngineDriver, EngineSpec } from '../../engines/driver.ts';
+import type { EmbeddingClient } from '../../engines/embeddings.ts';
 import type { StreamedCompletion } from '../../engines/openai.ts';
 import { readChatTemplate } from '../../engines/triton/chat-template.ts';
 import { localModelPath } from '../../engines/weights/source.ts';
@@ -25,7 +26,7 @@ export function createCalibrationActivities({ drivers, weights }: Pick<HostDeps,
       const driver = drivers.find((d) => d.kind === spec.engine);
       if (!driver)
         throw new UellmError({ kind: 'engine-failed', replicaId: spec.replicaId, reason: `this host has no driver for ${spec.engine}` });
-      const samples = await takeSamples(driver, spec, endpoint, Context.current().cancellationSignal);
+      const samples = await takeSamples(driver, spec, endpoint);
       const fit = fitStepTime(spec.stepTime, samples);
       const sound = isSound(fit);
       const kvCacheTokens = await reportedKvCacheTokens(driver, endpoint);
@@ -35,16 +36,34 @@ export function createCalibrationActivities({ drivers, weights }: Pick<HostDeps,
   };
 }
 
-async function takeSamples(driver: EngineDriver, spec: EngineSpec, endpoint: string, signal: AbortSignal): Promise<CalibrationSample[]> {
+async function takeSamples(driver: EngineDriver, spec: EngineSpec, endpoint: string): Promise<CalibrationSample[]> {
+  const { embeddings } = driver;
+  const signal = Context.current().cancellationSignal;
+  if (!(await embeddings?.embedsOnly(endpoint, spec.deployment, signal))) return generate(driver, spec, endpoint, signal);
+  return embed(embeddings!, spec, endpoint, signal);
+}
+
+/** Nothing is decoded: what that would take stays as it is expected. */
+async function embed(client: EmbeddingClient, spec: EngineSpec, endpoint: string, signal: AbortSignal): Promise<CalibrationSample[]> {
+  const once = (words: number) => client.embed(endpoint, { model: spec.deployment, input: randomWords(words), signal });
+  await once(8);
+  const samples: CalibrationSample[] = [];
+  for (const words of wordsWithin(contextLimit(spec))) {
+    const { inputTokens, ms } = await once(words);
+    samples.push({ kind: 'prefill', inputTokens, ms });
+    Context.current().heartbeat(`embedding of ${inputTokens} tokens: ${ms.toFixed(0)} ms`);
+  }
+  return samples;
+}
+
+async function generate(driver: EngineDriver, spec: EngineSpec, endpoint: string, signal: AbortSignal): Promise<CalibrationSample[]> {
   const context = Context.current();
-  const limit = contextLimit(spec) - 2 * DECODE_TOKENS;
   const stream = (words: number, maxTokens: number) =>
     driver.stream(endpoint, { model: spec.deployment, prompt: randomWords(words), maxTokens, ignoreEos: true, signal });
 
   await stream(8, 4);
   const samples: CalibrationSample[] = [];
-  // A word of the prompt is at most a few tokens: a tokenizer that knows none of them still stays within the limit.
-  for (const words of PROMPT_WORDS.filter((w) => w * 8 <= limit)) {
+  for (const words of wordsWithin(contextLimit(spec) - 2 * DECODE_TOKENS)) {
     const { inputTokens, ttftMs } = await stream(words, 1);
     samples.push({ kind: 'prefill', inputTokens, ms: ttftMs });
     context.heartbeat(`prefill of ${inputTokens} tokens: ${ttftMs.toFixed(0)} ms`);
@@ -59,6 +78,11 @@ async function takeSamples(driver: EngineDriver, spec: EngineSpec, endpoint: str
     context.heartbeat(`decoding ${sequences} sequences`);
   }
   return samples;
+}
+
+/** A word is at most a few tokens: a tokenizer that knows none of them still stays within the limit. */
+function wordsWithin(limitTokens: number): number[] {
+  return PROMPT_WORDS.filter((words) => words * 8 <= limitTokens);
 }
 
 /** From the moment when the last of the batch has its first token, all of them decode. */

@@ -3,6 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UellmError } from '../../core/domain/errors.ts';
 import type { EngineDriver } from '../driver.ts';
+import { embeddingClient } from '../embeddings.ts';
 import { readVllmMetrics } from '../metrics.ts';
 import { probeReady, streamCompletion } from '../openai.ts';
 import { isSimulatedEngineBuilt, simulatedEngineEntry } from './entry.ts';
@@ -31,5 +32,6 @@ export function createSimulatedDriver({ directory }: { directory: string }): Eng
     probe: ({ endpoint, spec }) => probeReady(endpoint, spec.deployment),
     metrics: readVllmMetrics,
     stream: streamCompletion,
+    embeddings: embeddingClient,
   };
 }

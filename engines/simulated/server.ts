@@ -95,12 +95,18 @@ export async function startSimulatedEngine(
   async function setFaults(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const body = await readJson(req);
     if (!body.ok) return sendError(res, body.error);
-    Object.assign(faults, parseInput(faultsSchema, body.value, 'faults'));
+    Object.assign(faults, parseInput(faultsSchema, body.value, 'the request body'));
     serving.faultsChanged();
     sendJson(res, faults);
   }
 
-  const routes: Record<string, { method: string; handle: (req: IncomingMessage, res: ServerResponse) => unknown }> = {
+  type Route = { method: string; handle: (req: IncomingMessage, res: ServerResponse) => unknown };
+  const post = (handle: Route['handle']): Route => ({ method: 'POST', handle });
+  const generation: Record<string, Route> = {
+    '/v1/completions': post((req, res) => generate('completions', req, res)),
+    '/v1/chat/completions': post((req, res) => generate('chat', req, res)),
+  };
+  const routes: Record<string, Route> = {
     '/health': get((res) => {
       const away = unavailability();
       if (away) sendError(res, away);
@@ -113,10 +119,9 @@ export async function startSimulatedEngine(
       res.writeHead(200, { 'content-type': registry.contentType }).end(text);
     }),
     '/v1/models': get((res) => sendJson(res, modelList(settings, createdSeconds))),
-    '/v1/completions': { method: 'POST', handle: (req, res) => generate('completions', req, res) },
-    '/v1/chat/completions': { method: 'POST', handle: (req, res) => generate('chat', req, res) },
-    '/v1/embeddings': { method: 'POST', handle: (req, res) => generate('embeddings', req, res) },
-    '/simulated/faults': { method: 'POST', handle: setFaults },
+    ...(settings.embedsOnly ? {} : generation),
+    '/v1/embeddings': post((req, res) => generate('embeddings', req, res)),
+    '/simulated/faults': post(setFaults),
   };
 
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, async (req, res) => {

@@ -19,6 +19,8 @@ const argsSchema = z.strictObject({
   'max-model-len': count.optional(),
   /** Already in the spec's `kvCacheTokens`. */
   'gpu-memory-utilization': numeric(z.number().gt(0).max(1)).optional(),
+  /** `pooling`: it embeds, and generates nothing. */
+  runner: z.enum(['auto', 'generate', 'pooling']).default('auto'),
   'scheduling-policy': z.enum(['fcfs', 'priority']).default('fcfs'),
   'shutdown-timeout': numeric(z.number().min(0).max(86_400)).default(DEFAULT_GRACE_SECONDS),
   /** Of output lengths, texts and step noise. */
@@ -64,6 +66,8 @@ export interface Settings {
   description: string;
   engine: Omit<EngineConfig, 'noise'>;
   seed: number;
+  /** It generates nothing. */
+  embedsOnly: boolean;
   loadSeconds: number;
   graceSeconds: number;
 }
@@ -89,6 +93,7 @@ export function parseSettings(value: unknown): Settings {
       scheduling: args['scheduling-policy'],
     },
     seed: args['simulated-seed'],
+    embedsOnly: args.runner === 'pooling',
     loadSeconds: args['simulated-load-seconds'] ?? defaultLoadSeconds(spec.shape.weightsBytes),
     graceSeconds: args['shutdown-timeout'],
   };

@@ -1,6 +1,7 @@
 /** vLLM: started as its own OpenAI-compatible server, by the command that this host is configured with. */
 import { engineCommand, visibleAccelerators } from '../command.ts';
 import type { EngineDriver, EngineSpec } from '../driver.ts';
+import { embeddingClient } from '../embeddings.ts';
 import { readVllmMetrics } from '../metrics.ts';
 import { streamCompletion } from '../openai.ts';
 import { localModelPath, parseHubSource } from '../weights/source.ts';
@@ -50,6 +51,7 @@ export function createVllmDriver(options: VllmOptions = {}): EngineDriver {
     probe: ({ endpoint, spec }) => probeVllm(endpoint, spec.deployment),
     metrics: readVllmMetrics,
     stream: streamCompletion,
+    embeddings: embeddingClient,
   };
 }
 

@@ -10,6 +10,7 @@ import { startLoad } from '../support/load.ts';
 import { findVllm, type RealVllm, TINY_VLLM_ARGS } from './vllm.ts';
 
 const MODEL = 'tiny';
+const EMBEDDER = 'embedder';
 const vllm = findVllm();
 
 if ('skipped' in vllm) it('a deployment on real vLLM', (context) => context.skip(vllm.skipped));
@@ -36,6 +37,11 @@ function deployment({ command, env, modelDir }: RealVllm) {
             engine: { kind: 'vllm', args: TINY_VLLM_ARGS },
           },
           demand: { requestsPerSecond: 1, inputTokens: 50, outputTokens: 50 },
+        },
+        {
+          ...{ kind: 'Deployment', name: EMBEDDER, model: MODEL, replicas: { min: 1, max: 1 } },
+          engine: { kind: 'vllm', args: { ...TINY_VLLM_ARGS, runner: 'pooling', convert: 'embed' } },
+          demand: { requestsPerSecond: 1, inputTokens: 50, outputTokens: 1 },
         },
       ],
     });
@@ -79,6 +85,21 @@ function deployment({ command, env, modelDir }: RealVllm) {
       const [after] = await ready();
       expect(after!.host).not.toBe(before!.host);
       console.log(`${load.finished()} streams ended with [DONE] over the drain of ${before!.host} in ${receipt.seconds.toFixed(1)} s`);
+    });
+
+    it('embeds, where its flags say so', async () => {
+      await cluster.api('POST', '/hosts/h1/uncordon');
+      await cluster.api('POST', '/hosts/h2/uncordon');
+      const rollout = await cluster.deploy(EMBEDDER, 240_000);
+      expect(rollout.status).toMatchObject({ phase: 'succeeded' });
+      const ask = (path: string, body: object) =>
+        fetch(`${cluster.gatewayUrl}/v1/${path}`, { method: 'POST', body: JSON.stringify({ model: EMBEDDER, ...body }) });
+      await expect.poll(async () => (await ask('embeddings', { input: 'a text' })).status, { timeout: 10_000 }).toBe(200);
+      const { data } = (await (await ask('embeddings', { input: ['a text', 'another text'] })).json()) as {
+        data: { embedding: number[] }[];
+      };
+      expect(data.map(({ embedding }) => embedding.length)).toEqual([128, 128]);
+      expect((await ask('completions', { prompt: 'a text' })).status).toBe(404);
     });
   });
 }

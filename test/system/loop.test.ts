@@ -106,6 +106,24 @@ describe('the whole loop', () => {
     expect(scheduled).toMatchObject({ outcome: 'nothing-to-do' });
   });
 
+  it('deploys a model that embeds, and serves it', async () => {
+    await cluster.api('POST', '/deployments', {
+      ...{ name: 'embedder', model: MODEL, engine: { kind: 'simulated', args: { runner: 'pooling' } }, replicas: { min: 1, max: 1 } },
+      demand: { requestsPerSecond: 1, inputTokens: 200, outputTokens: 1 },
+    });
+    expect((await cluster.deploy('embedder')).status).toMatchObject({ phase: 'succeeded' });
+    const ask = (path: string, body: object) =>
+      fetch(`${cluster.gatewayUrl}/v1/${path}`, { method: 'POST', body: JSON.stringify({ model: 'embedder', ...body }) });
+    await expect.poll(async () => (await ask('embeddings', { input: 'a text' })).status, { timeout: 5000 }).toBe(200);
+    const { data, usage } = (await (await ask('embeddings', { input: ['a text', 'another'] })).json()) as {
+      data: { embedding: number[] }[];
+      usage: { prompt_tokens: number };
+    };
+    expect(data.map((d) => d.embedding.length)).toEqual([384, 384]);
+    expect(usage.prompt_tokens).toBeGreaterThan(0);
+    expect((await ask('completions', { prompt: 'a text' })).status).toBe(404);
+  });
+
   it('deletes a deployment: its replicas finish what they stream and are gone', async () => {
     const streaming = streamCompletion(cluster.gatewayUrl, { model: MODEL, prompt: 'hello', maxTokens: 150, ignoreEos: true });
     await cluster.api('DELETE', `/deployments/${MODEL}?drain=true`);
