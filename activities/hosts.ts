@@ -4,6 +4,7 @@ import type { HostService } from '../core/domain/fleet.ts';
 import type { HostProbe } from '../core/domain/host-probe.ts';
 import { type ReplicaState, START_ATTEMPTS } from '../core/domain/replica.ts';
 import {
+  type Abandoned,
   abandonedReplicas,
   abandonReplica,
   ownsEngine,
@@ -84,7 +85,7 @@ export function createHostRecordActivities({ db }: ControlDeps) {
     },
 
     /** Ends a replica of a lost host. @returns false where its host is not lost: then it can leave as others do */
-    async abandonReplica(replicaId: string, reason: string): Promise<boolean> {
+    async abandonReplica(replicaId: string, reason: string): Promise<Abandoned | false> {
       return abandonReplica(db, replicaId, reason);
     },
 

@@ -13,7 +13,14 @@ import type { Forecast } from '../core/placement/forecast/forecast.ts';
 import type { DeploymentDemand, PlanInput } from '../core/placement/types.ts';
 import type { Executor } from '../db/client.ts';
 import { holdsOnRebalance } from '../db/queries/holds.ts';
-import { allModels, allPolicies, declaredAffinities, declaredPrices, servingDeployments } from '../db/queries/planning-reads.ts';
+import {
+  allModels,
+  allPolicies,
+  declaredAffinities,
+  declaredPrices,
+  servingDeployments,
+  undeclaredDeployments,
+} from '../db/queries/planning-reads.ts';
 import { hostStates, proposedPlaces } from '../db/queries/plans.ts';
 import { stepTimeProfiles } from '../db/queries/profiler.ts';
 import { livingReplicas } from '../db/queries/replicas.ts';
@@ -67,9 +74,11 @@ export async function loadPlanInput(
     budget: { maxUnavailable: request.maxUnavailable ?? 0, maxMoving },
     idPrefix: `r${newId().replaceAll('-', '').slice(0, 8)}`,
     ...(request.purpose === 'drain' ? { drainHost: request.subject } : {}),
+    ...(request.purpose === 'deploy' || request.only !== undefined ? {} : { undeclared: await undeclaredDeployments(db) }),
   };
 }
 
+type Planned = Pick<DeploymentDemand, 'spec' | 'revision' | 'inRollout'>;
 type Places = NonNullable<PlanRequest['avoid']>;
 const takenOn = (host: string, places: Places) => places.flatMap((place) => (place.host === host ? place.accelerators : []));
 
@@ -78,16 +87,16 @@ export async function loadServingFleet(db: Executor, nowMs: number): Promise<Fle
   return loadFleet(db, nowMs, await servingDeployments(db));
 }
 
-async function loadFleet(db: Executor, nowMs: number, wanted: { spec: DeploymentSpec; revision: number }[]): Promise<FleetInput> {
+async function loadFleet(db: Executor, nowMs: number, wanted: Planned[]): Promise<FleetInput> {
   const policies = await allPolicies(db);
   const forecastOf = await loadForecasts(db, nowMs);
   const affinities = await declaredAffinities(db);
-  const toDemand = ({ spec: own, revision }: { spec: DeploymentSpec; revision: number }): DeploymentDemand => {
+  const toDemand = ({ spec: own, ...planned }: Planned): DeploymentDemand => {
     const spec = keptApart(own, affinities);
     const forecast = forecastOf(spec);
     const { inputVariation, outputVariation, demand } = forecast;
     return {
-      ...{ spec, revision, demand, targets: planningTargets(policies, spec.model), forecastBasis: basisOf(forecast) },
+      ...{ spec, ...planned, demand, targets: planningTargets(policies, spec.model), forecastBasis: basisOf(forecast) },
       variations: { ...(inputVariation === null ? {} : { inputVariation }), ...(outputVariation === null ? {} : { outputVariation }) },
     };
   };
@@ -114,14 +123,17 @@ function basisOf({ basis, parts: { level, seasonalFactor, burstMargin } }: Forec
 }
 
 /** A rollout plans its own revision; everything else plans what serves and is not being rolled out. */
-async function plannedDeployments(db: Executor, request: PlanRequest): Promise<{ spec: DeploymentSpec; revision: number }[]> {
+async function plannedDeployments(db: Executor, request: PlanRequest): Promise<Planned[]> {
   if (request.rolloutId) {
     const { deployment, ...own } = await loadRollout(db, request.rolloutId);
     const revision = request.revision ?? own.revision;
     return [{ spec: revision === own.revision ? own.spec : await revisionSpec(db, deployment, revision), revision }];
   }
   const serving = await servingDeployments(db);
-  if (request.purpose === 'drain') return serving;
+  if (request.purpose === 'drain') {
+    const changing = await deploymentsInRollout(db);
+    return serving.map((d) => ({ ...d, inRollout: changing.has(d.spec.name) }));
+  }
   const held = new Set(await heldDeployments(db, request));
   return serving.filter(({ spec: { name } }) => !held.has(name) && (request.only ?? name) === name);
 }

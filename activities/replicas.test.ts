@@ -2,12 +2,13 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { eq, sql } from 'drizzle-orm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { hostSpecSchema } from '../core/domain/fleet.ts';
+import { parseObject } from '../core/domain/objects.ts';
 import { multiplied, type StepTimeCoefficients } from '../core/domain/step-time.ts';
 import { plan } from '../core/placement/planner.ts';
 import { renewLease } from '../db/queries/leases.ts';
 import { stepTimeProfiles } from '../db/queries/profiler.ts';
 import { loadRoutingTable } from '../db/queries/routing.ts';
-import { acceleratorClaims, gatewayLeases, hosts, stepTimeProfiles as profiles, replicas } from '../db/schema/index.ts';
+import { acceleratorClaims, deployments, gatewayLeases, hosts, stepTimeProfiles as profiles, replicas } from '../db/schema/index.ts';
 import type { EngineSpec } from '../engines/driver.ts';
 import { createTestDatabase, type TestDatabase } from '../test/support/database.ts';
 import { type ControlActivities, createControlActivities, type RevisionEngine } from './index.ts';
@@ -251,5 +252,26 @@ describe('reconciling a host', () => {
     expect(await activities.reconcileHost('h1', engines)).toEqual(orphan(6));
     expect(await activities.recordAlive('h1', [{ replicaId: 'kept', generation: 2 }])).toBe('alive');
     expect(await activities.reconcileHost('h1', engines)).toEqual(orphan(3));
+  });
+});
+
+describe('a deployment that was deleted', () => {
+  const declare = async () => {
+    const object = parseObject({ kind: 'Deployment', name: 'd', model: 'm', engine: { kind: 'simulated' } }, 'a test');
+    if (object.kind === 'Deployment') await db().insert(deployments).values({ name: 'd', spec: object.spec });
+  };
+
+  it('leaves its replicas, and not those of one that was declared again by its name', async () => {
+    await declare();
+    await db().insert(replicas).values(replica('old'));
+    await db().delete(deployments);
+    expect(await activities.replicasOfDeleted('d')).toEqual([{ id: 'old', host: 'h1' }]);
+    await declare();
+    await db()
+      .insert(replicas)
+      .values(replica('new', { revision: 2 }));
+    expect(await activities.replicasOfDeleted('d')).toEqual([{ id: 'old', host: 'h1' }]);
+    await db().delete(deployments);
+    expect((await activities.replicasOfDeleted('d')).map((r) => r.id)).toEqual(['new', 'old']);
   });
 });

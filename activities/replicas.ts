@@ -14,6 +14,7 @@ import {
   loadReplica,
   type PublishedReplica,
   recordServing,
+  replicasOfDeleted,
   replicasOfRevision,
   rerouteReplica,
   routeAsBefore,
@@ -26,6 +27,8 @@ import type { EngineSpec } from '../engines/driver.ts';
 import { outOfMemoryLine } from '../engines/out-of-memory.ts';
 import type { ControlDeps } from './deps.ts';
 import { engineSpecOf } from './engine-spec.ts';
+
+const LEAST_WAIT_MS = 5000;
 
 export interface CalibrationResult {
   /** The fit, or what was known before where the run was too noisy to tell. */
@@ -100,6 +103,11 @@ export function createReplicaActivities({ db, now }: ControlDeps) {
       return rows.map((r) => ({ id: r.id, host: r.host }));
     },
 
+    /** The living replicas that a deleted deployment has left; not those of one that was declared again by its name. */
+    async replicasOfDeleted(deployment: string): Promise<{ id: string; host: string }[]> {
+      return (await replicasOfDeleted(db, deployment)).map(({ id, host }) => ({ id, host }));
+    },
+
     /** Stops routing to a replica. Answers with the routing version that says so. */
     async unrouteReplica(replicaId: string, reason: string): Promise<UnroutedReplica> {
       const { routingVersion, since } = await unrouteReplica(db, replicaId, reason);
@@ -115,7 +123,8 @@ export function createReplicaActivities({ db, now }: ControlDeps) {
     /**
      * Waits until every live gateway routes by `routingVersion` or later and has nothing open on the replica. Heartbeats the count that is
      * still open.
-     * @param untilMs since the epoch: what is open then is waited for no longer, once every gateway has acknowledged
+     * @param untilMs since the epoch: what is open then is waited for no longer, once every gateway has acknowledged. One that is unrouted
+     * after that has a few seconds all the same: most requests take no longer
      * @returns how the requests ended, or did not, that were open on it when it was unrouted
      */
     async awaitRequestsFinished(
@@ -128,7 +137,8 @@ export function createReplicaActivities({ db, now }: ControlDeps) {
         const leases = await leasesSince(db, new Date(sinceMs), LEASE_LIFETIME_MS);
         const behind = leases.filter((l) => l.isLive && l.routingVersion < routingVersion);
         const left = requestsLeft(leases, replicaId);
-        if (behind.length === 0 && (left.open === 0 || (untilMs !== null && now() >= untilMs))) return left;
+        const isLate = untilMs !== null && now() >= Math.max(untilMs, sinceMs + LEAST_WAIT_MS);
+        if (behind.length === 0 && (left.open === 0 || isLate)) return left;
         context.heartbeat({ open: left.open, gatewaysBehind: behind.map((l) => l.gatewayId) });
         await context.sleep(250);
       }

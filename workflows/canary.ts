@@ -1,7 +1,5 @@
 /** The arithmetic of a canary: shares of traffic. Pure. */
-
-/** What a replica weighs that takes its full share. */
-export const FULL_WEIGHT = 100;
+import { FULL_WEIGHT } from '../core/domain/replica.ts';
 
 /**
  * Weights that give the new replicas together `percent` of the traffic: the others keep their full weight. Without others they take all.

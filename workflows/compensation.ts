@@ -2,7 +2,7 @@
  * What to undo when a workflow fails. An undo is registered before its effect, because an effect that failed may have happened; undos run
  * newest first, outside of any cancellation, and one that fails joins the cause instead of hiding it.
  */
-import { ApplicationFailure, CancellationScope, log, rootCause } from '@temporalio/workflow';
+import { ApplicationFailure, CancellationScope, isCancellation, log, rootCause } from '@temporalio/workflow';
 
 interface Undo {
   name: string;
@@ -40,9 +40,10 @@ export class Compensations {
   }
 }
 
-/** The message at the root of a failure: what the activity said, without Temporal's wrapping. */
+/** The message at the root of a failure: what the activity said, without Temporal's wrapping. One that was cancelled has said nothing. */
 export function reasonOf(error: unknown): string {
-  return rootCause(error) ?? (error instanceof Error ? error.message : String(error));
+  const said = rootCause(error) ?? (error instanceof Error ? error.message : String(error));
+  return said === '' && isCancellation(error) ? 'it was called off' : said;
 }
 
 /** Does this failure carry that kind of uellm error? */

@@ -72,6 +72,18 @@ describe('deployModel', () => {
     ]);
   });
 
+  it('compares with what is current, and gives nothing to what another rollout left behind', async () => {
+    const world = withOldRevision(createMockWorld({ steps: [{ weight: 20, pauseSeconds: 0 }] }));
+    world.replicas.set('stray-1', { revision: 7, host: 'h1', state: 'ready', weight: 0, engine: true });
+    expect((await (await start(world)).result()).phase).toBe('succeeded');
+    const routed = world.calls.filter((c) => c.name === 'routeReplicas').map((c) => c.args[0]);
+    expect(routed).toEqual([
+      { 'new-1': 25, 'old-1': 100 },
+      { 'new-1': 100, 'old-1': 0, 'stray-1': 0 },
+    ]);
+    expect([...world.replicas.keys()]).toEqual(['new-1']);
+  });
+
   it('is found and understood in Temporal alone', async () => {
     const handle = await start(withOldRevision(createMockWorld({ steps: [{ weight: 20, pauseSeconds: 0 }] })));
     await handle.result();
@@ -161,7 +173,10 @@ describe('deployModel', () => {
     await expect(handle.executeUpdate(resumeUpdate, { args: [{ by: 'ann' }] })).rejects.toMatchObject({
       cause: { message: 'the rollout is not paused' },
     });
-    await handle.executeUpdate(approveUpdate, { args: [{ by: 'ann' }] });
+    expect(await handle.executeUpdate(approveUpdate, { args: [{ by: 'ann' }] })).toMatchObject({
+      phase: 'running',
+      reason: 'approved by ann',
+    });
     const status = await handle.result();
     expect(status.phase).toBe('succeeded');
     expect(status.stages.find((s) => s.stage === 'approve')?.detail).toBe('approved by ann');
@@ -171,7 +186,8 @@ describe('deployModel', () => {
     const world = withOldRevision(createMockWorld({ steps: [{ weight: 20, pauseSeconds: 600 }] }));
     const handle = await start(world);
     await expect.poll(() => world.replicas.get('new-1')?.weight, { timeout: 10_000 }).toBe(25);
-    await handle.executeUpdate(abortUpdate, { args: [{ by: 'ann', reason: 'wrong model' }] });
+    const answer = await handle.executeUpdate(abortUpdate, { args: [{ by: 'ann', reason: 'wrong model' }] });
+    expect(answer).toMatchObject({ phase: 'rolling-back', reason: 'aborted by ann: wrong model' });
     const status = await handle.result();
     expect(status).toMatchObject({ phase: 'rolled-back', reason: 'aborted by ann: wrong model' });
     expect([...world.replicas.keys()]).toEqual(['old-1']);

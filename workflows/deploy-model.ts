@@ -17,12 +17,12 @@ import {
 } from '@temporalio/workflow';
 import type { RolloutRecord } from '../activities/index.ts';
 import { counted } from '../core/domain/counted.ts';
+import { FULL_WEIGHT } from '../core/domain/replica.ts';
 import type { RolloutStatus } from '../core/domain/rollout.ts';
-import { FULL_WEIGHT } from './canary.ts';
 import { Compensations, reasonOf } from './compensation.ts';
 import { type DeployModelInput, type ReplicaProgress, replicaProgressSignal } from './messages.ts';
 import { control, controlBriefly, planning } from './proxies.ts';
-import { shiftTraffic, switchTraffic } from './rollout-canary.ts';
+import { servingBefore, shiftTraffic, switchTraffic } from './rollout-canary.ts';
 import { type RolloutControls, takeControls } from './rollout-controls.ts';
 import { checkRoom, linesOf, placeAll, planAndReserve, restoreRevision, retireLeftBehind, retireOthers } from './rollout-placing.ts';
 import { callNext, untilTurn } from './rollout-queue.ts';
@@ -48,8 +48,9 @@ export async function deployModel({ rolloutId }: DeployModelInput): Promise<Roll
     .run(() => rollOut(rolloutId, board, undo, controls, progress))
     .catch((error) => ended(error, board, undo, controls));
   await CancellationScope.nonCancellable(async () => {
-    await callNext(controls.successor);
+    // First: a rollout back to that revision would take them for its own.
     await retireLeftBehind(board.leftBehind);
+    await callNext(controls.successor);
     await condition(allHandlersFinished);
   });
   return status;
@@ -188,7 +189,7 @@ async function retireStage(board: StageBoard, rollout: RolloutRecord): Promise<v
   );
 }
 
-async function restoreTraffic({ deployment, revision }: RolloutRecord): Promise<void> {
-  const others = await control.servingReplicas(deployment, revision, 'others');
-  await control.routeReplicas(Object.fromEntries(others.map((id) => [id, FULL_WEIGHT])), 'the rollout was rolled back');
+async function restoreTraffic(rollout: RolloutRecord): Promise<void> {
+  const before = await servingBefore(rollout);
+  await control.routeReplicas(Object.fromEntries(before.map((id) => [id, FULL_WEIGHT])), 'the rollout was rolled back');
 }

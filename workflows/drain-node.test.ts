@@ -58,6 +58,17 @@ describe('drainNode', () => {
     expect(names.indexOf('awaitRequestsFinished')).toBeLessThan(names.indexOf('stopEngine'));
   });
 
+  it.each([
+    ['ended-before', true],
+    ['host-lost', false],
+  ] as const)('says of the engine of a replica that is gone, %s, whether it was stopped', async (why, engineStopped) => {
+    const world = createWorld();
+    world.plans.push(moves);
+    world.activities.abandonReplica = async (id) => world.replicas.delete(id) && why;
+    const { receipt } = await (await drain(world)).result();
+    expect(receipt!.moved).toMatchObject([{ replicaId: 'old-1', engineStopped }]);
+  });
+
   it('waits for a replica that is starting there', async () => {
     const world = createWorld('starting');
     const handle = await drain(world);

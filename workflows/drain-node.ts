@@ -29,6 +29,8 @@ import { searchAttributes } from './search-attributes.ts';
 
 /** How long a drain waits for room elsewhere before it says that it is blocked. */
 const BLOCKED_AFTER_MS = 60_000;
+/** What ends by itself, or by whoever holds it: a drain waits for that as long as it takes. */
+const PASSING: ReadonlySet<Refusal['on']> = new Set(['disruption-budget', 'rollout']);
 /** So many rounds in a row may fail to move anything before a drain gives up. */
 const FAILED_ROUNDS = 3;
 /** From one look to the next while nothing happens: ever longer, so that a stream of an hour fills no history. */
@@ -155,7 +157,7 @@ export async function drainNode(input: DrainNodeInput): Promise<DrainStatus> {
           lookMs = FIRST_LOOK_MS;
           continue;
         }
-        if (rounds.size === 0 && status.waiting.some((w) => w.on !== 'disruption-budget')) {
+        if (rounds.size === 0 && status.waiting.some((w) => !PASSING.has(w.on))) {
           blockedSince ??= Date.now();
           if (Date.now() - blockedSince >= BLOCKED_AFTER_MS) throw new Stopped('blocked', wordsOf(status.waiting));
         }

@@ -4,7 +4,7 @@
  * and the old one routed as before. Either way it counts against the disruption budget until its end.
  */
 import { CancellationScope, executeChild, ParentClosePolicy, setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
-import { FULL_WEIGHT } from './canary.ts';
+import { FULL_WEIGHT } from '../core/domain/replica.ts';
 import { Compensations, reasonOf } from './compensation.ts';
 import { type MoveInput, type MoveOutcome, workflowIds } from './messages.ts';
 import { placeReplica } from './place-replica.ts';

@@ -40,7 +40,7 @@ function worldOf(...plans: PlanSummary[]): MockWorld {
   };
   world.activities.abandonReplica = async (id) => {
     world.calls.push({ name: 'abandonReplica', args: [id] });
-    return world.replicas.get(id)?.host === 'h1' && world.replicas.delete(id);
+    return world.replicas.get(id)?.host === 'h1' && world.replicas.delete(id) ? 'host-lost' : false;
   };
   return world;
 }

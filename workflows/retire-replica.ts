@@ -32,9 +32,11 @@ const SETTLED_WITHIN_MS = 15_000;
 
 /** Cancelled, or failed, before its engine is told to stop, it is routed as before. */
 export async function retireReplica(replicaId: string, reason: string, { untilMs = null }: RetireOptions = {}): Promise<RetiredReplica> {
-  if (await control.abandonReplica(replicaId, reason)) {
-    setCurrentDetails(`Replica \`${replicaId}\` is given up with its host, which is lost, or had ended before.`);
-    return retired(replicaId, NOTHING_LEFT, false);
+  const abandoned = await control.abandonReplica(replicaId, reason);
+  if (abandoned) {
+    const why = abandoned === 'ended-before' ? 'had ended before' : 'is given up with its host, which is lost';
+    setCurrentDetails(`Replica \`${replicaId}\` ${why}.`);
+    return retired(replicaId, NOTHING_LEFT, abandoned === 'ended-before');
   }
   let unrouted: UnroutedReplica;
   let left: RequestsLeft;

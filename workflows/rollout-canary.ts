@@ -1,8 +1,9 @@
 /** The new revision takes traffic beside the old one, or in its place, and is judged by what comes of it. A pause holds the step, not the judging. */
 import { ApplicationFailure, CancellationScope, condition, sleep } from '@temporalio/workflow';
 import type { RolloutRecord } from '../activities/index.ts';
+import { FULL_WEIGHT } from '../core/domain/replica.ts';
 import { DEFAULT_SOAK_SECONDS } from '../core/domain/rollout.ts';
-import { canaryWeights, FULL_WEIGHT } from './canary.ts';
+import { canaryWeights } from './canary.ts';
 import { control, controlWaiting, onHost } from './proxies.ts';
 import type { StageBoard } from './stage-board.ts';
 
@@ -12,17 +13,23 @@ const SERVING_WAIT_MS = 3 * 60_000;
 const FIRST_FIGURES_MS = 30_000;
 /** Longest that one activity watches. */
 const LONGEST_WATCH_MS = 3_600_000;
+const NO_REVISION = 0;
 /** What served before is compared by at least so much of its time. */
 export const LEAST_BEFORE_MS = 5 * 60_000;
 
 type Watched = Omit<Parameters<typeof controlWaiting.watchCanary>[0], 'sort' | 'lookingSinceMs' | 'forMs'>;
+interface Judged {
+  window: Watched;
+  /** So many replicas of the new revision serve, or it goes no further. */
+  least: number;
+}
 type Verdict = Awaited<ReturnType<typeof controlWaiting.watchCanary>>;
 
 /** A rising share of the traffic for the new revision, each step held for its pause and judged. */
 export async function shiftTraffic(board: StageBoard, rollout: RolloutRecord, placed: readonly string[]): Promise<void> {
   const { deployment, revision, spec } = rollout;
   const { steps } = spec.rollout;
-  if ((await control.servingReplicas(deployment, revision, 'others')).length === 0)
+  if ((await servingBefore(rollout)).length === 0)
     return board.skip('canary', 'no earlier revision serves: there is nothing to compare with');
   if (steps.length === 0) return board.skip('canary', 'the deployment has no canary steps');
   await board.run(
@@ -31,12 +38,13 @@ export async function shiftTraffic(board: StageBoard, rollout: RolloutRecord, pl
       const lines: string[] = [];
       for (const { weight, pauseSeconds } of steps) {
         await board.untilGoing();
-        const others = await control.servingReplicas(deployment, revision, 'others');
+        const before = await servingBefore(rollout);
         const sinceMs = await control.currentTimeMs();
-        await control.routeReplicas(canaryWeights(weight, await ours(rollout, placed), others), `canary at ${weight} %`);
-        const window = { deployment, revision, sinceMs, share: others.length > 0 ? weight / 100 : null };
+        await control.routeReplicas(canaryWeights(weight, await ours(rollout, placed), before), `canary at ${weight} %`);
+        const window = { deployment, revision, sinceMs, share: before.length > 0 ? weight / 100 : null };
         const say = (line: string) => board.note('canary', [...lines, `${weight} %: ${line}`].join('; '));
-        lines.push(`${weight} %: ${await holdAndJudge(board, `canary at ${weight} %`, window, pauseSeconds, say)}`);
+        const judged = { window, least: least(rollout, placed) };
+        lines.push(`${weight} %: ${await holdAndJudge(board, `canary at ${weight} %`, judged, pauseSeconds, say)}`);
       }
       return lines.join('; ');
     },
@@ -47,7 +55,7 @@ export async function shiftTraffic(board: StageBoard, rollout: RolloutRecord, pl
 /** All traffic to the new revision, at once; `blue-green` keeps the old one beside it until that has proven good. @returns one line */
 export async function switchTraffic(board: StageBoard, rollout: RolloutRecord, placed: readonly string[]): Promise<string> {
   const { deployment, revision, spec } = rollout;
-  if (placed.length > 0) await untilServing(rollout);
+  if (placed.length > 0) await untilServing(rollout, least(rollout, placed));
   const others = await control.servingReplicas(deployment, revision, 'others');
   const judged = spec.rollout.strategy === 'blue-green' && others.length > 0;
   const nowMs = judged ? await control.currentTimeMs() : 0;
@@ -58,8 +66,14 @@ export async function switchTraffic(board: StageBoard, rollout: RolloutRecord, p
   const soakSeconds = spec.rollout.soakSeconds ?? DEFAULT_SOAK_SECONDS;
   const before = { sinceMs: nowMs - Math.max(LEAST_BEFORE_MS, 1000 * soakSeconds), untilMs: nowMs };
   const window = { deployment, revision, sinceMs: nowMs, before, share: null };
-  const found = await holdAndJudge(board, 'after the switch', window, soakSeconds, (line) => board.note('promote', `${takesAll}; ${line}`));
+  const say = (line: string) => board.note('promote', `${takesAll}; ${line}`);
+  const found = await holdAndJudge(board, 'after the switch', { window, least: least(rollout, placed) }, soakSeconds, say);
   return `${takesAll}; ${found}`;
+}
+
+/** What served when it began. Whatever else is there was left behind by another rollout, and gets nothing. */
+export function servingBefore({ deployment, revision, fromRevision }: RolloutRecord): Promise<string[]> {
+  return control.servingReplicas(deployment, fromRevision === revision ? NO_REVISION : (fromRevision ?? NO_REVISION), 'this');
 }
 
 /**
@@ -71,7 +85,7 @@ export async function switchTraffic(board: StageBoard, rollout: RolloutRecord, p
 export async function holdAndJudge(
   board: StageBoard,
   what: string,
-  window: Watched,
+  { window, least }: Judged,
   pauseSeconds: number,
   say: (line: string) => void,
 ): Promise<string> {
@@ -83,7 +97,7 @@ export async function holdAndJudge(
   for (;;) {
     const isDue = !board.isHeld && elapsedMs() >= pauseMs;
     if (isDue && dueSinceMs === null) {
-      await untilServing(window);
+      await untilServing(window, least);
       dueSinceMs = Date.now();
     }
     const leftMs = (isDue ? 2 : 1) * pauseMs - elapsedMs();
@@ -120,18 +134,25 @@ async function ours({ deployment, revision }: RolloutRecord, placed: readonly st
   return [...new Set([...placed, ...(await control.servingReplicas(deployment, revision, 'this'))])];
 }
 
+/** How many of what was placed have to be there: one may have failed for good, and nothing is made good before the rollout has ended. */
+function least({ spec }: RolloutRecord, placed: readonly string[]): number {
+  return Math.max(1, Math.min(placed.length, spec.replicas.min));
+}
+
 /**
  * Waits until every replica of the new revision serves: one whose engine ended on the way is being started again. What does not serve
  * in time is not promoted, however good the canary looked.
  */
-async function untilServing({ deployment, revision }: Pick<RolloutRecord, 'deployment' | 'revision'>): Promise<void> {
+async function untilServing({ deployment, revision }: Pick<RolloutRecord, 'deployment' | 'revision'>, least: number): Promise<void> {
   for (const deadline = Date.now() + SERVING_WAIT_MS; ; ) {
     const replicas = await control.livingReplicas(deployment, revision, 'this');
     const ready = await Promise.all(replicas.map(({ id, host }) => onHost(host).isEngineReady(id)));
-    if (replicas.length > 0 && ready.every(Boolean)) return;
+    if (replicas.length >= least && ready.every(Boolean)) return;
     const silent = replicas.filter((_, i) => !ready[i]).map((r) => `${r.id} on ${r.host}`);
-    if (Date.now() >= deadline)
-      throw ApplicationFailure.nonRetryable(`not serving: ${silent.join(', ') || 'no replica is left'}`, 'refused');
+    if (Date.now() >= deadline) {
+      const left = replicas.length === 0 ? 'no replica is left' : `${replicas.length} replicas of ${least} are left`;
+      throw ApplicationFailure.nonRetryable(`not serving: ${silent.join(', ') || left}`, 'refused');
+    }
     await sleep('2s');
   }
 }

@@ -74,7 +74,7 @@ export function takeControls(board: StageBoard, work: CancellationScope): Rollou
     approveUpdate,
     ({ by }) => {
       approvedBy = by;
-      return board.status;
+      return { ...board.status, phase: board.isHeld ? 'paused' : 'running', reason: `approved by ${by}` };
     },
     {
       validator: (request: { by: string }) => {
@@ -87,8 +87,9 @@ export function takeControls(board: StageBoard, work: CancellationScope): Rollou
   setHandler(
     abortUpdate,
     ({ by, reason }) => {
-      callBack('person', `aborted by ${said(by, reason)}`);
-      return board.status;
+      const why = `aborted by ${said(by, reason)}`;
+      callBack('person', why);
+      return { ...board.status, phase: 'rolling-back', reason: why };
     },
     { validator: refuseWhenOver },
   );

@@ -16,7 +16,7 @@ import type { RolloutRecord } from '../activities/index.ts';
 import { counted } from '../core/domain/counted.ts';
 import type { PlanSummary } from '../core/domain/plan.ts';
 import { inWords, type Refusal } from '../core/domain/refusal.ts';
-import { FULL_WEIGHT } from './canary.ts';
+import { FULL_WEIGHT } from '../core/domain/replica.ts';
 import { type Compensations, reasonOf } from './compensation.ts';
 import { type PlacingStage, type ReplicaProgress, workflowIds } from './messages.ts';
 import { placeReplica } from './place-replica.ts';

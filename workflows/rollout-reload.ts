@@ -95,7 +95,7 @@ async function judge(board: StageBoard, { deployment, revision, spec }: RolloutR
   const sinceMs = await control.currentTimeMs();
   const before = { sinceMs: beforeMs - Math.max(LEAST_BEFORE_MS, 1000 * soakSeconds), untilMs: beforeMs };
   const window = { deployment, revision, sinceMs, ...(of > 1 ? { share: 1 / of } : { share: null, before }) };
-  return holdAndJudge(board, 'the first engine', window, soakSeconds, (line) => board.note('canary', line));
+  return holdAndJudge(board, 'the first engine', { window, least: 1 }, soakSeconds, (line) => board.note('canary', line));
 }
 
 async function bringBack({ deployment, revision }: RolloutRecord, targets: readonly ReloadTarget[]): Promise<void> {

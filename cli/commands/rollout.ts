@@ -1,6 +1,7 @@
 /** uellm rollout (status|pause|resume|approve|abort|rollback [--to REVISION]) NAME [--watch] */
 import { type Command, InvalidArgumentError } from 'commander';
 import type { RolloutAction, RolloutResource } from '../../api/schema/index.ts';
+import { isTerminalPhase } from '../../core/domain/rollout.ts';
 import { action, type CommandContext } from '../command.ts';
 import { stageLines } from '../details.ts';
 import { CommandFailed } from '../failure.ts';
@@ -43,7 +44,7 @@ export function addRollout(program: Command, terminal: Terminal): void {
     .option('--to <revision>', 'its number; the one that served before, where absent', parseRevision)
     .action(
       action(terminal, async (context, name: string, options: WatchOptions & { to?: number }) => {
-        await rollOut(context, name, options.to ?? (await revisionBefore(context, name)), options);
+        await rollOut(context, name, options.to ?? (await revisionBefore(context.client, name)), options);
       }),
     );
 }
@@ -75,8 +76,13 @@ async function report(
 }
 
 /** The revision that was rolled out last with success, and is not the one that serves. */
-async function revisionBefore({ client }: CommandContext, name: string): Promise<number> {
+async function revisionBefore(client: CommandContext['client'], name: string): Promise<number> {
   const { status } = await client.get('deployments', name);
+  const running = (await client.list('rollouts', { deployment: name, limit: 1 })).items.find((r) => !isTerminalPhase(r.status.phase));
+  if (running) {
+    const current = status.currentRevision === null ? 'ends it' : `gives revision ${status.currentRevision} its traffic back`;
+    throw new CommandFailed(`rollout ${running.id} is running: 'uellm rollout abort ${name}' ${current}; --to names another revision`);
+  }
   const { items } = await client.list('rollouts', { deployment: name, phase: 'succeeded', limit: 100 });
   const before = items.find((rollout) => rollout.revision !== status.currentRevision);
   if (!before) throw new CommandFailed(`deployment '${name}' has no earlier revision that was rolled out: --to names one`);

@@ -51,3 +51,6 @@ export const START_ATTEMPTS = 3;
 export function holdsAccelerators(state: ReplicaState): boolean {
   return state !== 'stopped' && state !== 'failed';
 }
+
+/** What a replica weighs that takes its full share of its deployment's traffic. */
+export const FULL_WEIGHT = 100;

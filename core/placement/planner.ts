@@ -14,6 +14,7 @@ import { tooManyHostsLost, unplannedReplicas } from './preconditions.ts';
 import { planDeploy } from './purposes/deploy.ts';
 import { planDrain } from './purposes/drain.ts';
 import { economise } from './purposes/economise.ts';
+import { retireUndeclared } from './purposes/left-behind.ts';
 import { planRebalance } from './purposes/rebalance.ts';
 import { planReplace } from './purposes/replace.ts';
 import { ranked } from './rank.ts';
@@ -32,6 +33,7 @@ export function plan(input: PlanInput, solver: MilpSolver | null = null): PlanOu
   const draft = openDraft(input, solver);
   draft.waiting.push(...tooManyHostsLost(input), ...unplannedReplicas(input));
   if (!draft.waiting.some((w) => w.on === 'hosts-lost')) {
+    retireUndeclared(draft);
     for (const deployment of widestFirst(draft)) PURPOSES[input.purpose](draft, deployment);
     if (input.purpose === 'rebalance') economise(draft);
   }

@@ -23,8 +23,8 @@ export function tooManyHostsLost({ purpose, hosts, replicas }: PlanInput): Refus
 }
 
 /** Replicas on a host to be drained whose deployment is not ours to plan. */
-export function unplannedReplicas({ drainHost, deployments, replicas }: PlanInput): Refusal[] {
-  const planned = new Set(deployments.map((d) => d.spec.name));
+export function unplannedReplicas({ drainHost, deployments, replicas, undeclared = [] }: PlanInput): Refusal[] {
+  const planned = new Set([...deployments.map((d) => d.spec.name), ...undeclared]);
   return replicas
     .filter((r) => r.host === drainHost && holdsAccelerators(r.state) && !planned.has(r.deployment))
     .map((r) => ({

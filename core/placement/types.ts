@@ -30,6 +30,8 @@ export interface PlanInput {
   idPrefix: string;
   /** The host to empty; with purpose `drain` only. */
   drainHost?: string;
+  /** Deployments that were deleted and have replicas still. */
+  undeclared?: readonly string[];
 }
 
 /** What one accelerator costs, USD an hour. A kind in neither map has no price. */
@@ -53,6 +55,8 @@ export interface DeploymentDemand {
   targets: SloTargets | null;
   /** Hosts that it may not have, whatever its lists allow: there stands what it keeps apart from. */
   shutOut?: readonly string[];
+  /** A rollout is bringing another revision in. Told to drains only: nothing else plans what a rollout holds. */
+  inRollout?: boolean;
 }
 
 export interface MoveBudget {

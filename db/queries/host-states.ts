@@ -136,12 +136,14 @@ async function setRouted(tx: Transaction, rows: readonly ReplicaRow[], state: 'r
   await bumpRoutingVersion(tx);
 }
 
+export type Abandoned = 'host-lost' | 'ended-before';
+
 /**
  * Ends a replica whose host is lost, without its host. What may still run there is ended before the host takes work again: its accelerators are
  * nobody's until then.
- * @returns false where its host is not lost: then it can leave as others do
+ * @returns why nothing is left to do; false where its host is not lost: then it can leave as others do
  */
-export async function abandonReplica(db: Database, id: string, reason: string): Promise<boolean> {
+export async function abandonReplica(db: Database, id: string, reason: string): Promise<Abandoned | false> {
   return db.transaction(async (tx) => {
     const [row] = await tx
       .select({ liveness: hosts.liveness, host: hosts.name, endedAt: replicas.endedAt })
@@ -149,10 +151,9 @@ export async function abandonReplica(db: Database, id: string, reason: string): 
       .innerJoin(hosts, eq(hosts.name, replicas.host))
       .where(eq(replicas.id, id))
       .for('update', { of: hosts });
-    if (row?.endedAt) return true; // by the first run of this activity
-    if (row?.liveness !== 'lost') return false;
+    if (row?.liveness !== 'lost') return row?.endedAt ? 'ended-before' : false;
     await endReplicaIn(tx, id, 'failed', `host ${row.host} is lost; ${reason}`);
-    return true;
+    return 'host-lost';
   });
 }
 

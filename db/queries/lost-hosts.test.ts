@@ -6,6 +6,7 @@ import { createTestDatabase, type TestDatabase } from '../../test/support/databa
 import { acceleratorClaims, gatewayLeases, hosts, replicas } from '../schema/index.ts';
 import { abandonedReplicas, abandonReplica, recordHeardOf, recordSilence, setHostService } from './host-states.ts';
 import { renewLease } from './leases.ts';
+import { endReplica } from './replicas.ts';
 import { currentRoutingVersion, loadRoutingTable } from './routing.ts';
 
 let database: TestDatabase;
@@ -119,14 +120,20 @@ describe('a silent host', () => {
 describe('a lost host', () => {
   const claims = async () => (await db().select().from(acceleratorClaims)).length;
 
+  it('is not the reason where a replica has ended by itself', async () => {
+    await fleetOf(4);
+    await endReplica(db(), 'r1', 'stopped', 'revision 2 took over');
+    expect(await abandonReplica(db(), 'r1', 'drain of h1')).toBe('ended-before');
+  });
+
   it('gives its replicas up, and no others do', async () => {
     await fleetOf(4);
     expect(await abandonReplica(db(), 'r1', 'made good')).toBe(false);
     await silence('h1', 'suspect');
     expect(await abandonReplica(db(), 'r1', 'made good')).toBe(false);
     await silence('h1', 'lost');
-    expect(await abandonReplica(db(), 'r1', 'made good')).toBe(true);
-    expect(await abandonReplica(db(), 'r1', 'made good')).toBe(true);
+    expect(await abandonReplica(db(), 'r1', 'made good')).toBe('host-lost');
+    expect(await abandonReplica(db(), 'r1', 'made good')).toBe('host-lost');
     expect((await db().select().from(replicas))[0]).toMatchObject({
       state: 'failed',
       reason: 'host h1 is lost; made good',
@@ -154,7 +161,7 @@ describe('a lost host', () => {
     const [standing, abandoned] = await Promise.all([recordHeardOf(db(), 'h1', RUNNING), abandonReplica(db(), 'r1', 'made good')]);
     expect([
       ['alive', false],
-      ['unclean', true],
+      ['unclean', 'host-lost'],
     ]).toContainEqual([standing, abandoned]);
   });
 });

@@ -1,5 +1,5 @@
 /** What planning reads beside hosts and replicas: models, deployments, policies, what arrived, what was calibrated. */
-import { and, asc, eq, gte, isNotNull, sql } from 'drizzle-orm';
+import { and, asc, eq, gte, isNotNull, isNull, notExists, sql } from 'drizzle-orm';
 import type { DeploymentSpec } from '../../core/domain/deployment.ts';
 import { notFound } from '../../core/domain/errors.ts';
 import { declaredPricesOf } from '../../core/domain/fleet.ts';
@@ -7,7 +7,7 @@ import type { Model } from '../../core/domain/model-spec.ts';
 import type { SloPolicy } from '../../core/domain/slo-policy.ts';
 import type { CountedBucket, ReportingGateway } from '../../core/placement/forecast/recent.ts';
 import type { Executor } from '../client.ts';
-import { deployments, gatewayLeases, hosts, models, observations, revisions, sloPolicies } from '../schema/index.ts';
+import { deployments, gatewayLeases, hosts, models, observations, replicas, revisions, sloPolicies } from '../schema/index.ts';
 
 /** @throws not-found */
 export async function loadModel(db: Executor, name: string): Promise<Model> {
@@ -34,6 +34,15 @@ export async function servingDeployments(db: Executor): Promise<{ spec: Deployme
     .innerJoin(revisions, and(eq(revisions.deployment, deployments.name), eq(revisions.number, deployments.currentRevision)))
     .where(isNotNull(deployments.currentRevision))
     .orderBy(asc(deployments.name));
+}
+
+/** Those that were deleted, and whose replicas are not all gone yet. */
+export async function undeclaredDeployments(db: Executor): Promise<string[]> {
+  const { deployment } = replicas;
+  const itself = db.select({ name: deployments.name }).from(deployments).where(eq(deployments.name, deployment));
+  const left = and(isNull(replicas.endedAt), notExists(itself));
+  const rows = await db.selectDistinct({ deployment }).from(replicas).where(left).orderBy(deployment);
+  return rows.map((row) => row.deployment);
 }
 
 /** Those that keep away from others or from themselves, as declared: of one that is in its first rollout, too. */

@@ -1,11 +1,11 @@
 /** Replicas: their states, and what routing learns of each change in the transaction that makes it. */
-import { and, asc, eq, inArray, isNotNull, isNull, ne, sql } from 'drizzle-orm';
+import { and, asc, eq, inArray, isNotNull, isNull, lt, ne, notExists, type SQL, sql } from 'drizzle-orm';
 import { notFound } from '../../core/domain/errors.ts';
-import type { Replica, ReplicaState } from '../../core/domain/replica.ts';
+import { FULL_WEIGHT, type Replica, type ReplicaState } from '../../core/domain/replica.ts';
 import type { ChatTemplate } from '../../core/domain/routing.ts';
 import type { StepTimeCoefficients } from '../../core/domain/step-time.ts';
 import type { Database, Executor, Transaction } from '../client.ts';
-import { acceleratorClaims, replicas } from '../schema/index.ts';
+import { acceleratorClaims, deployments, replicas } from '../schema/index.ts';
 import { recordAudit } from './audit.ts';
 import { notifyChange } from './changes.ts';
 import { bumpRoutingVersion, currentRoutingVersion } from './routing.ts';
@@ -49,6 +49,19 @@ export async function replicasOfRevision(
         which === 'this' ? eq(replicas.revision, revision) : ne(replicas.revision, revision),
       ),
     )
+    .orderBy(asc(replicas.id));
+}
+
+/** Living replicas of a deployment that was deleted. Those of one that was declared again by its name are younger than that. */
+export async function replicasOfDeleted(db: Executor, deployment: string): Promise<ReplicaRow[]> {
+  const itself = db
+    .select({ name: deployments.name })
+    .from(deployments)
+    .where(and(eq(deployments.name, deployment), lt(deployments.createdAt, replicas.createdAt)));
+  return db
+    .select()
+    .from(replicas)
+    .where(and(eq(replicas.deployment, deployment), isNull(replicas.endedAt), notExists(itself)))
     .orderBy(asc(replicas.id));
 }
 
@@ -147,6 +160,20 @@ export async function rerouteReplica(db: Database, id: string, generation: numbe
       .where(and(eq(replicas.id, id), eq(replicas.generation, generation), eq(replicas.state, 'starting')));
     await announce(tx);
   });
+}
+
+/** All traffic of a deployment to its current revision, where that serves: others stay, with nothing. */
+export async function routeCurrentAlone(tx: Transaction, deployment: string): Promise<void> {
+  const [row] = await tx.select({ current: deployments.currentRevision }).from(deployments).where(eq(deployments.name, deployment));
+  if (!row || row.current === null) return;
+  const ready = and(eq(replicas.deployment, deployment), eq(replicas.state, 'ready'));
+  const reason = `revision ${row.current} is the current one`;
+  const route = (weight: number, which: SQL) =>
+    tx.update(replicas).set({ weight, reason, updatedAt: new Date() }).where(and(ready, which)).returning({ id: replicas.id });
+  const serving = await route(FULL_WEIGHT, eq(replicas.revision, row.current));
+  if (serving.length === 0) return;
+  await route(0, ne(replicas.revision, row.current));
+  await announce(tx);
 }
 
 /**

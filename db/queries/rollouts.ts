@@ -7,6 +7,7 @@ import type { RolloutStatus } from '../../core/domain/rollout.ts';
 import type { Database, Executor, Transaction } from '../client.ts';
 import { deployments, replicas, revisions, rollouts } from '../schema/index.ts';
 import { notifyChange } from './changes.ts';
+import { routeCurrentAlone } from './replicas.ts';
 
 export interface RolloutRecord {
   id: string;
@@ -109,10 +110,18 @@ export async function takeTurn(db: Database, id: string): Promise<Turn> {
   });
 }
 
-/** Ends a rollout that nobody carries out any more, so that it holds its deployment no longer. One that has ended stays as it is. */
+/**
+ * Ends a rollout that nobody carries out any more, so that it holds its deployment no longer: what serves of the current revision gets all
+ * traffic back, and what the rollout had brought up leaves with the next rebalance. One that has ended stays as it is.
+ */
 export async function endOrphan(db: Database, id: string, reason: string): Promise<void> {
-  const [row] = await db.select({ status: rollouts.status }).from(rollouts).where(eq(rollouts.id, id));
-  if (row) await endRollout(db, id, { ...row.status, phase: 'failed', reason });
+  await db.transaction(async (tx) => {
+    const { deployment, status, endedAt } = rollouts;
+    const [row] = await tx.select({ deployment, status, endedAt }).from(rollouts).where(eq(rollouts.id, id)).for('update');
+    if (!row || row.endedAt) return;
+    await endRollout(tx, id, { ...row.status, phase: 'failed', reason });
+    await routeCurrentAlone(tx, row.deployment);
+  });
 }
 
 /** Deployments that a rollout holds right now, except the given rollout's own. */

@@ -197,6 +197,7 @@ export function createMockWorld(rollout: Record<string, unknown> = {}): MockWorl
     isRouted: async (id) => world.replicas.get(id)?.state === 'ready' && (world.replicas.get(id)?.weight ?? 0) > 0,
     servingReplicas: async (_, revision, which) => idsOf(revision, which, 'ready').map((r) => r.id),
     livingReplicas: async (_, revision, which) => idsOf(revision, which),
+    replicasOfDeleted: async () => idsOf(0, 'others'),
     unrouteReplica: async (id) => {
       const before = world.replicas.get(id);
       if (before && before.state !== 'draining') weightsBefore.set(id, before.weight);

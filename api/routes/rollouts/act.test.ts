@@ -1,6 +1,8 @@
+import { eq } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { conflict, notFound, UellmError } from '../../../core/domain/errors.ts';
 import { endRollout } from '../../../db/queries/rollouts.ts';
+import { deployments, replicas } from '../../../db/schema/index.ts';
 import { createTestApi, RUNNING, type TestApi } from '../../../test/support/api.ts';
 import { rolloutResourceSchema } from '../../schema/rollouts.ts';
 
@@ -56,6 +58,23 @@ describe('a rollout', () => {
     expect(await act(id, 'pause')).toMatchObject({ status: 409, body: { detail: expect.stringContaining('abort') } });
     expect(await act(id, 'abort')).toMatchObject({ status: 200, body: { status: { phase: 'failed' }, endedAt: expect.any(String) } });
     expect((await api.call('POST', '/api/v1/deployments/orphan/rollouts')).status).toBe(202);
+  });
+
+  it('gives the revision that served before all traffic again, where nobody else does', async () => {
+    const id = await running('halfway');
+    await api.db.update(deployments).set({ currentRevision: 7 }).where(eq(deployments.name, 'halfway'));
+    const replica = (name: string, revision: number, weight: number) => ({
+      ...{ id: name, deployment: 'halfway', revision, weight, model: 'm', host: 'h1', accelerators: [0], acceleratorKind: 'L4' },
+      ...{ tensorParallel: 1, engine: 'simulated' as const, state: 'ready' as const, simulated: true, reason: '', planId: 'p' },
+    });
+    await api.db.insert(replicas).values([replica('old', 7, 0), replica('new', 1, 100)]);
+    api.actions.updateRollout.mockRejectedValueOnce(notFound('running workflow of rollout', id));
+    expect((await act(id, 'abort')).status).toBe(200);
+    const rows = await api.db.select().from(replicas).where(eq(replicas.deployment, 'halfway')).orderBy(replicas.id);
+    expect(rows.map((r) => [r.id, r.weight])).toEqual([
+      ['new', 0],
+      ['old', 100],
+    ]);
   });
 
   it('is listed, newest first, by deployment and by phase', async () => {

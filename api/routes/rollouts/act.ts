@@ -4,7 +4,7 @@ import type { RolloutStatus } from '../../../core/domain/rollout.ts';
 import type { Database } from '../../../db/client.ts';
 import { type AuditEntry, recordAudit } from '../../../db/queries/audit.ts';
 import { type RolloutRow, readRollout } from '../../../db/queries/rollout-reads.ts';
-import { endRollout } from '../../../db/queries/rollouts.ts';
+import { endOrphan } from '../../../db/queries/rollouts.ts';
 import type { RolloutAction } from '../../actions.ts';
 import type { ApiDependencies } from '../../context.ts';
 import { rolloutActionInputSchema, rolloutActionSchema, rolloutResourceSchema } from '../../schema/rollouts.ts';
@@ -46,7 +46,7 @@ export function rolloutActionRoutes({ database: { db }, actions }: ApiDependenci
           return c.json(presentRollout({ ...rollout, status }), 200);
         } catch (error) {
           if (!isNotFound(error)) throw error;
-          return c.json(presentRollout(await endOrphan(db, audit)), 200);
+          return c.json(presentRollout(await abortOrphan(db, audit)), 200);
         }
       },
     );
@@ -58,13 +58,13 @@ export function rolloutActionRoutes({ database: { db }, actions }: ApiDependenci
  * A rollout whose workflow is gone (terminated by hand, or lost with Temporal's own data) would hold its deployment for ever.
  * An abort ends it; anything else is told so.
  */
-async function endOrphan(db: Database, audit: AuditEntry): Promise<RolloutRow> {
+async function abortOrphan(db: Database, audit: AuditEntry): Promise<RolloutRow> {
   return db.transaction(async (tx) => {
     const { status, endedAt } = await readRollout(tx, audit.name);
     if (endedAt) throw ended(audit.name, status);
     if (audit.action !== 'abort') throw conflict('rollout', audit.name, 'its workflow is gone: abort it, then roll out again');
     await recordAudit(tx, audit);
-    await endRollout(tx, audit.name, { ...status, phase: 'failed', reason: 'aborted: its workflow was gone' });
+    await endOrphan(tx, audit.name, 'aborted: its workflow was gone');
     return readRollout(tx, audit.name);
   });
 }

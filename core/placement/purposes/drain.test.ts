@@ -55,10 +55,15 @@ describe('drain', () => {
     expect(report.waiting).toMatchObject([{ on: 'disruption-budget', nearest: 'goes on once they serve' }]);
   });
 
-  it('leaves alone what a rollout is bringing in', () => {
+  it('leaves alone what a rollout is bringing in, be it an earlier revision', () => {
     const fleet = running(['a: 2 L40S', 'b: 2 L40S'], chat({ min: 1, max: 1 }));
-    fleet.replicas[0]!.revision = 2;
-    expect(fleet.run('drain', 'a').report.waiting).toMatchObject([{ on: 'rollout', subject: 'chat' }]);
+    fleet.deployments[0]!.inRollout = true;
+    for (const revision of [2, 0]) {
+      fleet.replicas[0]!.revision = revision;
+      const { moves, report } = fleet.run('drain', 'a');
+      expect(moves).toEqual([]);
+      expect(report.waiting).toMatchObject([{ on: 'rollout', subject: 'chat' }]);
+    }
     fleet.deployments = [];
     expect(fleet.run('drain', 'a').report.waiting).toMatchObject([{ on: 'rollout', subject: 'chat' }]);
   });
@@ -66,6 +71,12 @@ describe('drain', () => {
   it('ends what was on its way out already', () => {
     const fleet = running(['a: 1 L40S', 'b: 1 L40S'], chat({ min: 1, max: 1 }));
     fleet.replicas[0]!.state = 'draining';
+    expect(fleet.run('drain', 'a').moves).toMatchObject([{ kind: 'retire', replicaId: 'p1-1' }]);
+  });
+
+  it.each([0, 2])('ends what a rollout left behind, of revision %i', (revision) => {
+    const fleet = running(['a: 1 L40S', 'b: 1 L40S'], chat({ min: 1, max: 1 }));
+    fleet.replicas[0]!.revision = revision;
     expect(fleet.run('drain', 'a').moves).toMatchObject([{ kind: 'retire', replicaId: 'p1-1' }]);
   });
 

@@ -21,7 +21,7 @@ export function planDrain(draft: Draft, deployment: DeploymentDemand): void {
   const { spec } = deployment;
   const present = presentReplicas(draft, deployment);
   const here = (replica: { host: string }) => replica.host === draft.input.drainHost;
-  retireSuperseded(draft, spec.name, present);
+  retireSuperseded(draft, deployment, present);
   const units = present.current.map((r) => unitOf(draft, deployment, r));
   const leaving = [...units.filter(here), ...present.lost.filter(here).map((r) => unitOf(draft, deployment, r))];
   if (leaving.length === 0) return;
@@ -88,19 +88,22 @@ function neededOf(units: readonly Unit[], goal: Goal): number {
   return enough < 0 ? units.length : enough + 1;
 }
 
-/** What another plan or rollout has given up already goes without a successor; what a rollout is bringing in is not ours to move. */
-function retireSuperseded(draft: Draft, deployment: string, { older, draining, newer }: PresentReplicas): void {
+/**
+ * What another plan or rollout has given up already goes without a successor; what a rollout is bringing in is not ours to move. That may be
+ * an earlier revision, which is rolled back to.
+ */
+function retireSuperseded(draft: Draft, { spec, inRollout }: DeploymentDemand, { older, draining, newer }: PresentReplicas): void {
   const { drainHost } = draft.input;
-  for (const replica of [...older, ...draining]) {
-    if (replica.host === drainHost) retire(draft, deployment, replica, 'it was on its way out already');
-  }
-  for (const replica of newer) {
-    if (replica.host !== drainHost) continue;
+  const others = [...older, ...newer].filter((r) => r.host === drainHost);
+  const leaving = [...(inRollout ? [] : others), ...draining.filter((r) => r.host === drainHost)];
+  for (const replica of leaving) retire(draft, spec.name, replica, 'it was on its way out already');
+  if (!inRollout) return;
+  for (const { id, revision } of others) {
     draft.waiting.push({
       kind: 'waiting',
       on: 'rollout',
-      subject: deployment,
-      message: `${replica.id} cannot leave host ${drainHost}: a rollout of ${deployment} is bringing revision ${replica.revision} in`,
+      subject: spec.name,
+      message: `${id} cannot leave host ${drainHost}: a rollout of ${spec.name} is bringing revision ${revision} in`,
       nearest: 'goes on once the rollout has ended',
     });
   }

@@ -51,10 +51,26 @@ describe('rebalance follows the demand', () => {
     expect(fleet.replicas).toHaveLength(2);
     expect(report.waiting).toEqual([]);
     expect(ask(fleet, 50).report.reasons).toEqual([
-      expect.stringMatching(/^chat: 50\.0 req\/s forecast, 2 replicas can serve 10\.\d req\/s; none can be added, 2 are its maximum$/),
+      expect.stringMatching(/^chat: 50\.0 req\/s forecast, 2 replicas can serve 10\.\d req\/s; none can be added, replicas.max is 2$/),
     ]);
     expect(ask(fleet, 0).moves).toHaveLength(1);
     expect(ask(fleet, 0).moves).toEqual([]);
+  });
+
+  it.each([
+    [5, 'chat: replicas.min is 3, 1 is there; 3 replicas can then serve 16.2 req/s'],
+    [6, 'chat: replicas.min is 3, 1 is there; 6.0 req/s forecast, 1 replica can serve 5.4 req/s; 3 replicas can then serve 16.2 req/s'],
+    [16, 'chat: replicas.min is 3, 1 is there; 16.0 req/s forecast, 1 replica can serve 5.4 req/s; 4 replicas can then serve 21.6 req/s'],
+  ])('names the minimum where that asks for more, at %d req/s', (demand, reason) => {
+    const fleet = running(eight, 4);
+    fleet.deployments[0]!.spec.replicas = { min: 3, max: 6 };
+    expect(ask(fleet, demand).report.reasons).toEqual([reason]);
+  });
+
+  it('names the maximum where more are there', () => {
+    const fleet = running(eight, 10);
+    fleet.deployments[0]!.spec.replicas = { min: 1, max: 1 };
+    expect(ask(fleet, 10).moves.at(-1)!.reason).toBe('replicas.max is 1: 1 replica can serve 5.4 req/s, 10.0 req/s are forecast');
   });
 
   it('moves no more at once than the budget', () => {

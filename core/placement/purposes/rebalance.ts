@@ -22,22 +22,32 @@ export function planRebalance(draft: Draft, deployment: DeploymentDemand): void 
 }
 
 function scaleOut(draft: Draft, deployment: DeploymentDemand, units: readonly Unit[]): Unit[] {
-  const { spec, demand } = deployment;
+  const { spec } = deployment;
   const room = Math.max(0, spec.replicas.max - units.length);
   const placed = placeTowards(draft, deployment, units, wantedGoal(deployment), { most: Math.min(draft.movesLeft, room) });
   draft.movesLeft -= placed.length;
   const after = [...units, ...placed];
-  const basis = deployment.forecastBasis ? ` (${deployment.forecastBasis})` : '';
-  const outgrown = `${perSecond(demand.requestsPerSecond)} forecast${basis}, ${countOf(units.length)} can serve ${perSecond(totalCapacity(units))}`;
+  const why = whyShort(deployment, units);
   draft.reasons.push(
     placed.length > 0
-      ? `${spec.name}: ${outgrown}; ${countOf(after.length)} can then serve ${perSecond(totalCapacity(after))}`
-      : `${spec.name}: ${outgrown}; none can be added${room === 0 ? `, ${spec.replicas.max} are its maximum` : ''}`,
+      ? `${spec.name}: ${why}; ${countOf(after.length)} can then serve ${perSecond(totalCapacity(after))}`
+      : `${spec.name}: ${why}; none can be added${room === 0 ? `, replicas.max is ${spec.replicas.max}` : ''}`,
   );
   if (!reaches(after, leastGoal(deployment)) && placed.length < room) {
     draft.waiting.push(draft.movesLeft === 0 ? overBudget(draft, spec.name) : whyNotPlaced(draft, deployment));
   }
   return after;
+}
+
+/** The minimum, the demand or both, each where it is a cause. */
+function whyShort(deployment: DeploymentDemand, units: readonly Unit[]): string {
+  const { demand, forecastBasis } = deployment;
+  const { replicas } = leastGoal(deployment);
+  const basis = forecastBasis ? ` (${forecastBasis})` : '';
+  const outgrown = `${perSecond(demand.requestsPerSecond)} forecast${basis}, ${countOf(units.length)} can serve ${perSecond(totalCapacity(units))}`;
+  if (units.length >= replicas) return outgrown;
+  const below = `replicas.min is ${replicas}, ${units.length === 1 ? '1 is' : `${units.length} are`} there`;
+  return reaches(units, { ...leastGoal(deployment), replicas: 0 }) ? below : `${below}; ${outgrown}`;
 }
 
 function scaleIn(draft: Draft, deployment: DeploymentDemand, present: readonly Unit[]): Unit[] {
@@ -53,7 +63,8 @@ function scaleIn(draft: Draft, deployment: DeploymentDemand, present: readonly U
     if (!dispensable) break;
     units = units.filter((u) => u !== dispensable);
     draft.movesLeft--;
-    const reason = `${countOf(units.length)} can serve ${perSecond(totalCapacity(units))}, ${perSecond(demand.requestsPerSecond)} are forecast`;
+    const most = units.length >= spec.replicas.max ? `replicas.max is ${spec.replicas.max}: ` : '';
+    const reason = `${most}${countOf(units.length)} can serve ${perSecond(totalCapacity(units))}, ${perSecond(demand.requestsPerSecond)} are forecast`;
     retire(draft, spec.name, dispensable, reason);
   }
   return units;

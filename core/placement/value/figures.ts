@@ -1,9 +1,8 @@
 /** Money and counts of a value report, and how they add up. */
-import { HOURS_PER_MONTH } from '../../domain/fleet.ts';
+import { declaredPricesOf, HOURS_PER_MONTH } from '../../domain/fleet.ts';
 import type { SloPolicy } from '../../domain/slo-policy.ts';
-import { pricePerHour } from '../cost.ts';
 import { earningsOf } from '../fleet-cost.ts';
-import type { ValueFigures, ValueReportInput } from './types.ts';
+import type { HeldTime, HostTime, ValueFigures, ValueReportInput } from './types.ts';
 
 /** What accelerators cost for some time. */
 export interface Paid {
@@ -11,10 +10,19 @@ export interface Paid {
   fixedUsd: number;
 }
 
-/** USD of accelerators of one kind on one host for so many accelerator-seconds. */
-export function moneyOf(hostName: string, kind: string, acceleratorSeconds: number, { hosts, prices }: ValueReportInput): Paid {
-  const price = pricePerHour(prices, hostName, kind);
-  const host = hosts.find((h) => h.host === hostName);
+/** The host as it was declared while its accelerators were held. */
+export function declaredOf({ host, declaredAtMs }: HeldTime, hosts: readonly HostTime[]): HostTime | undefined {
+  return hosts.find((h) => h.host === host && h.declaredAtMs === declaredAtMs);
+}
+
+/** Price of one accelerator, USD an hour, on a host as it was declared; null where nobody named one. */
+export function priceOf(host: HostTime | undefined, kind: string, catalog: ValueReportInput['catalog']): number | null {
+  return (host && declaredPricesOf(host)[kind]) ?? (host?.catalog ?? catalog)[kind] ?? null;
+}
+
+/** USD of accelerators of one kind, on a host as it was declared, for so many accelerator-seconds. */
+export function moneyOf(host: HostTime | undefined, kind: string, acceleratorSeconds: number, catalog: ValueReportInput['catalog']): Paid {
+  const price = priceOf(host, kind, catalog);
   const accelerators = host?.accelerators.reduce((sum, a) => sum + a.count, 0) ?? 0;
   const fixedPerHour = host && accelerators > 0 ? host.fixedUsdPerMonth / HOURS_PER_MONTH / accelerators : 0;
   const hours = acceleratorSeconds / 3600;

@@ -2,10 +2,18 @@
 import { counted } from '../../domain/counted.ts';
 import { groupBy } from '../../domain/group-by.ts';
 import { compareText } from '../rank.ts';
-import type { ValueFigures, ValueLine, ValueReportInput } from './types.ts';
+import { declaredOf, priceOf } from './figures.ts';
+import type { HostTime, ValueFigures, ValueLine, ValueReportInput } from './types.ts';
 
-export function notesOf({ held, hosts }: ValueReportInput, lines: readonly ValueLine[], served: ValueFigures): string[] {
-  return [...sharedReplicas(lines), ...unknownMoney(lines, held), ...goneHosts(held, hosts), ...unvalued(served), ...simulated(held)];
+export function notesOf({ held, hosts, catalog }: ValueReportInput, lines: readonly ValueLine[], served: ValueFigures): string[] {
+  return [
+    ...sharedReplicas(lines),
+    ...unknownMoney(lines, held),
+    ...unknownHosts(held, hosts),
+    ...changedMoney(hosts, catalog),
+    ...unvalued(served),
+    ...simulated(held),
+  ];
 }
 
 function sharedReplicas(lines: readonly ValueLine[]): string[] {
@@ -22,14 +30,23 @@ function unknownMoney(lines: readonly ValueLine[], held: ValueReportInput['held'
   return [...unknown].map((name) => `${name} answered requests, and no record says which accelerators it held: its money is unknown`);
 }
 
-function goneHosts(held: ValueReportInput['held'], hosts: ValueReportInput['hosts']): string[] {
-  const gone = new Set(held.flatMap(({ host }) => (hosts.some((h) => h.host === host) ? [] : [host])));
-  return [...gone]
+function unknownHosts(held: ValueReportInput['held'], hosts: ValueReportInput['hosts']): string[] {
+  const unknown = new Set(held.flatMap((h) => (declaredOf(h, hosts) ? [] : [h.host])));
+  return [...unknown]
     .sort(compareText)
     .map(
       (host) =>
-        `host ${host} is not declared any more: its accelerators are counted at the catalog's price, without fixed costs and idle time`,
+        `no record says what host ${host} cost: its accelerators are counted at the catalog's price, without fixed costs and idle time`,
     );
+}
+
+function changedMoney(hosts: ValueReportInput['hosts'], catalog: ValueReportInput['catalog']): string[] {
+  const money = (host: HostTime) =>
+    JSON.stringify([host.fixedUsdPerMonth, host.accelerators.map(({ kind }) => [kind, priceOf(host, kind, catalog)])]);
+  const changed = [...groupBy(hosts, (h) => h.host)].filter(([, terms]) => new Set(terms.map(money)).size > 1);
+  if (changed.length === 0) return [];
+  const names = changed.map(([name]) => name).join(', ');
+  return [`prices of ${names} changed within the period: each hour is counted at what held then`];
 }
 
 function unvalued({ unvaluedRequests, requests }: ValueFigures): string[] {

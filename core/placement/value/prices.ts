@@ -1,14 +1,13 @@
 /** What each accelerator of a report is counted at, and who says so. */
 import { findAcceleratorKind } from '../../domain/accelerators.ts';
 import { groupBy } from '../../domain/group-by.ts';
-import { pricePerHour } from '../cost.ts';
 import { compareText } from '../rank.ts';
+import { declaredOf, priceOf } from './figures.ts';
 import type { HostTime, PriceUsed, ValueReportInput } from './types.ts';
 
-export function pricesUsed({ hosts, held, prices }: ValueReportInput): PriceUsed[] {
+export function pricesUsed({ hosts, held, catalog }: ValueReportInput): PriceUsed[] {
   const declared = hosts.flatMap((host) => host.accelerators.map(({ kind }) => used(kind, host.host, host)));
-  const names = new Set(hosts.map(({ host }) => host));
-  const gone = held.filter(({ host }) => !names.has(host)).map(({ host, acceleratorKind }) => used(acceleratorKind, host, undefined));
+  const gone = held.flatMap((h) => (declaredOf(h, hosts) ? [] : used(h.acceleratorKind, h.host, undefined)));
   const alike = groupBy([...declared, ...gone], ({ host: _, ...price }) => JSON.stringify(price));
   return [...alike]
     .map(([price, of]) => ({
@@ -20,7 +19,7 @@ export function pricesUsed({ hosts, held, prices }: ValueReportInput): PriceUsed
   function used(acceleratorKind: string, host: string, declaredBy: HostTime | undefined) {
     return {
       acceleratorKind,
-      usdPerHour: pricePerHour(prices, host, acceleratorKind),
+      usdPerHour: priceOf(declaredBy, acceleratorKind, catalog),
       source: sourceOf(acceleratorKind, declaredBy),
       host,
     };
@@ -32,5 +31,7 @@ function sourceOf(kind: string, host: HostTime | undefined): string {
   if (group?.purchase) return `bought for ${group.purchase.usd} USD, over ${group.purchase.months} months`;
   if (group) return 'usdPerHour of the host';
   const known = findAcceleratorKind(kind);
+  const then = host?.catalog?.[kind];
+  if (then !== undefined && then !== known?.usdPerHour) return 'the catalog, as it was then';
   return known?.usdPerHour == null ? 'none' : (known.priceSource ?? 'the catalog');
 }

@@ -3,7 +3,6 @@ import type { HostSpec } from '../../domain/fleet.ts';
 import type { Refusal } from '../../domain/refusal.ts';
 import type { SloPolicy } from '../../domain/slo-policy.ts';
 import type { PolicyTraffic } from '../fleet-cost.ts';
-import type { Prices } from '../types.ts';
 
 /** Requests accepted in the period, of one deployment under one policy for one tenant. */
 export interface ServedPart extends PolicyTraffic {
@@ -19,23 +18,30 @@ export interface HeldTime {
   acceleratorSeconds: number;
   /** Of the period, since its first replica. */
   seconds: number;
+  /** When that was declared which held of the host at this time (`HostTime.declaredAtMs`); null where no record says what did. */
+  declaredAtMs: number | null;
 }
 
-/** A host that is declared now. */
+/** A host as it was declared for some of the period: one that was declared anew is here once for each. */
 export interface HostTime {
   host: string;
+  /** Unix time, ms. */
+  declaredAtMs: number;
   external: boolean;
-  /** Of the period, since it was declared. */
+  /** Of the period, for which this held. */
   seconds: number;
   accelerators: HostSpec['accelerators'];
   fixedUsdPerMonth: number;
+  /** USD an hour of kinds for which it declares none, as the catalog had them then; null where no record says so. */
+  catalog: Readonly<Record<string, number>> | null;
 }
 
 export interface ValueReportInput {
   served: readonly ServedPart[];
   held: readonly HeldTime[];
   hosts: readonly HostTime[];
-  prices: Prices;
+  /** The catalog's prices of now, for what no record has a price of: USD an hour by kind. */
+  catalog: Readonly<Record<string, number>>;
   policies: readonly SloPolicy[];
 }
 

@@ -18,11 +18,21 @@ const held = (fields: Partial<HeldTime> = {}): HeldTime => ({
     simulated: false,
     acceleratorSeconds: 20 * HOUR,
     seconds: 10 * HOUR,
+    declaredAtMs: 0,
     ...fields,
   },
 });
 const host = (fields: Partial<HostTime> = {}): HostTime => ({
-  ...{ host: 'h1', external: false, seconds: 10 * HOUR, accelerators: [{ kind: 'L40S', count: 4 }], fixedUsdPerMonth: 0, ...fields },
+  ...{
+    host: 'h1',
+    declaredAtMs: 0,
+    external: false,
+    seconds: 10 * HOUR,
+    accelerators: [{ kind: 'L40S', count: 4 }],
+    fixedUsdPerMonth: 0,
+    catalog: null,
+  },
+  ...fields,
 });
 const gold = sloPolicySchema.parse({
   name: 'gold',
@@ -34,7 +44,7 @@ const reportOf = (fields: Partial<ValueReportInput> = {}) =>
     served: [served()],
     held: [held()],
     hosts: [host()],
-    prices: { byKind: { L40S: 1.5 }, byHost: {} },
+    catalog: { L40S: 1.5 },
     policies: [gold],
     ...fields,
   });
@@ -68,7 +78,7 @@ describe('a value report', () => {
 
   it('writes off what was bought over its months, and says when it is paid', () => {
     const accelerators = [{ kind: 'L40S', count: 4, purchase: { usd: 7300, months: 10 } }];
-    const report = reportOf({ hosts: [host({ accelerators })], prices: { byKind: {}, byHost: { h1: { L40S: 1 } } } });
+    const report = reportOf({ hosts: [host({ accelerators })], catalog: {} });
     const { breakEven, spentUsd } = report.deployments[0]!;
     expect(spentUsd).toBe(20);
     // Two of them; 90 - 20 USD in ten hours, and nothing is paid again for what was bought: 7 USD/h, 5,110 a month.
@@ -77,6 +87,34 @@ describe('a value report', () => {
     expect(report.prices).toEqual([
       { acceleratorKind: 'L40S', usdPerHour: 1, source: 'bought for 7300 USD, over 10 months', hosts: ['h1'] },
     ]);
+  });
+
+  it('counts each hour at what held then', () => {
+    // Four hours at the catalog's 1.50 USD, then six at 3 USD with 730 USD a month beside; half of the host held throughout.
+    const dearer = host({
+      ...{ declaredAtMs: 4 * HOUR * 1000, seconds: 6 * HOUR, fixedUsdPerMonth: 730 },
+      accelerators: [{ kind: 'L40S', count: 4, usdPerHour: 3 }],
+    });
+    const report = reportOf({
+      hosts: [host({ seconds: 4 * HOUR }), dearer],
+      held: [held({ acceleratorSeconds: 8 * HOUR }), held({ acceleratorSeconds: 12 * HOUR, declaredAtMs: dearer.declaredAtMs })],
+    });
+    expect(report.deployments).toMatchObject([{ acceleratorUsd: 8 * 1.5 + 12 * 3, fixedUsd: 12 * 0.25, hours: 10, acceleratorHours: 20 }]);
+    expect(report.idle).toEqual([
+      { host: 'h1', acceleratorKind: 'L40S', acceleratorHours: 20, acceleratorUsd: 48, fixedUsd: 3, spentUsd: 51 },
+    ]);
+    expect(report.prices).toMatchObject([
+      { usdPerHour: 1.5, hosts: ['h1'] },
+      { usdPerHour: 3, source: 'usdPerHour of the host', hosts: ['h1'] },
+    ]);
+    expect(report.notes).toEqual(['prices of h1 changed within the period: each hour is counted at what held then']);
+  });
+
+  it('counts by the catalog as it was, where the host declares no price', () => {
+    const report = reportOf({ hosts: [host({ catalog: { L40S: 2 } })], catalog: { L40S: 9 } });
+    expect(report.totals.spentUsd).toBe(40 * 2);
+    expect(report.prices).toMatchObject([{ usdPerHour: 2, source: 'the catalog, as it was then' }]);
+    expect(reportOf({ hosts: [host({ catalog: {} })] }).totals.spentUsd).toBeNull();
   });
 
   it('never counts a missing price as nothing', () => {
@@ -121,7 +159,7 @@ describe('a value report', () => {
       deployments: [{ spentUsd: null, hours: null, breakEven: { none: 'price' } }],
       notes: [expect.stringContaining('its money is unknown')],
     });
-    expect(reportOf({ hosts: [] }).notes).toEqual([expect.stringContaining('host h1 is not declared any more')]);
+    expect(reportOf({ hosts: [] }).notes).toEqual([expect.stringContaining('no record says what host h1 cost')]);
   });
 
   it('loses nothing between its parts and the whole', () => {
@@ -134,15 +172,15 @@ describe('a value report', () => {
     const time = fc.record({
       ...{ deployment: name, host: name, acceleratorKind: fc.constantFrom('L40S', 'L4'), simulated: fc.boolean() },
       ...{ acceleratorSeconds: fc.integer({ min: 1, max: HOUR }), seconds: fc.constant(HOUR) },
+      declaredAtMs: fc.constant(0),
     });
     const known = ['a', 'b', 'c'].map((host) => ({
-      ...{ host, external: false, seconds: HOUR, fixedUsdPerMonth: 365 },
+      ...{ host, declaredAtMs: 0, external: false, seconds: HOUR, fixedUsdPerMonth: 365, catalog: null },
       accelerators: ['L40S', 'L4'].map((kind) => ({ kind, count: 64 })),
     }));
     fc.assert(
       fc.property(fc.array(part), fc.array(time, { maxLength: 30 }), (served, held) => {
-        const prices = { byKind: { L40S: 1, L4: 0.5 }, byHost: {} };
-        const report = reportOf({ served, held, hosts: known, prices, policies: [{ ...gold, name: 'a' }] });
+        const report = reportOf({ served, held, hosts: known, catalog: { L40S: 1, L4: 0.5 }, policies: [{ ...gold, name: 'a' }] });
         const { totals, deployments, policies, tenants, lines, idle } = report;
         const hadRecords = deployments.every((d) => d.spentUsd !== null);
         for (const parts of [deployments, policies, tenants, lines]) {

@@ -4,17 +4,18 @@
  * no request caused stands on a line of its own, as idle accelerators do. Money that is not known is null, never 0.
  */
 import { groupBy } from '../../domain/group-by.ts';
-import { pricePerHour } from '../cost.ts';
+import type { AcceleratorUse } from '../cost.ts';
 import { priceRefusals } from '../fleet-cost.ts';
 import { compareText } from '../rank.ts';
 import { breakEvenOf } from './break-even.ts';
-import { added, figuresOf, moneyOf, NO_COUNTS, netOf, type Paid, sumOf } from './figures.ts';
+import { added, declaredOf, figuresOf, moneyOf, NO_COUNTS, netOf, type Paid, priceOf, sumOf } from './figures.ts';
 import { notesOf } from './notes.ts';
 import { pricesUsed } from './prices.ts';
 import type { DeploymentValue, HeldTime, HostTime, IdleValue, ValueFigures, ValueLine, ValueReport, ValueReportInput } from './types.ts';
 
 export function valueReport(input: ValueReportInput): ValueReport {
-  const paid = new Map(input.held.map((h) => [h, moneyOf(h.host, h.acceleratorKind, h.acceleratorSeconds, input)]));
+  const { hosts, catalog } = input;
+  const paid = new Map(input.held.map((h) => [h, moneyOf(declaredOf(h, hosts), h.acceleratorKind, h.acceleratorSeconds, catalog)]));
   const names = [...new Set([...input.held, ...input.served].map((part) => part.deployment))].sort(compareText);
   const lines = names.flatMap((name) => linesOf(name, input, paid));
   const deployments = names.map((name) =>
@@ -24,7 +25,7 @@ export function valueReport(input: ValueReportInput): ValueReport {
       lines.filter((l) => l.deployment === name),
     ),
   );
-  const idle = input.hosts.flatMap((host) => idleOn(host, input));
+  const idle = idleOf(input);
   const served = sumOf(lines);
   const idleUsd = added(idle.map((i) => i.spentUsd));
   const spentUsd = added([served.spentUsd, idleUsd]);
@@ -41,12 +42,7 @@ export function valueReport(input: ValueReportInput): ValueReport {
     idle,
     prices: pricesUsed(input),
     totals: { served, idleUsd, spentUsd, netUsd: netOf(served.earnedUsd, served.penaltyUsd, spentUsd) },
-    refusals: priceRefusals(
-      input.hosts.flatMap(({ host, accelerators }) =>
-        accelerators.map((a) => ({ host, acceleratorKind: a.kind, accelerators: Array.from({ length: a.count }, (_, i) => i) })),
-      ),
-      input.prices,
-    ),
+    refusals: priceRefusals(unpricedUses(input), { byKind: catalog, byHost: {} }),
     notes: notesOf(input, lines, served),
   };
 }
@@ -89,7 +85,9 @@ function deploymentValue(deployment: string, input: ValueReportInput, lines: rea
   const held = input.held.filter((h) => h.deployment === deployment);
   const figures = sumOf(lines);
   const hours = held.length === 0 ? null : Math.max(...held.map((h) => h.seconds)) / 3600;
-  const unpriced = held.flatMap((h) => (pricePerHour(input.prices, h.host, h.acceleratorKind) === null ? [h.acceleratorKind] : []));
+  const unpriced = held.flatMap((h) =>
+    priceOf(declaredOf(h, input.hosts), h.acceleratorKind, input.catalog) === null ? [h.acceleratorKind] : [],
+  );
   return {
     deployment,
     simulated: held.length > 0 && held.every((h) => h.simulated),
@@ -102,20 +100,43 @@ function deploymentValue(deployment: string, input: ValueReportInput, lines: rea
   };
 }
 
+/** Of each host as it was last declared without one of its prices. */
+function unpricedUses({ hosts, catalog }: ValueReportInput): AcceleratorUse[] {
+  const unpriced = (host: HostTime) => host.accelerators.filter(({ kind }) => priceOf(host, kind, catalog) === null);
+  const last = new Map(hosts.filter((host) => unpriced(host).length > 0).map((host) => [host.host, host]));
+  return [...last.values()].flatMap((host) =>
+    unpriced(host).map(({ kind, count }) => ({
+      host: host.host,
+      acceleratorKind: kind,
+      accelerators: Array.from({ length: count }, (_, i) => i),
+    })),
+  );
+}
+
+/** By host and kind, however often the host was declared anew. */
+function idleOf(input: ValueReportInput): IdleValue[] {
+  const parts = input.hosts.flatMap((host) => idleWhileDeclared(host, input));
+  return [...groupBy(parts, ({ host, acceleratorKind }) => JSON.stringify([host, acceleratorKind])).values()].map((of) => ({
+    host: of[0]!.host,
+    acceleratorKind: of[0]!.acceleratorKind,
+    acceleratorHours: of.reduce((sum, part) => sum + part.acceleratorHours, 0),
+    acceleratorUsd: added(of.map((part) => part.acceleratorUsd)),
+    fixedUsd: of.reduce((sum, part) => sum + part.fixedUsd, 0),
+    spentUsd: added(of.map((part) => part.spentUsd)),
+  }));
+}
+
 /** External hosts are somebody else's. */
-function idleOn({ host, external, seconds, accelerators }: HostTime, input: ValueReportInput): IdleValue[] {
-  if (external) return [];
-  return [...groupBy(accelerators, (a) => a.kind)].flatMap(([acceleratorKind, groups]) => {
-    const there = groups.reduce((sum, g) => sum + g.count, 0) * seconds;
-    const held = input.held.reduce(
-      (sum, h) => sum + (h.host === host && h.acceleratorKind === acceleratorKind ? h.acceleratorSeconds : 0),
-      0,
-    );
-    const idleSeconds = Math.max(0, there - held);
+function idleWhileDeclared(host: HostTime, { held, hosts, catalog }: ValueReportInput): IdleValue[] {
+  if (host.external) return [];
+  const own = held.filter((h) => declaredOf(h, hosts) === host);
+  return [...groupBy(host.accelerators, (a) => a.kind)].flatMap(([acceleratorKind, groups]) => {
+    const there = groups.reduce((sum, g) => sum + g.count, 0) * host.seconds;
+    const used = own.reduce((sum, h) => sum + (h.acceleratorKind === acceleratorKind ? h.acceleratorSeconds : 0), 0);
+    const idleSeconds = Math.max(0, there - used);
     if (idleSeconds === 0) return [];
-    const money = moneyOf(host, acceleratorKind, idleSeconds, input);
-    return [
-      { host, acceleratorKind, acceleratorHours: idleSeconds / 3600, ...money, spentUsd: added([money.acceleratorUsd, money.fixedUsd]) },
-    ];
+    const money = moneyOf(host, acceleratorKind, idleSeconds, catalog);
+    const spentUsd = added([money.acceleratorUsd, money.fixedUsd]);
+    return [{ host: host.host, acceleratorKind, acceleratorHours: idleSeconds / 3600, ...money, spentUsd }];
   });
 }
