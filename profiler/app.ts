@@ -1,9 +1,10 @@
 /** The routes of the profiler service. */
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
+import { HTTPException } from 'hono/http-exception';
 import type { Logger } from 'pino';
 import type { z } from 'zod';
-import { UellmError } from '../core/domain/errors.ts';
+import { messageOf } from '../core/domain/errors.ts';
 import { parseInput } from '../core/domain/validate.ts';
 import { predictOutput } from '../core/profiler/predict.ts';
 import { reportScores } from '../core/profiler/scores.ts';
@@ -14,7 +15,7 @@ import { insertObservations } from '../db/queries/observations.ts';
 import { stepTimeProfiles } from '../db/queries/profiler.ts';
 import { requireAccess } from './access.ts';
 import type { ProfilerMetrics } from './metrics.ts';
-import { problem, problemOf } from './problems.ts';
+import { httpProblem, problemOf } from './problems.ts';
 import { observeBodySchema, predictBodySchema, profileBodySchema, recalibrateBodySchema } from './schemas.ts';
 import type { Trainer } from './trainer.ts';
 
@@ -32,7 +33,7 @@ export interface AppParts {
 
 export function createApp({ db, trainer, metrics, logger, apiKeys, open }: AppParts): Hono {
   const app = new Hono();
-  app.notFound((c) => problem(c, 404, 'not-found', `there is no ${c.req.method} ${c.req.path}`));
+  app.notFound((c) => httpProblem(c, 404, `there is no ${c.req.method} ${c.req.path}`));
   app.onError((error, c) => {
     const answer = problemOf(error, c);
     if (answer.status >= 500) logger.error({ reason: queryTrouble(error), path: c.req.path }, 'request failed');
@@ -42,16 +43,14 @@ export function createApp({ db, trainer, metrics, logger, apiKeys, open }: AppPa
   app.get('/healthz', (c) => c.json({ status: 'ok' }));
   app.get('/readyz', (c) => {
     const trouble = trainer.trouble();
-    return trouble
-      ? problem(c, 503, 'unavailable', `${trouble.reason}; predictions go on by the last snapshot`)
-      : c.json({ status: 'ready' });
+    return trouble ? httpProblem(c, 503, `${trouble.reason}; predictions go on by the last snapshot`) : c.json({ status: 'ready' });
   });
   app.get('/metrics', async (c) => c.body(await metrics.registry.metrics(), 200, { 'content-type': metrics.registry.contentType }));
 
   app.use('/v1/*', requireAccess({ apiKeys, open }, db));
   app.use(
     '/v1/*',
-    bodyLimit({ maxSize: MAX_BODY_BYTES, onError: (c) => problem(c, 413, 'too-large', `a body of at most ${MAX_BODY_BYTES} bytes`) }),
+    bodyLimit({ maxSize: MAX_BODY_BYTES, onError: (c) => httpProblem(c, 413, `a body of at most ${MAX_BODY_BYTES} bytes`) }),
   );
 
   app.post('/v1/predict', async (c) => {
@@ -100,9 +99,8 @@ async function bodyOf<S extends z.ZodType>(request: Request, schema: S, what: st
   let body: unknown;
   try {
     body = JSON.parse(text);
-  } catch {
-    const issues = [{ field: '', given: text === '' ? 'nothing' : 'something else', allowed: 'a JSON document' }];
-    throw new UellmError({ kind: 'invalid-input', what, issues });
+  } catch (error) {
+    throw new HTTPException(400, { message: `the request body is not JSON: ${messageOf(error)}` });
   }
   return parseInput(schema, body, what);
 }

@@ -17,6 +17,11 @@ const MAX_INTEGER = 2 ** 31 - 1;
 /** A length as an engine reports it, however absurd: the learner judges it. */
 const reportedTokens = z.number().int().min(-MAX_INTEGER).max(MAX_INTEGER);
 const MAX_UNIX_MS = 8.64e15;
+/** Of a request, or of a part of it: SQL adds them to times. */
+const MAX_DURATION_MS = 1e10;
+const durationMs = z.number().min(0).max(MAX_DURATION_MS).nullable();
+/** As `predictOutput` predicts: SQL takes powers of their ratios. */
+const predictedTokens = z.number().min(1).max(MAX_TOKENS).nullable();
 
 export const predictBodySchema = z.strictObject({
   model: label,
@@ -45,7 +50,14 @@ export const observeBodySchema = z.strictObject({
         inputTokens: reportedTokens,
         outputTokens: reportedTokens.nullable(),
         maxTokens: reportedTokens.nullable(),
+        predictedOutputP50: predictedTokens,
+        predictedOutputP90: predictedTokens,
+        predictedTtftMs: durationMs,
         snapshotVersion: z.number().int().min(0).max(MAX_INTEGER).nullable(),
+        queueMs: durationMs,
+        ttftMs: durationMs,
+        tpotMs: durationMs,
+        e2eMs: durationMs,
       }),
     )
     .min(1)

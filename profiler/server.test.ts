@@ -62,14 +62,19 @@ describe('the profiler service', () => {
     [{ model: 'm', inputTokens: -1 }, 'inputTokens', '-1', 'a number of at least 0'],
     [{ model: 'm', inputTokens: 1, maxTokens: 0 }, 'maxTokens', '0', 'a number of at least 1'],
     [{ model: 'm', inputTokens: 1, prompt: 'x' }, 'prompt', '"x"', 'no such field (unknown fields are refused)'],
-    ['{', '', 'something else', 'a JSON document'],
-    ['', '', 'nothing', 'a JSON document'],
   ])('refuses to predict %o by naming the field', async (request, field, given, allowed) => {
     const { status, type, body } = await post('/v1/predict', request);
-    expect(status).toBe(400);
+    expect(status).toBe(422);
     expect(type).toBe('application/problem+json');
-    expect(body).toMatchObject({ type: 'urn:uellm:problem:invalid-input', status: 400, instance: '/v1/predict' });
+    expect(body).toMatchObject({ type: 'urn:uellm:problem:invalid-input', title: 'Invalid input', status: 422, instance: '/v1/predict' });
     expect(body.issues).toEqual([{ field, given, allowed }]);
+  });
+
+  it.each(['{', ''])('says that a body is no JSON: %j', async (text) => {
+    const { status, type, body } = await post('/v1/predict', text);
+    expect([status, type]).toEqual([400, 'application/problem+json']);
+    expect(body).toMatchObject({ type: 'urn:uellm:problem:malformed-request', title: 'Malformed request', instance: '/v1/predict' });
+    expect(body.detail).toMatch(/^the request body is not JSON: /);
   });
 
   it('takes observations once, learns from them, and publishes what it learned', async () => {
@@ -93,10 +98,21 @@ describe('the profiler service', () => {
   it('refuses an observation with text that is no text, and takes none of its batch', async () => {
     const bad = { ...anObservation('bad'), tenant: 'a\u0000b', outputTokens: 1.5 };
     const { status, body } = await post('/v1/observe', { observations: [anObservation('good'), bad] });
-    expect(status).toBe(400);
+    expect(status).toBe(422);
     expect(body.issues.map((i) => i.field).sort()).toEqual(['observations[1].outputTokens', 'observations[1].tenant']);
-    expect((await post('/v1/observe', { observations: [anObservation('half', { model: '\ud800' })] })).status).toBe(400);
+    expect((await post('/v1/observe', { observations: [anObservation('half', { model: '\ud800' })] })).status).toBe(422);
     expect((await post('/v1/observe', { observations: [anObservation('good')] })).body.inserted).toBe(1);
+  });
+
+  it.each([
+    ['e2eMs', 1e300],
+    ['queueMs', -1],
+    ['predictedOutputP50', 1e-300],
+    ['acceptedAtMs', 1e17],
+  ])('refuses an observation that no query could reckon with: %s %d', async (field, value) => {
+    const { status, body } = await post('/v1/observe', { observations: [anObservation('beyond', { [field]: value })] });
+    expect(status).toBe(422);
+    expect(body.issues.map((i) => i.field)).toEqual([`observations[0].${field}`]);
   });
 
   it('profiles a model by name, by config and by shape, calibrated where it was measured', async () => {
@@ -127,7 +143,7 @@ describe('the profiler service', () => {
     [{ model: 'llama-3.1-8b', accelerators: ['H9000'] }, 'accelerators[0]'],
   ])('refuses to profile %o', async (request, field) => {
     const { status, body } = await post('/v1/profile', request);
-    expect(status).toBe(400);
+    expect(status).toBe(422);
     expect(body.issues[0]!.field).toBe(field);
   });
 
@@ -159,7 +175,7 @@ describe('the profiler service', () => {
     [{ prompt: 'x' }, 'prompt'],
   ])('refuses to recalibrate with %j', async (more, field) => {
     const { status, body } = await post('/v1/recalibrate', { model: 'm', class: null, factor: 2, correctionId: '1', ...more });
-    expect(status).toBe(400);
+    expect(status).toBe(422);
     expect(new Set(body.issues.map((issue) => issue.field))).toEqual(new Set([field]));
   });
 

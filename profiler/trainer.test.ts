@@ -3,6 +3,7 @@ import pino from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { predictOutput } from '../core/profiler/predict.ts';
 import type { ProfilerSnapshot } from '../core/profiler/snapshot.ts';
+import { tenantBucket } from '../core/profiler/tenants.ts';
 import { packSketch } from '../core/profiler/text/pack.ts';
 import { createSketcher, type TextSketch } from '../core/profiler/text/sketch.ts';
 import { connectDatabase } from '../db/client.ts';
@@ -180,6 +181,26 @@ describe('the trainer', () => {
     await insertObservations(db, worded(60, 'b', ['Wimble', 'Quorle']));
     await reaches(trainer, 180);
     expect(ratio()).toBeLessThan(1.5);
+  });
+
+  it('knows nothing more of a tenant whose observations are deleted, though it had not published it yet', async () => {
+    const { db } = database.connection;
+    const metrics = createMetrics();
+    const trainer = train(database.connection, metrics);
+    await observe(60, 'a', 100);
+    await reaches(trainer, 60);
+    // Fewer than are published at once.
+    await insertObservations(
+      db,
+      answers(20, 'b', 5000).map((o) => ({ ...o, tenant: 'leaves' })),
+    );
+    const learned = 'uellm_profiler_observations_total{result="learned"} 80';
+    await vi.waitFor(async () => expect(await metrics.registry.metrics()).toContain(learned), PATIENCE);
+    await deleteObservationsOf(db, 'leaves');
+    await observe(60, 'c', 100);
+    await reaches(trainer, 140);
+    const { shared, models } = trainer.snapshot();
+    for (const { tenants } of [shared, ...Object.values(models)]) expect(tenants.observations[tenantBucket('leaves')]).toBe(0);
   });
 
   it('reads its window of answers back after a restart: old words are kept while new ones are learned', async () => {

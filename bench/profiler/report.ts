@@ -103,10 +103,11 @@ ${renderTable(
 
 Training from nothing, by rows in the table
 ${renderTable(
-  ['rows', 'trained', 'CPU s', 's', 'snapshots', 'MiB'],
+  ['rows', 'trained', 'read s', 'CPU s', 's', 'snapshots', 'MiB'],
   training.map((t) => [
     String(t.rows),
     String(t.trainedRows),
+    figure(t.readSeconds),
     figure(t.cpuSeconds),
     figure(t.seconds),
     String(t.snapshotsPublished),

@@ -14,9 +14,10 @@ import { connectDatabase, type Database, type DatabaseConnection } from '../../d
 import { migrateDatabase } from '../../db/migrate.ts';
 import { deleteObservationsOf } from '../../db/queries/observation-deletion.ts';
 import { createPartitions, dropPartitions, partitionedDays } from '../../db/queries/observation-partitions.ts';
-import { insertObservations, observationsAfter, observationsThrough } from '../../db/queries/observations.ts';
+import { idBefore, insertObservations, observationsAfter, observationsThrough } from '../../db/queries/observations.ts';
+import { MOST_BEHIND } from '../../profiler/learner.ts';
 import { createMetrics } from '../../profiler/metrics.ts';
-import { MOST_BEHIND, startTrainer } from '../../profiler/trainer.ts';
+import { startTrainer } from '../../profiler/trainer.ts';
 
 export interface StorageResult {
   rows: number;
@@ -47,7 +48,9 @@ export interface TrainingRound {
   rows: number;
   /** Older ones are passed over. */
   trainedRows: number;
-  /** Of this process: a busy machine makes the clock's longer. */
+  /** To read those alone, as the profiler does. */
+  readSeconds: number;
+  /** Of this process, all of it: a busy machine makes the clock's longer. */
   cpuSeconds: number;
   seconds: number;
   snapshotsPublished: number;
@@ -86,7 +89,7 @@ export async function measureStorage(rows: number): Promise<StorageResult> {
       const byFour = await timed(() => write(db, half, rows, 4, rows));
       await db.execute(sql`vacuum analyze observations`);
       const bytes = await tableBytes(db);
-      const follow = await timed(() => followAll(db));
+      const follow = await timed(() => followAll(db, 0));
       training.push(await trainOn(database, rows));
       const window = await timed(() => observationsThrough(db, rows * 2, WINDOW_ROWS));
       const movedRows = await countIn(db, sql`observations_default`);
@@ -181,6 +184,7 @@ function featuresOf(index: number): string {
 async function trainOn(database: DatabaseConnection, rows: number): Promise<TrainingRound> {
   await database.db.execute(sql`truncate profiler_snapshots`);
   const trainedRows = Math.min(rows, MOST_BEHIND);
+  const reading = await timed(async () => followAll(database.db, await idBefore(database.db, MOST_BEHIND)));
   const memory = trackMemory();
   const before = memory.peakMiB();
   const cpu = process.cpuUsage();
@@ -192,7 +196,10 @@ async function trainOn(database: DatabaseConnection, rows: number): Promise<Trai
     });
     const { user, system } = process.cpuUsage(cpu);
     const cpuSeconds = (user + system) / 1e6;
-    return { rows, trainedRows, cpuSeconds, seconds, snapshotsPublished: trainer.snapshot().version, memoryMiB: memory.peakMiB() - before };
+    return {
+      ...{ rows, trainedRows, readSeconds: reading.seconds, cpuSeconds, seconds },
+      ...{ snapshotsPublished: trainer.snapshot().version, memoryMiB: memory.peakMiB() - before },
+    };
   } finally {
     memory.stop();
     await trainer.close();
@@ -204,8 +211,8 @@ async function readSoFar({ registry }: ReturnType<typeof createMetrics>): Promis
   return values.reduce((sum, { value }) => sum + value, 0);
 }
 
-async function followAll(db: Database): Promise<number> {
-  let after = 0;
+async function followAll(db: Database, from: number): Promise<number> {
+  let after = from;
   for (let seen = 0; ; ) {
     const batch = await observationsAfter(db, after, BATCH);
     if (batch.length === 0) return seen;

@@ -4,6 +4,7 @@
  * distribution (online conformal calibration: Gibbs and Candès, arXiv 2106.00170).
  */
 import { NOT_LEARNED_FROM, type Observation } from '../domain/observation.ts';
+import { classBucket, moveClass } from './classes.ts';
 import { detectDrift } from './drift.ts';
 import { encodeFeatures, FEATURE_COUNT, INPUT_FEATURES, isClassFeature, type RequestFeatures } from './features.ts';
 import { expectedLog, MAX_TOKENS, predictFrom } from './predict.ts';
@@ -138,8 +139,9 @@ export function isLength(tokens: number): boolean {
 function learnOne(head: OutputHead, shared: OutputHead, shape: Shape, { of, x, outputTokens, maxTokens, lowerBound }: Lesson): boolean {
   const { tenants } = head;
   const bucket = tenantBucket(of.tenant);
+  const ofClass = classBucket(of.class);
   const expected = expectedLog(head, shared, of, x, bucket);
-  const predicted = predictFrom(head, shape.offset90, expected, x, bucket, maxTokens);
+  const predicted = predictFrom(head, shape.offset90, expected, x, bucket, ofClass, maxTokens);
   if (lowerBound && outputTokens <= predicted.p50) return false;
   settleTenant(tenants, bucket, head.observations);
   head.observations++;
@@ -166,6 +168,7 @@ function learnOne(head: OutputHead, shared: OutputHead, shape: Shape, { of, x, o
   tenants.offset50[bucket]! += ownStep * moveQuantile(head.offset50, x, step / noise, direction50);
   if (head !== shared) moveShape(shape, x, shared.observations, (shapeStep(shared) * head.residualScale * direction90) / noise);
   tenants.offset90[bucket]! += ownStep * moveQuantile(head.offset90, x, step / noise, direction90);
+  moveClass(head.classes, ofClass, (head.residualScale * direction90) / noise, head.observations);
 
   const pace = 1 / (noise * Math.min(head.observations + PRIOR_OBSERVATIONS, WINDOW));
   head.residualScale = Math.max(MIN_RESIDUAL_SCALE, head.residualScale + pace * (Math.abs(residual) - head.residualScale));

@@ -1,4 +1,5 @@
 /** How long an answer will be, as quantiles. Runs on every request inside the gateway: a few hundred nanoseconds, one small object. */
+import { classBucket } from './classes.ts';
 import { encodeFeatures, FEATURE_COUNT, type RequestFeatures } from './features.ts';
 import { dot } from './recursive-least-squares.ts';
 import { headOf, type OutputHead, type ProfilerSnapshot } from './snapshot.ts';
@@ -24,7 +25,7 @@ export function predictOutput(snapshot: ProfilerSnapshot, features: RequestFeatu
   const head = headOf(snapshot, features.model);
   const bucket = tenantBucket(features.tenant);
   const expectation = expectedLog(head, snapshot.shared, features, encodeFeatures(features, scratch), bucket);
-  return predictFrom(head, snapshot.shape90, expectation, scratch, bucket, features.maxTokens);
+  return predictFrom(head, snapshot.shape90, expectation, scratch, bucket, classBucket(features.class), features.maxTokens);
 }
 
 /** Expectation of ln(output tokens) without what the text adds. @param x the encoded features */
@@ -45,14 +46,16 @@ export function predictFrom(
   shape90: readonly number[],
   expectation: number,
   x: readonly number[],
-  bucket: number,
+  ofTenant: number,
+  ofClass: number,
   maxTokens: number | null,
 ): OutputPrediction {
   const cap = Math.min(MAX_TOKENS, maxTokens ?? MAX_TOKENS);
-  const { tenants } = head;
-  const held = heldOf(tenants, bucket, head.observations);
-  const p50 = within(Math.exp(expectation + dot(head.offset50, x) + held * tenants.offset50[bucket]!), cap);
-  const p90 = within(Math.exp(expectation + dot(head.offset90, x) + dot(shape90, x) + held * tenants.offset90[bucket]!), cap);
+  const { tenants, classes } = head;
+  const held = heldOf(tenants, ofTenant, head.observations);
+  const offset90 = held * tenants.offset90[ofTenant]! + classes.offset90[ofClass]!;
+  const p50 = within(Math.exp(expectation + dot(head.offset50, x) + held * tenants.offset50[ofTenant]!), cap);
+  const p90 = within(Math.exp(expectation + dot(head.offset90, x) + dot(shape90, x) + offset90), cap);
   return { p50, p90: Math.max(p50, p90), mean: within((Math.exp(expectation) * head.meanOutput) / head.meanFitted, cap) };
 }
 

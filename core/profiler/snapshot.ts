@@ -7,6 +7,7 @@
  * A snapshot is plain JSON and whole: the learner goes on from it as if it had never stopped.
  */
 import { z } from 'zod';
+import { classesSchema, noClasses } from './classes.ts';
 import { FEATURE_COUNT, INPUT_FEATURES } from './features.ts';
 import { COVARIANCE_LENGTH, packedIndex } from './recursive-least-squares.ts';
 import { noTenants, tenantsFrom, tenantsSchema } from './tenants.ts';
@@ -62,6 +63,8 @@ export const outputHeadSchema = z.object({
   /** Evidence that the answers have changed; absent where there is none yet. */
   drift: driftSchema.optional(),
   tenants: tenantsSchema,
+  /** Absent from snapshots of earlier releases. */
+  classes: classesSchema.default(() => noClasses()),
 });
 export type OutputHead = z.infer<typeof outputHeadSchema>;
 
@@ -116,6 +119,7 @@ function coldStartHead(): OutputHead {
     score: unscored(Math.log(COLD_START.medianTokens)),
     text: textHeadFrom(PUBLISHED_PRIOR),
     tenants: noTenants(),
+    classes: noClasses(),
   };
 }
 
@@ -145,6 +149,7 @@ export function headFrom(shared: OutputHead): OutputHead {
     covariance: priorCovariance(),
     score: unscored(shared.score.logMedian),
     tenants: tenantsFrom(tenants),
+    classes: noClasses(),
   };
 }
 

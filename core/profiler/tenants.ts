@@ -58,6 +58,14 @@ export function tenantsFrom({ level, offset50, offset90 }: Tenants): Tenants {
   return { ...noTenants(), level: [...level], offset50: [...offset50], offset90: [...offset90] };
 }
 
+/** Nothing is known of the bucket any more. @returns the same object where nothing was */
+export function withoutBucket(tenants: Tenants, bucket: number): Tenants {
+  const none = noTenants();
+  const fields = Object.keys(none) as (keyof Tenants)[];
+  if (fields.every((field) => tenants[field][bucket] === none[field][bucket])) return tenants;
+  return Object.fromEntries(fields.map((field) => [field, tenants[field].with(bucket, none[field][bucket]!)])) as Tenants;
+}
+
 /** What another model taught of a tenant counts half when a model has so many answers, all of them of others. */
 const HALF_HELD = 20;
 

@@ -21,6 +21,7 @@ it('counts how answers lay in what was predicted for them', async () => {
   const lengths = [...SCORES.map((score) => Math.floor(98 * Math.exp(score))), 10_000];
   await insertObservations(db, [
     ...lengths.map((outputTokens, i) => anObservation(`a${i}`, { ...predicted, outputTokens })),
+    anObservation('private', { ...predicted, outputTokens: 9000, featureKey: 'off' }),
     anObservation('limited', { ...predicted, outputTokens: 50, maxTokens: 50 }),
     anObservation('old', { ...predicted, acceptedAtMs: NOW - 1 }),
     anObservation('failed', { ...predicted, outcome: 'failed' }),

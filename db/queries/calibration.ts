@@ -1,5 +1,6 @@
 /** How answers lay in the distributions that were predicted for them, counted in SQL. */
 import { and, asc, eq, gte, isNotNull, sql } from 'drizzle-orm';
+import { NOT_LEARNED_FROM } from '../../core/domain/observation.ts';
 import { normalQuantile } from '../../core/placement/distributions.ts';
 import type { Executor } from '../client.ts';
 import { observations } from '../schema/index.ts';
@@ -24,7 +25,7 @@ const scoreOf = (quantile: number) => Math.round(normalQuantile(quantile) * 1000
  * (`core/scheduler/conditional-length.ts`).
  */
 export async function lengthCalibration(db: Executor, since: Date): Promise<ModelCalibration[]> {
-  const { outputTokens, predictedOutputP50: p50, predictedOutputP90: p90, maxTokens } = observations;
+  const { outputTokens, predictedOutputP50: p50, predictedOutputP90: p90, maxTokens, featureKey } = observations;
   const isLimited = sql`${maxTokens} is not null and ${p90} >= ${maxTokens}`;
   const share = (quantile: number) => {
     const scores = scoreOf(quantile) / scoreOf(0.9);
@@ -44,8 +45,8 @@ export async function lengthCalibration(db: Executor, since: Date): Promise<Mode
         gte(observations.acceptedAt, since),
         eq(observations.outcome, 'ok'),
         isNotNull(outputTokens),
-        // The length that nobody predicted, and those of engines that say nothing, are no evidence.
-        sql`${p50} > 0 and ${p90} >= ${p50} and ${outputTokens} > 0`,
+        // The length that nobody predicted, those of engines that say nothing, and what nothing is learned from (several choices together) are no evidence.
+        sql`${p50} > 0 and ${p90} >= ${p50} and ${outputTokens} > 0 and ${featureKey} is distinct from ${NOT_LEARNED_FROM}`,
       ),
     )
     .groupBy(observations.model)

@@ -45,15 +45,16 @@ describe('the figures of answers', () => {
     expect(await replicaAttainment(db(), window)).toEqual(new Map([['chat-1', { judged: 3, attained: 2 }]]));
   });
 
-  it('leave out lengths that a limit decided or nobody predicted, and keep their verdicts', async () => {
+  it('leave out lengths that a limit decided, nobody predicted or nothing is learned from, and keep their verdicts', async () => {
     await insertObservations(db(), [
       ended(1000, 500, { maxTokens: 100 }),
       ended(1000, 500, { maxTokens: 200 }),
       ended(1000, 500, { maxTokens: 300, outputTokens: 300 }),
       ended(1000, 500, { predictedOutputP50: null, predictedOutputP90: null }),
       ended(1000, 500, { predictedOutputP50: 0, predictedOutputP90: 0 }),
+      ended(1000, 500, { featureKey: 'off', outputTokens: 9000 }),
     ]);
-    expect(await answerFigures(db(), window)).toMatchObject([{ answers: 1, aboveP90: 1, medianRatio: 3, judged: 5 }]);
+    expect(await answerFigures(db(), window)).toMatchObject([{ answers: 1, aboveP90: 1, medianRatio: 3, judged: 6 }]);
   });
 });
 

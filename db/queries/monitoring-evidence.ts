@@ -1,5 +1,6 @@
 /** What monitoring looks at: what was predicted beside what happened, over a window of time that ends now. */
 import { and, eq, gt, gte, isNotNull, isNull, lte, sql } from 'drizzle-orm';
+import { NOT_LEARNED_FROM } from '../../core/domain/observation.ts';
 import type { StepTimeCoefficients } from '../../core/domain/step-time.ts';
 import type { AnswerEvidence } from '../../core/profiler/monitor/evidence.ts';
 import type { Executor } from '../client.ts';
@@ -31,11 +32,13 @@ const attained = sql<number>`(count(*) filter (where ${observations.attained})):
 
 /**
  * Of each model and class: lengths predicted and come, and SLOs attained. An answer counts where its own limit did not decide its length: with
- * a `max_tokens` at or below the predicted p90, both the prediction and the answer are what the client asked for.
+ * a `max_tokens` at or below the predicted p90, both the prediction and the answer are what the client asked for. Nor do answers count that nothing
+ * is learned from: of tenants with features off, or several choices together.
  */
 export async function answerFigures(db: Executor, window: Window): Promise<AnswerEvidence[]> {
-  const { outcome, outputTokens, maxTokens, predictedOutputP50: p50, predictedOutputP90: p90 } = observations;
-  const counts = sql`${outcome} = 'ok' and ${outputTokens} > 0 and ${p50} > 0 and ${p90} > 0 and (${maxTokens} is null or ${maxTokens} > ${p90})`;
+  const { outcome, outputTokens, maxTokens, predictedOutputP50: p50, predictedOutputP90: p90, featureKey } = observations;
+  const counts = sql`${outcome} = 'ok' and ${outputTokens} > 0 and ${p50} > 0 and ${p90} > 0 and (${maxTokens} is null or ${maxTokens} > ${p90})
+    and ${featureKey} is distinct from ${NOT_LEARNED_FROM}`;
   const share = (above: typeof p50 | typeof p90) =>
     sql<number>`coalesce(avg((${outputTokens} > ${above})::int) filter (where ${counts}), 0)::float8`;
   return db

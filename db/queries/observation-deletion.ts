@@ -1,6 +1,7 @@
 /** Deleting what was recorded of a tenant: partition by partition and some thousand rows a transaction, so that nobody waits for it. */
 import { sql } from 'drizzle-orm';
 import type { Database } from '../client.ts';
+import { forgetTenantInSnapshots } from './forget-tenant.ts';
 import { partitionedDays, partitionOf } from './observation-partitions.ts';
 
 /** NOTIFY channel, without a payload: whoever has read observations is to read anew what is left of them. */
@@ -12,7 +13,8 @@ const DEFAULT_PARTITION = 'observations_default';
 const UNDEFINED_TABLE = '42P01';
 
 /**
- * Deletes every observation of a tenant that was stored when the call began. What gateways deliver meanwhile may stay.
+ * Deletes every observation of a tenant that was stored when the call began, and what snapshots know of it alone. What gateways deliver
+ * meanwhile may stay.
  * @returns how many were deleted
  */
 export async function deleteObservationsOf(db: Database, tenant: string): Promise<number> {
@@ -20,6 +22,7 @@ export async function deleteObservationsOf(db: Database, tenant: string): Promis
   let deleted = await deleteFrom(db, DEFAULT_PARTITION, tenant);
   for (const day of await partitionedDays(db)) deleted += await deleteFrom(db, partitionOf(day), tenant);
   if (deleted > 0) await db.execute(sql`select pg_notify(${DELETION_CHANNEL}, '')`);
+  await forgetTenantInSnapshots(db, tenant);
   return deleted;
 }
 

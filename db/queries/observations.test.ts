@@ -3,6 +3,7 @@ import type { Observation } from '../../core/domain/observation.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts';
 import type { Database } from '../client.ts';
 import { countObservationsAfter, insertObservations, observationsAfter, observationsThrough } from './observations.ts';
+import { insertTenant } from './tenants.ts';
 
 let database: TestDatabase;
 let db: Database;
@@ -103,5 +104,22 @@ describe('observations', () => {
     await delivered;
     await follow();
     expect(seen).toHaveLength(410);
+  });
+
+  it('lose what their tenant does not allow any more when they arrive late', async () => {
+    await db.transaction(async (tx) => {
+      for (const features of ['full', 'lengths-only', 'off'] as const) await insertTenant(tx, { name: features, features });
+    });
+    const late = ['full', 'lengths-only', 'off'].map((tenant) => ({ ...observation(`late ${tenant}`), tenant }));
+    const choices = { ...observation('late choices'), tenant: 'lengths-only', features: null, featureKey: 'off' };
+    expect(await insertObservations(db, [...late, choices])).toBe(4);
+    expect(
+      (await observationsThrough(db, Number.MAX_SAFE_INTEGER, 4)).map(({ tenant, features, featureKey }) => [tenant, features, featureKey]),
+    ).toEqual([
+      ['full', 'AAEC/w==', 'k1'],
+      ['lengths-only', null, null],
+      ['off', null, 'off'],
+      ['lengths-only', null, 'off'],
+    ]);
   });
 });

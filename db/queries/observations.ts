@@ -1,9 +1,9 @@
 /** Observations as gateways deliver them and as the profiler follows them. */
 import { asc, desc, getTableColumns, gt, lte, type SQL, sql } from 'drizzle-orm';
 import { toSnakeCase } from 'drizzle-orm/casing';
-import type { Observation } from '../../core/domain/observation.ts';
+import { NOT_LEARNED_FROM, type Observation } from '../../core/domain/observation.ts';
 import type { Executor } from '../client.ts';
-import { observations, tenantUsage } from '../schema/index.ts';
+import { observations, tenants, tenantUsage } from '../schema/index.ts';
 
 /** NOTIFY channel, without a payload: there is something new to learn from. */
 export const OBSERVATIONS_CHANNEL = 'uellm_observations';
@@ -21,6 +21,18 @@ const columnList = sql.join(
   COLUMNS.map(([, column]) => sql.identifier(column)),
   sql`, `,
 );
+/** What a tenant does not allow now is not stored, though a gateway took it down before it heard so, and spooled it perhaps for hours. */
+const ALLOWED: Partial<Record<string, SQL>> = {
+  features: sql`case when tenant in (select name from strict) then null else features end`,
+  feature_key: sql`case
+    when tenant in (select name from strict where allows = 'off') then ${NOT_LEARNED_FROM}
+    when tenant in (select name from strict) and feature_key <> ${NOT_LEARNED_FROM} then null
+    else feature_key end`,
+};
+const allowedColumns = sql.join(
+  COLUMNS.map(([, column]) => ALLOWED[column] ?? sql.identifier(column)),
+  sql`, `,
+);
 
 /**
  * Stores a batch. Delivering a request again changes nothing: the first delivery of a `requestId` counts.
@@ -36,8 +48,10 @@ export async function insertObservations(db: Executor, batch: readonly Observati
     await tx.execute(sql`select pg_advisory_xact_lock(${DELIVERY_LOCK})`);
     // Each tenant's sums of the day go with its rows: what is delivered twice is counted once.
     const { rows: counted } = await tx.execute<{ stored: number }>(sql`
-      with stored as (
-        insert into ${observations} (${columnList}) select ${columnList} from json_populate_recordset(null::observations, ${rows}::json)
+      with strict as (
+        select name, spec->>'features' as allows from ${tenants} where spec->>'features' <> 'full'
+      ), stored as (
+        insert into ${observations} (${columnList}) select ${allowedColumns} from json_populate_recordset(null::observations, ${rows}::json)
         on conflict (request_id, accepted_at) do nothing returning tenant, accepted_at, replica_id, input_tokens, output_tokens
       ), summed as (
         insert into ${tenantUsage} as u (tenant, day, requests, input_tokens, output_tokens)

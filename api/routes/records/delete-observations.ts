@@ -18,8 +18,8 @@ export function deleteObservationsRoutes({ database: { db } }: ApiDependencies) 
       tags: ['observations'],
       summary: "Delete a tenant's observations",
       description:
-        'Every observation of the tenant that is stored when this is asked, features included, in many short transactions: one that breaks off has ' +
-        'deleted a part, and may be asked again. What a gateway has not delivered yet (it spools while Postgres is away) arrives afterwards. ' +
+        'Every observation of the tenant that is stored when this is asked, features included, and what snapshots of the profiler know of it alone, ' +
+        'in many short transactions: one that breaks off has deleted a part, and may be asked again. What a gateway has not delivered yet (it spools while Postgres is away) arrives afterwards. ' +
         'The audit trail has an entry when it begins (`delete`) and one with the count when it has ended (`deleted`).',
       request: { query },
       responses: { 200: jsonContent(observationsDeletedSchema, 'They are gone.'), ...problems(404) },
