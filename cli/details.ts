@@ -5,6 +5,7 @@ import type { Drain } from '../api/schema/index.ts';
 import { counted } from '../core/domain/counted.ts';
 import type { DrainReceipt } from '../core/domain/drain.ts';
 import type { DeploymentOutlook, Move, Outlook } from '../core/domain/plan.ts';
+import { declinedInWords } from '../core/domain/proposal.ts';
 import type { Refusal } from '../core/domain/refusal.ts';
 import type { RolloutStatus } from '../core/domain/rollout.ts';
 import { bar, shareIn } from './output/bar.ts';
@@ -12,9 +13,9 @@ import { paint, toneOf } from './output/colour.ts';
 import { percent } from './output/figures.ts';
 
 /** Lines beneath the row of one object; none for most kinds. */
-export function detailsOf<C extends Collection>(collection: C, item: Collections[C], colour: boolean): string[] {
+export function detailsOf<C extends Collection>(collection: C, item: Collections[C], colour: boolean, nowMs: number): string[] {
   if (collection === 'rollouts') return stageLines((item as Collections['rollouts']).status, colour);
-  if (collection === 'proposals') return proposalLines(item as Collections['proposals']);
+  if (collection === 'proposals') return proposalLines(item as Collections['proposals'], nowMs);
   if (collection !== 'plans') return [];
   return planLines(item as Collections['plans']);
 }
@@ -32,10 +33,11 @@ export function planLines({ moves, report }: Collections['plans']): string[] {
 }
 
 /** What it would do, what that comes to, why, and what became of it. */
-export function proposalLines(proposal: Collections['proposals']): string[] {
+export function proposalLines(proposal: Collections['proposals'], nowMs: number): string[] {
   const { id, state, summary, outlook, moves, reasons, expiresAt, decidedBy, outcome } = proposal;
   const until = state === 'open' ? `, until ${expiresAt}: uellm pilot approve ${id}` : '';
-  const became = [decidedBy && `by ${decidedBy}`, outcome].filter(Boolean).join(': ');
+  const became =
+    state === 'declined' ? declinedInWords(proposal, nowMs) : [decidedBy && `by ${decidedBy}`, outcome].filter(Boolean).join(': ');
   return [
     `${id} ${state}${until}`,
     `  ${summary}`,

@@ -44,7 +44,7 @@ const chat: AdviceItem = {
     },
   ],
 };
-const diagnosis: DiagnosisAnswer = { windowSeconds: 300, replicas: [r1, r2], advice: [chat], missing: [], unknown: [] };
+const diagnosis: DiagnosisAnswer = { windowSeconds: 300, replicas: [r1, r2], advice: [chat], missing: [], declined: [], unknown: [] };
 const text = (given: DiagnosisAnswer, one?: string) => diagnosisText(given, { columns: Number.POSITIVE_INFINITY, colour: false }, { one });
 
 describe('a diagnosis in words', () => {
@@ -74,6 +74,10 @@ one replica fewer        -      -       -      -      none would be left
     const missing = [{ subject: 'code', reason: 'no L40S is free', since: '2026-01-31T12:00:00.000Z' }];
     const line = 'code misses replicas since 2026-01-31T12:00:00.000Z: no L40S is free\n';
     expect(text({ ...diagnosis, missing })).toBe(line + text(diagnosis));
+    const declined = [{ deployment: 'chat', proposalId: 'p1', reason: 'rebalance chat: chat on h2: declined by ann' }];
+    expect(text({ ...diagnosis, declined })).toBe(
+      `chat has no open proposal; rebalance chat: chat on h2: declined by ann\n${text(diagnosis)}`,
+    );
     expect(text({ ...diagnosis, missing, replicas: [], advice: [] })).toBe(`${line}no replica is ready\n`);
   });
 

@@ -6,8 +6,11 @@ import { ms, NONE } from './output/figures.ts';
 import { type Row, renderTable, type TableStyle } from './output/table.ts';
 
 export function diagnosisText(diagnosis: DiagnosisAnswer, style: TableStyle, { one }: { one: string | undefined }): string {
-  const { replicas, advice, missing, windowSeconds } = diagnosis;
-  const missed = missing.map(({ subject, reason, since }) => `${subject} misses replicas since ${since}: ${reason}\n`);
+  const { replicas, advice, missing, declined, windowSeconds } = diagnosis;
+  const missed = [
+    ...missing.map(({ subject, reason, since }) => `${subject} misses replicas since ${since}: ${reason}\n`),
+    ...declined.map(({ deployment, reason }) => `${deployment} has no open proposal; ${reason}\n`),
+  ];
   if (replicas.length === 0) return [...missed, one === undefined ? 'no replica is ready\n' : `${one} has no ready replica\n`].join('');
   return [
     ...missed,

@@ -27,7 +27,8 @@ const proposal: ProposalResource = {
 const q = (p50: number) => ({ p50, p90: 2 * p50, p99: 4 * p50 });
 const fared = { requests: 50, attainment: 0.9, ttftMs: q(100), tpotMs: q(20), e2eMs: q(2000), waitMs: q(5), unserved: 0 };
 const report: PilotReport = {
-  ...{ deployment: 'chat', mode: 'shadow', modeSince: '2026-01-01T00:00:00.000Z', observed: 50, counted: 50 },
+  ...{ deployment: 'chat', mode: 'shadow', modeSince: '2026-01-01T00:00:00.000Z', observed: 50, counted: 46 },
+  ...{ answered: 44, cancelled: 4, replayed: 50, scheduler: 'uellm' },
   ...{ from: '2026-01-01T00:00:00.000Z', until: '2026-01-01T01:00:00.000Z' },
   policies: [
     { policy: 'chat', targetAttainment: 0.95, requests: 50, observed: 0.9, now: 0.88, wouldBe: 0.97, margin: 0.084, suffices: false },
@@ -44,7 +45,8 @@ describe("a pilot's report", () => {
   it('has attainment, latencies and money now and as they would be, predictions, and what is proposed', () => {
     expect(pilotText(report, { columns: 200, colour: false })).toMatchInlineSnapshot(`
       "chat is in shadow mode: observed and predicted for; requests go in the order of their arrival, and nothing is moved
-      50 requests from 2026-01-01T00:00:00.000Z until 2026-01-01T01:00:00.000Z
+      50 requests observed from 2026-01-01T00:00:00.000Z until 2026-01-01T01:00:00.000Z: 44 answered, 2 not served, 4 cancelled by their client
+      46 of them judged, replayed as they are scheduled now and as uellm would in auto mode; 4 skipped: cancelled
 
       POLICY  REQUESTS  OBSERVED  ±      NOW, REPLAYED  WOULD BE  TARGET
       chat    50, few   90 %      8.4 %  88 %           97 %      95 %
@@ -56,9 +58,9 @@ describe("a pilot's report", () => {
       would be       70 ms     280 ms  20 ms     80 ms  20 ms     0
 
       money: 1.55 USD/h now on 1 replica, 3.10 USD/h on 2 as proposed
-      predictions: 37 of 40 answers within their p90, 92.5 % where 90 % are meant
+      predictions: 40 of 44 answers had one and a known length; 37 of those are within their p90, 92.5 % where 90 % are meant
 
-      proposed:
+      waits for an operator:
         p1 open, until 2026-01-02T00:00:00.000Z: uellm pilot approve p1
           rebalance chat: chat on h2
           chat: replicas 1 -> 2, capacity 5.0 for 6.0 req/s, 1.55 USD/h -> 3.10 USD/h, predicted attainment 80 % -> 99 %
@@ -74,6 +76,34 @@ describe("a pilot's report", () => {
     const text = pilotText(nothing, { columns: 200, colour: false });
     expect(text).toContain('predictions: none of answers of known length yet');
     expect(text).toContain('proposed: nothing yet');
+  });
+
+  it('says what was left out of a sample', () => {
+    const text = pilotText({ ...report, observed: 50_000, replayed: 9990, counted: 8500 }, { columns: 200, colour: false });
+    expect(text).toContain('; 41500 skipped: 40010 not in the sample, the others cancelled or at an edge of it\n');
+  });
+
+  it('groups proposals by what became of them, and says who declined the one that is not made again', () => {
+    const decided = { decidedBy: 'ann', decidedAt: '2026-01-01T00:30:00.000Z' };
+    const proposals: ProposalResource[] = [
+      { ...proposal, ...decided, id: 'p3', state: 'declined', outcome: 'too dear' },
+      { ...proposal, id: 'p2', state: 'withdrawn', outcome: 'the planner does not propose it any more' },
+      { ...proposal, ...decided, id: 'p1', state: 'done', outcome: '1 of 1 moves done' },
+    ];
+    const text = (of: ProposalResource[]) => pilotText({ ...report, proposals: of }, { columns: 200, colour: false });
+    const lines = text(proposals).split('\n');
+    const because =
+      'declined by ann at 2026-01-01T00:30:00.000Z: too dear; the same is proposed again after 2026-01-02T00:00:00.000Z at the earliest';
+    expect(lines.find((line) => line.startsWith('proposed:'))).toMatch(`proposed: nothing now; p3 was ${because}`);
+    expect(lines.filter((line) => /^( {2}p\d|\w[^;]*:$)/.test(line))).toEqual([
+      'done:',
+      '  p1 done',
+      'declined:',
+      '  p3 declined',
+      'withdrawn:',
+      '  p2 withdrawn',
+    ]);
+    expect(text([proposal, ...proposals])).not.toContain('proposed:');
   });
 });
 

@@ -1,6 +1,7 @@
 /** A pilot's report as people read it: attainment and money now and as they would be, and what is proposed. */
 import type { PilotReport } from '../api/schema/index.ts';
 import { counted } from '../core/domain/counted.ts';
+import { declinedInWords, type ProposalState } from '../core/domain/proposal.ts';
 import { MODES } from './commands/mode.ts';
 import { usd } from './cost-text.ts';
 import { proposalLines } from './details.ts';
@@ -10,20 +11,66 @@ import { type Row, renderTable, type TableStyle } from './output/table.ts';
 type Attainment = PilotReport['policies'][number];
 
 export function pilotText(report: PilotReport, style: TableStyle): string {
-  const { deployment, mode, from, until, observed, policies, money, predictions, proposals, notes } = report;
-  const { predicted, withinP90 } = predictions;
+  const { deployment, mode, from, until, policies, money, notes } = report;
   return [
     `${deployment} is in ${mode} mode: ${MODES[mode]}\n`,
-    `${counted(observed, 'request')} from ${from} until ${until}\n`,
+    `${counted(report.observed, 'request')} observed from ${from} until ${until}: ${becameText(report)}\n`,
+    judgedText(report),
     ...(policies.length > 0 ? ['\n', policyTable(policies, style)] : []),
     ...(report.latencies ? ['\n', latencyTable(report.latencies, style)] : []),
     `\nmoney: ${usd(money.now.usdPerHour)} USD/h now on ${counted(money.now.replicas, 'replica')}, ` +
       `${usd(money.wouldBe.usdPerHour)} USD/h on ${money.wouldBe.replicas} as proposed\n`,
-    `predictions: ${predicted === 0 ? 'none of answers of known length yet' : `${withinP90} of ${predicted} answers within their p90, ${percent(withinP90 / predicted)} where 90 % are meant`}\n`,
-    proposals.length > 0 ? '\nproposed:\n' : 'proposed: nothing yet; the planner looks with each rebalance\n',
-    ...proposals.flatMap((proposal) => proposalLines(proposal).map((line) => `  ${line}\n`)),
+    predictionText(report),
+    ...proposalsText(report),
     ...notes.map((note) => `note: ${note}\n`),
   ].join('');
+}
+
+function becameText({ observed, answered, cancelled }: PilotReport): string {
+  return `${answered} answered, ${observed - answered - cancelled} not served, ${cancelled} cancelled by their client`;
+}
+
+/** How many of them the table rests on, and why not on the others. */
+function judgedText({ observed, replayed, counted: judged, scheduler }: PilotReport): string {
+  if (replayed === 0) return '';
+  const why = replayed < observed ? `${observed - replayed} not in the sample, the others cancelled or at an edge of it` : 'cancelled';
+  const skipped = observed > judged ? `; ${observed - judged} skipped: ${why}` : '';
+  return `${judged} of them judged, replayed as they are scheduled now and as ${scheduler} would in auto mode${skipped}\n`;
+}
+
+function predictionText({ answered, predictions: { predicted, withinP90 } }: PilotReport): string {
+  if (predicted === 0) return 'predictions: none of answers of known length yet\n';
+  const share = `${percent(withinP90 / predicted)} where 90 % are meant`;
+  return `predictions: ${predicted} of ${counted(answered, 'answer')} had one and a known length; ${withinP90} of those are within their p90, ${share}\n`;
+}
+
+/** In the order in which they concern an operator. */
+const HEADINGS: Record<ProposalState, string> = {
+  open: 'waits for an operator',
+  approved: 'approved, and not carried out yet',
+  noted: 'noted, as nobody is asked in shadow mode',
+  done: 'done',
+  failed: 'approved, and failed',
+  outdated: 'approved, and did not fit any more',
+  declined: 'declined',
+  expired: 'expired',
+  withdrawn: 'withdrawn',
+};
+const PENDING: readonly ProposalState[] = ['open', 'approved', 'noted'];
+
+function proposalsText({ proposals, until }: PilotReport): string[] {
+  const nowMs = Date.parse(until);
+  const standing = proposals.find((p) => p.state === 'declined' && p.kind === 'rebalance' && Date.parse(p.expiresAt) > nowMs);
+  const why = standing ? `${standing.id} was ${declinedInWords(standing, nowMs)}` : 'the planner looks with each rebalance';
+  const isPending = proposals.some(({ state }) => PENDING.includes(state));
+  return [
+    ...(isPending ? [] : [`proposed: nothing ${proposals.length > 0 ? 'now' : 'yet'}; ${why}\n`]),
+    ...(Object.keys(HEADINGS) as ProposalState[]).flatMap((state) => {
+      const own = proposals.filter((p) => p.state === state);
+      if (own.length === 0) return [];
+      return [`\n${HEADINGS[state]}:\n`, ...own.flatMap((p) => proposalLines(p, nowMs).map((line) => `  ${line}\n`))];
+    }),
+  ];
 }
 
 function policyTable(policies: readonly Attainment[], style: TableStyle): string {

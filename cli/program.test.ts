@@ -46,6 +46,30 @@ describe('usage', () => {
   });
 });
 
+describe('a command line that is wrong', () => {
+  it.each([
+    ['keys list', "error: unknown command 'list'", 'allowed is one of create; see uellm keys --help'],
+    ['rollout go', "error: unknown command 'go'", /^allowed is one of status, pause, .*; see uellm rollout --help$/],
+    ['get', "error: missing required argument 'kind'", 'see uellm get --help'],
+    ['delete key', "error: missing required argument 'id'", 'see uellm delete key --help'],
+    [
+      'keys create --role viewer --expires 9999d',
+      "error: option '--expires <duration>' argument '9999d' is invalid. A duration from 60s to 3650d.",
+      'see uellm keys create --help',
+    ],
+    ['frob', "error: unknown command 'frob'", 'see uellm --help'],
+  ])('%s: says what is, or where that stands', async (line, error, hint) => {
+    const { exitCode, err } = await runCli(line.split(' '));
+    const [first, second] = err.trim().split('\n');
+    expect([exitCode, first, second]).toEqual([2, error, typeof hint === 'string' ? hint : expect.stringMatching(hint)]);
+  });
+
+  it('finds what is about keys in one place', async () => {
+    const { out } = await runCli(['keys', '--help']);
+    expect(out).toMatch(/^ {2}uellm get keys .*\n {2}uellm delete key /m);
+  });
+});
+
 describe('an installation that does not answer', () => {
   it('is named, with how to start it', async () => {
     const { exitCode, err, out } = await runCli(['get', 'hosts'], { env: { UELLM_API_URL: 'http://127.0.0.1:1234' } });
@@ -62,7 +86,7 @@ describe('apply', () => {
     );
     expect(exitCode).toBe(2);
     expect(err.trim().split('\n')).toEqual([
-      'error: - is not valid',
+      'error: standard input is not valid',
       "  document 1: SloPolicy 'a': targets.ttftMs: got -1, allowed is a number above 0",
       '  document 2: kind: got "Hosst", allowed is one of Host, Model, SloPolicy, Tenant, Deployment',
       '  document 3: Model \'m\': source: got "x", allowed is hf://OWNER/NAME[@REVISION] or file:///PATH',

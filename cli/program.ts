@@ -27,6 +27,7 @@ import { addSchedule } from './commands/schedule.ts';
 import { addSimulate } from './commands/simulate.ts';
 import { addTop } from './commands/top.ts';
 import { addWhatIf } from './commands/what-if.ts';
+import { pointToHelp } from './help.ts';
 import { processTerminal, type Terminal } from './terminal.ts';
 
 /** What `bin/` lends to commands that can do without an installation, as it runs or not. */
@@ -61,6 +62,7 @@ export function addClientCommands(program: Command, terminal: Terminal = process
   addKeys(program, terminal, createKey);
   addCompletion(program, terminal);
   program.addHelpText('after', ENVIRONMENT);
+  pointToHelp(program);
 }
 
 const ENVIRONMENT = `

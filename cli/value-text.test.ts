@@ -92,6 +92,16 @@ describe('uellm report value', () => {
 
   it('gives it as JSON, and as the CSV of the API', async () => {
     expect(JSON.parse((await run(['--format', 'json'])).out)).toEqual(report);
+    for (const args of [
+      ['--format', 'csv', '-o', 'json'],
+      ['-o', 'table', '--format', 'csv'],
+      ['--json', '--format', 'csv'],
+      ['--format', 'yaml', '--json'],
+    ]) {
+      const { exitCode, err, asked } = await run(args);
+      expect([exitCode, err, asked]).toEqual([2, expect.stringMatching(/'--format \w+' and '(-o|--json).*two forms of one result/), []]);
+    }
+    expect((await run(['--format', 'json', '-o', 'json'])).exitCode).toBe(0);
     const { out, asked } = await run(['--format', 'csv', '--by', 'tenant']);
     expect([out, asked[0]!.searchParams.get('by')]).toEqual(['from,to\r\n', 'tenant']);
   });

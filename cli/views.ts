@@ -1,6 +1,7 @@
 /** How each collection looks as a table: the columns, and a row for an object. */
 import type { Collection, Collections } from '../api/client.ts';
 import type { HostResource, ReplicaResource } from '../api/schema/index.ts';
+import { declinedInWords } from '../core/domain/proposal.ts';
 import { usd } from './cost-text.ts';
 import { toneOf } from './output/colour.ts';
 import { age, billions, ms, NONE, percent } from './output/figures.ts';
@@ -97,10 +98,12 @@ export const VIEWS: { [C in Collection]: View<Collections[C]> } = {
   },
   proposals: {
     header: ['ID', 'DEPLOYMENT', 'KIND', 'STATE', 'AGE', 'USD/H', 'WOULD BE', 'SUMMARY', 'OUTCOME'],
-    row: ({ id, deployment, kind, outlook, summary, outcome, createdAt, ...proposal }, now) => [
-      ...[id, deployment, kind],
+    row: (proposal, now) => [
+      ...[proposal.id, proposal.deployment, proposal.kind],
       state(proposal.state),
-      ...[age(createdAt, now), usd(outlook?.before.usdPerHour ?? null), usd(outlook?.after.usdPerHour ?? null), summary, outcome],
+      age(proposal.createdAt, now),
+      ...[usd(proposal.outlook?.before.usdPerHour ?? null), usd(proposal.outlook?.after.usdPerHour ?? null), proposal.summary],
+      proposal.state === 'declined' ? declinedInWords(proposal, now) : proposal.outcome,
     ],
   },
   rollouts: {

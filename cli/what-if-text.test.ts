@@ -29,6 +29,7 @@ const answer: WhatIf = {
     { policy: 'vip', observed: null, before: null, after: { ...fared, requests: 10, targetAttainment: 0.99, worthUsdPerHour: null } },
   ],
   totals: { before: was, after: would },
+  scheduler: 'edf',
   notes: ['a sample'],
 };
 const NOTHING: WhatIf = { ...answer, observed: 0, replayed: 0, counted: 0, deployments: [], policies: [], notes: ['nothing to replay'] };
@@ -41,7 +42,7 @@ describe('a what-if as text', () => {
       '  SloPolicy chat: ~ targets.tpotMs: 60 -> 10',
       '  chat: replicas 2 -> 1',
       '',
-      'By SLO policy, over 20000 requests of the last 2 hours, 1000 of them counted',
+      'By SLO policy, over 20000 requests of the last 2 hours, 1000 of them counted, scheduled by edf',
       'POLICY  REQUESTS  OBSERVED  BEFORE  AFTER  TARGET  WORTH USD/H BEFORE  WORTH AFTER',
       'chat    1000      97 %      95 %    60 %   90 %    20.00               3.00',
       'vip     0 -> 10   -         -       95 %   99 %    -                   -',
@@ -109,6 +110,7 @@ describe('uellm what-if', () => {
 
   it.each([
     [['--hours', '0'], /A number of hours above 0/],
+    [['--hours', '500'], /'--hours <h>' argument '500' is invalid. A number of hours above 0 and of at most 168/],
     [['--requests', 'many'], /A whole number from 1/],
     [['--price', 'L40S'], /It is KIND=USD/],
     [['--replicas', 'chat=-1'], /It is DEPLOYMENT=N/],

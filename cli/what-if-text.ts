@@ -19,10 +19,10 @@ export function whatIfText(answer: WhatIf, style: TableStyle): string {
 }
 
 /** Attainment by policy; what `apply --dry-run` shows beneath a policy's difference. */
-export function policyTable({ windowSeconds, observed, counted: judged, policies }: WhatIf, style: TableStyle): string {
+export function policyTable({ windowSeconds, observed, counted: judged, policies, scheduler }: WhatIf, style: TableStyle): string {
   const sample = judged < observed ? `, ${judged} of them counted` : '';
   return [
-    `By SLO policy, over ${counted(observed, 'request')} of the last ${duration(windowSeconds)}${sample}\n`,
+    `By SLO policy, over ${counted(observed, 'request')} of the last ${duration(windowSeconds)}${sample}, scheduled by ${scheduler}\n`,
     renderTable(
       ['POLICY', 'REQUESTS', 'OBSERVED', 'BEFORE', 'AFTER', 'TARGET', 'WORTH USD/H BEFORE', 'WORTH AFTER'],
       policies.map(({ policy, observed: seen, before, after }) => [

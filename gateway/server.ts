@@ -221,6 +221,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       ...source,
       gatewayId,
       address: settings.publicUrl ?? url,
+      schedulerPolicy: policy.name,
       logger,
       metrics,
       applyRouting,

@@ -119,6 +119,9 @@ export const diagnosisSchema = z
     missing: z
       .array(z.object({ subject: z.string(), reason: z.string(), since: timeSchema }))
       .openapi({ description: 'Deployments of which replicas were lost or have failed for good, and what making them good waits for.' }),
+    declined: z.array(z.object({ deployment: z.string(), proposalId: z.string(), reason: z.string() })).openapi({
+      description: 'Deployments for which nothing is proposed while an operator has declined it: by whom, when and why, and until when.',
+    }),
     unknown: z
       .array(z.object({ replicaId: z.string(), deployment: z.string(), reason: z.string() }))
       .openapi({ description: 'Ready replicas of which too little is known.' }),

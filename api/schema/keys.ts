@@ -1,10 +1,8 @@
 /** API keys: what one may, whose it is, and what became of it. Of the secret only its maker hears, once. */
 import { z } from '@hono/zod-openapi';
-import { roleSchema } from '../../core/domain/access.ts';
+import { KEY_LIFETIME_SECONDS, roleSchema } from '../../core/domain/access.ts';
 import { nameSchema } from '../../core/domain/names.ts';
 import { textFilter, timeSchema } from './common.ts';
-
-const TEN_YEARS_SECONDS = 315_360_000;
 
 export const keyInputSchema = z
   .strictObject({
@@ -18,8 +16,8 @@ export const keyInputSchema = z
     expiresInSeconds: z
       .number()
       .int()
-      .min(60)
-      .max(TEN_YEARS_SECONDS)
+      .min(KEY_LIFETIME_SECONDS.min)
+      .max(KEY_LIFETIME_SECONDS.max)
       .optional()
       .openapi({ description: 'Without it, it does not run out.' }),
   })

@@ -5,9 +5,6 @@ import { timeSchema } from './common.ts';
 import { proposalResourceSchema } from './proposals.ts';
 import { faredSchema } from './what-if.ts';
 
-/** Hours back that a report may go. */
-export const MOST_PILOT_HOURS = 168;
-
 const share = z.number().nullable();
 const money = z.object({
   replicas: z.number().int(),
@@ -21,8 +18,14 @@ export const pilotReportSchema = z
     modeSince: timeSchema,
     from: timeSchema,
     until: timeSchema,
-    observed: z.number().int().openapi({ description: 'Requests of that time.' }),
-    counted: z.number().int().openapi({ description: 'Those that attainment rests on.' }),
+    observed: z.number().int().openapi({ description: 'Requests accepted in that time of which a record had come.' }),
+    answered: z.number().int().openapi({ description: 'Of them, those with a complete answer.' }),
+    cancelled: z.number().int().openapi({ description: 'Of them, those that their client gave up: they are not judged.' }),
+    replayed: z.number().int().openapi({ description: 'Of them, those that were replayed: all, or a sample of many.' }),
+    counted: z.number().int().openapi({
+      description: 'Those that attainment rests on: replayed, and neither cancelled nor at an edge of a sampled stretch.',
+    }),
+    scheduler: z.string().openapi({ description: 'By which `auto` mode would have scheduled them: as live gateways do.' }),
     policies: z.array(
       z.object({
         policy: z.string(),
@@ -49,9 +52,10 @@ export const pilotReportSchema = z
         .int()
         .openapi({ description: 'Those at most as long as their predicted 90th percentile: nine in ten, when it is right.' }),
     }),
-    proposals: z
-      .array(proposalResourceSchema)
-      .openapi({ description: 'Undecided ones, and those made or decided in that time; newest first.' }),
+    proposals: z.array(proposalResourceSchema).openapi({
+      description:
+        'Undecided ones, those made or decided in that time, and those not made again yet because they were declined; newest first.',
+    }),
     notes: z.array(z.string()),
   })
   .openapi('PilotReport');

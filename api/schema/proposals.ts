@@ -8,8 +8,10 @@ export const proposalResourceSchema = z
   .object({
     id: z.string(),
     deployment: z.string(),
-    kind: proposalKindSchema.openapi({ description: '`rebalance`: moves of a plan; `reshape`: a rollout of the engine with other flags.' }),
-    state: proposalStateSchema.openapi({ description: '`noted` in shadow mode, `open` while an operator may approve it.' }),
+    kind: z
+      .enum(proposalKindSchema.options)
+      .openapi({ description: '`rebalance`: moves of a plan; `reshape`: a rollout of the engine with other flags.' }),
+    state: z.enum(proposalStateSchema.options).openapi({ description: '`noted` in shadow mode, `open` while an operator may approve it.' }),
     summary: z.string().openapi({ description: 'What it would do.' }),
     reasons: z.array(z.string()),
     moves: z.array(moveSchema),

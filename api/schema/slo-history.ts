@@ -59,7 +59,7 @@ export const queryDistributionSchema = z
     arrivals: z.array(z.object({ startsAt: timeSchema, requests: z.number().int() })).openapi({
       description: 'Requests accepted in each step, oldest first; steps without requests are left out.',
     }),
-    sampled: z.number().int().openapi({ description: 'Requests that the lengths are of: the newest of the window, at most 50,000.' }),
+    sampled: z.number().int().openapi({ description: 'Requests that the lengths are of: the newest of the window, at most 20,000.' }),
     inputTokens: lengthsSchema,
     outputTokens: lengthsSchema.openapi({ description: 'Of answers that came to their end.' }),
     predictions: z

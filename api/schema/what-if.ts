@@ -4,10 +4,11 @@ import { acceleratorKindSchema } from '../../core/domain/accelerators.ts';
 import { deploymentModeSchema } from '../../core/domain/deployment.ts';
 import { hostSpecSchema } from '../../core/domain/fleet.ts';
 import { nameSchema } from '../../core/domain/names.ts';
+import { MOST_REPLAY_HOURS } from '../../core/domain/replay-window.ts';
 import { sloPolicySchema } from '../../core/domain/slo-policy.ts';
 import { timeSchema } from './common.ts';
 
-export const WHAT_IF_LIMITS = { windowSeconds: 7 * 86_400, requests: 50_000, replicas: 1000 } as const;
+export const WHAT_IF_LIMITS = { windowSeconds: MOST_REPLAY_HOURS * 3600, requests: 50_000, replicas: 1000 } as const;
 
 const once = (items: readonly { name: string }[]) => new Set(items.map(({ name }) => name)).size === items.length;
 const NAMES_DIFFER = 'each name once';
@@ -106,6 +107,9 @@ export const whatIfSchema = z
       .array(z.object({ policy: z.string(), observed: faredSchema.nullable(), before: policyFared, after: policyFared }))
       .openapi({ description: 'null where no request falls under it.' }),
     totals: z.object({ before: moneySchema, after: moneySchema }),
+    scheduler: z.string().openapi({
+      description: 'By which both replays scheduled what is not in shadow mode: as live gateways do; `notes` says where they differ.',
+    }),
     notes: z.array(z.string()),
   })
   .openapi('WhatIf');

@@ -37,8 +37,9 @@ export function addApply(program: Command, terminal: Terminal): void {
 }
 
 async function apply({ client, terminal }: CommandContext, options: ApplyOptions): Promise<void> {
-  const objects = parseDocuments(await readInput(options.file, terminal), options.file);
-  for (const warning of await checkReferences(client, objects, options.file)) terminal.err(`warning: ${warning}\n`);
+  const file = options.file === '-' ? 'standard input' : options.file;
+  const objects = parseDocuments(await readInput(options.file, terminal), file);
+  for (const warning of await checkReferences(client, objects, file)) terminal.err(`warning: ${warning}\n`);
   const dryRun = options.dryRun === true;
   const items: Applied[] = [];
   let whatIf: WhatIf | undefined;

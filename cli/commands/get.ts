@@ -1,5 +1,5 @@
 /** uellm get KIND [NAME] */
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Collection, Collections } from '../../api/client.ts';
 import { action, type CommandContext } from '../command.ts';
 import { detailsOf } from '../details.ts';
@@ -29,11 +29,10 @@ export function addGet(program: Command, terminal: Terminal): void {
     )
     .argument('[name]', 'name or id of one')
     .option('--limit <n>', 'so many at most', parseLimit, 100)
-    .option(
-      '--where <field=value>',
-      'of all, only these; may be repeated, as in: get audit --where actor=admin --where kind=hosts',
-      parseFilter,
-      {},
+    .addOption(
+      new Option('--where <field=value>', 'of all, only these; may be repeated, as in: get audit --where actor=admin --where kind=hosts')
+        .argParser(parseFilter)
+        .default({}, 'all of them'),
     )
     .action(action(terminal, get));
 }
@@ -65,7 +64,7 @@ async function getOne<C extends Collection>(
       item,
       () =>
         tableOf(terminal, collection, [item]) +
-        detailsOf(collection, item, terminal.colour)
+        detailsOf(collection, item, terminal.colour, Date.now())
           .map((line) => `  ${line}\n`)
           .join(''),
     );

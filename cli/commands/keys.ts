@@ -1,7 +1,7 @@
 /** uellm keys create --role viewer|operator|admin [--tenant T] [--name N] [--expires DURATION] [--offline], and `delete key` */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { KeyCreated, KeyInput } from '../../api/schema/index.ts';
-import { type Role, roleSchema } from '../../core/domain/access.ts';
+import { KEY_LIFETIME_SECONDS, type Role, roleSchema } from '../../core/domain/access.ts';
 import { action, offlineAction } from '../command.ts';
 import { parseDuration } from '../duration.ts';
 import { type OutputOptions, print, withOutput } from '../output/print.ts';
@@ -9,6 +9,10 @@ import type { Terminal } from '../terminal.ts';
 
 /** Makes a key right in the database of DATABASE_URL, for an installation to which nobody has a key yet. */
 export type CreateKeyOffline = (input: KeyInput) => Promise<KeyCreated>;
+
+const SEE_ALSO = `
+  uellm get keys [ID]       shows what keys there are, and when each was last used
+  uellm delete key ID       revokes one`;
 
 interface CreateOptions extends OutputOptions {
   role: Role;
@@ -19,7 +23,10 @@ interface CreateOptions extends OutputOptions {
 }
 
 export function addKeys(program: Command, terminal: Terminal, createOffline?: CreateKeyOffline): void {
-  const keys = program.command('keys').description('API keys: who may use the API and the gateway, and for which tenant');
+  const keys = program
+    .command('keys')
+    .description('API keys: who may use the API and the gateway, and for which tenant')
+    .addHelpText('after', SEE_ALSO);
   const create = withOutput(keys.command('create'))
     .description('make a key; it is shown this once')
     .addOption(
@@ -27,9 +34,9 @@ export function addKeys(program: Command, terminal: Terminal, createOffline?: Cr
         .choices(roleSchema.options)
         .makeOptionMandatory(),
     )
-    .option('--tenant <name>', 'the only tenant that it sees and sends requests for; the whole fleet without it')
+    .option('--tenant <name>', 'the only tenant that it sees and sends requests for, one of uellm get tenants; the whole fleet without it')
     .option('--name <text>', 'what it is for')
-    .option('--expires <duration>', 'when it runs out: 12h, 90d; never without it', parseDuration);
+    .option('--expires <duration>', 'when it runs out: 12h, 90d; never without it', parseLifetime);
   const online = action(terminal, async ({ client }, options: CreateOptions) =>
     show(terminal, options, await client.createKey(inputOf(options))),
   );
@@ -70,6 +77,13 @@ export function addDeleteKey(parent: Command, terminal: Terminal): void {
         print(terminal, options, { kind: 'keys', id: Number(id), action: 'revoked' }, () => `key ${id} revoked\n`);
       }),
     );
+}
+
+function parseLifetime(text: string): number {
+  const seconds = parseDuration(text);
+  const { min, max } = KEY_LIFETIME_SECONDS;
+  if (seconds < min || seconds > max) throw new InvalidArgumentError(`A duration from ${min}s to ${max / 86_400}d.`);
+  return seconds;
 }
 
 function parseId(text: string): string {

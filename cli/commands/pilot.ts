@@ -1,7 +1,8 @@
 /** uellm pilot (report DEPLOYMENT [--hours N] | approve ID | decline ID [--reason TEXT]) */
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import type { ProposalDecision } from '../../api/schema/index.ts';
 import { action, type CommandContext } from '../command.ts';
+import { parseReplayHours } from '../duration.ts';
 import { type OutputOptions, print, withOutput } from '../output/print.ts';
 import { pilotText } from '../pilot-text.ts';
 import type { Terminal } from '../terminal.ts';
@@ -16,7 +17,7 @@ export function addPilot(program: Command, terminal: Terminal): void {
   withOutput(pilot.command('report'))
     .description('attainment and money as they are and as they would be in auto mode, and what is proposed')
     .argument('<deployment>', 'its name')
-    .option('--hours <n>', 'so many hours back, up to 168', parseHours, 24)
+    .option('--hours <n>', 'so many hours back, up to 168', parseReplayHours, 24)
     .action(action(terminal, report));
   for (const decision of Object.keys(DECISIONS) as ProposalDecision[]) {
     withOutput(pilot.command(decision))
@@ -36,11 +37,4 @@ export function addPilot(program: Command, terminal: Terminal): void {
 async function report({ client, terminal }: CommandContext, name: string, options: OutputOptions & { hours: number }): Promise<void> {
   const answer = await client.pilotReport(name, options.hours);
   print(terminal, options, answer, () => pilotText(answer, { columns: terminal.columns(), colour: terminal.colour }));
-}
-
-/** How many there may be is the API's to say. */
-function parseHours(text: string): number {
-  const hours = Number(text);
-  if (!(hours > 0)) throw new InvalidArgumentError('A number of hours above 0.');
-  return hours;
 }

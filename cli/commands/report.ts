@@ -18,13 +18,22 @@ interface ReportOptions extends OutputOptions {
 
 export function addReport(program: Command, terminal: Terminal): void {
   const report = program.command('report').description('reports over a period');
-  withOutput(report.command('value'))
+  const value = withOutput(report.command('value'))
     .description('what serving cost and what it was worth, by deployment, SLO policy and tenant, and when each deployment pays for itself')
     .option('--from <time>', 'start: a time, a day (UTC), or so long ago: 7d (a day before the end)', parseTime)
     .option('--to <time>', 'end, likewise (now)', parseTime)
     .addOption(new Option('--by <part>', 'what a row of the CSV is').choices(PARTS).default('line'))
     .addOption(new Option('--format <format>', 'the same as -o, and csv').choices([...FORMATS, 'csv']))
     .action(action(terminal, reportValue));
+  for (const option of ['format', 'output', 'json']) value.on(`option:${option}`, () => refuseOtherForm(value));
+}
+
+/** `--format` and `-o` say the same thing, or there is no knowing which is meant. */
+function refuseOtherForm(command: Command): void {
+  const { format, json, output } = command.opts<{ format?: string; json?: boolean; output: Format }>();
+  const given = json ? 'json' : command.getOptionValueSource('output') === 'cli' ? output : undefined;
+  if (format === undefined || given === undefined || format === given) return;
+  command.error(`error: options '--format ${format}' and '${json ? '--json' : `-o ${output}`}' ask for two forms of one result`);
 }
 
 async function reportValue({ client, terminal }: CommandContext, { from, to, by, format, output }: ReportOptions): Promise<void> {

@@ -6,6 +6,7 @@ import { UellmError } from '../../core/domain/errors.ts';
 import type { DeclaredObject, ObjectKind } from '../../core/domain/objects.ts';
 import { action, type CommandContext } from '../command.ts';
 import { parseDocuments } from '../documents.ts';
+import { parseReplayHours } from '../duration.ts';
 import { type OutputOptions, print, withOutput } from '../output/print.ts';
 import type { Terminal } from '../terminal.ts';
 import { whatIfText } from '../what-if-text.ts';
@@ -25,7 +26,7 @@ interface WhatIfOptions extends OutputOptions {
 export function addWhatIf(program: Command, terminal: Terminal): void {
   withOutput(program.command('what-if'))
     .description("replay the last hours' requests under another SLO policy, at another price, on another fleet; changes nothing")
-    .option('--hours <h>', 'so many hours back', parseHours, 1)
+    .option('--hours <h>', 'so many hours back, up to 168', parseReplayHours, 1)
     .option('--requests <n>', 'at most so many requests; of more, stretches spread over the time (10,000 where absent)', parseCount)
     .option('-f, --file <file>', 'SLO policies as apply takes them; may be given several times; - reads standard input', collected, [])
     .option('--price <kind=usd>', 'price of one accelerator of a kind, USD an hour; several times for several kinds', amounts, {})
@@ -69,12 +70,6 @@ function otherKind(file: string, given: string, allowed: string): UellmError {
 }
 
 const collected = (text: string, before: string[]) => [...before, text];
-
-function parseHours(text: string): number {
-  const hours = Number(text);
-  if (!(hours > 0)) throw new InvalidArgumentError('A number of hours above 0.');
-  return hours;
-}
 
 function parseCount(text: string): number {
   if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError('A whole number from 1.');

@@ -39,6 +39,9 @@ export function isLoopbackHost(header: string): boolean {
   return host !== undefined && isLoopbackAddress(host.replace(/^\[|\]$/g, ''));
 }
 
+/** For how long a key may be in force that runs out at all. */
+export const KEY_LIFETIME_SECONDS = { min: 60, max: 315_360_000 } as const;
+
 /** What every generated key begins with, so that scanners of repositories and logs can find one that leaked. */
 export const KEY_PREFIX = 'uellm_';
 

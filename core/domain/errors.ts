@@ -16,6 +16,7 @@ export interface FieldIssue {
 }
 
 export type UellmErrorDetail =
+  /** `what` is one thing, in the singular: the request body, a header, the file that was given. */
   | { kind: 'invalid-input'; what: string; issues: FieldIssue[] }
   | { kind: 'not-found'; what: string; name: string }
   | { kind: 'already-exists'; what: string; name: string }
@@ -55,7 +56,7 @@ export function describeError(detail: UellmErrorDetail): string {
     case 'not-found':
       return `there is no ${detail.what} named '${detail.name}'`;
     case 'already-exists':
-      return `a ${detail.what} named '${detail.name}' exists already`;
+      return `${detail.what} '${detail.name}' exists already`;
     case 'conflict':
       return `${detail.what} '${detail.name}': ${detail.reason}`;
     case 'refused':

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { PlaceMove } from './plan.ts';
-import { fingerprintOf, type PresentBasis, whyOutdated } from './proposal.ts';
+import { type Declined, declinedInWords, fingerprintOf, type PresentBasis, whyOutdated } from './proposal.ts';
 
 const basis = { revision: 2, generations: { r1: 3 } };
 const present: PresentBasis = { mode: 'advise', revision: 2, generations: { r1: 3, r2: 1 }, rollout: null, movedSince: false };
@@ -20,6 +20,17 @@ describe('a proposal', () => {
     const reason = whyOutdated(basis, { ...present, ...change });
     if (why) expect(reason).toMatch(why);
     else expect(reason).toBeNull();
+  });
+
+  it('that was declined says by whom, and for how long it is not made again', () => {
+    const declined = { kind: 'rebalance', decidedBy: 'ann', decidedAt: '2026-01-01T08:00:00.000Z', outcome: 'too dear' } as const;
+    const expiresAt = '2026-01-02T07:00:00.000Z';
+    const at = (time: string, of: Partial<Declined> = {}) => declinedInWords({ ...declined, expiresAt, ...of }, Date.parse(time));
+    expect(at('2026-01-01T09:00:00Z')).toBe(
+      'declined by ann at 2026-01-01T08:00:00.000Z: too dear; the same is proposed again after 2026-01-02T07:00:00.000Z at the earliest, anything else with the next rebalance',
+    );
+    expect(at('2026-01-03T09:00:00Z', { outcome: '' })).toBe('declined by ann at 2026-01-01T08:00:00.000Z');
+    expect(at('2026-01-01T09:00:00Z', { kind: 'reshape' })).toBe('declined by ann at 2026-01-01T08:00:00.000Z: too dear');
   });
 
   it('is known again by what it does', () => {

@@ -26,6 +26,23 @@ export type ProposalState = z.infer<typeof proposalStateSchema>;
 /** For how long one may be approved. What was declined is not proposed again for as long. */
 export const PROPOSAL_HOURS = 24;
 
+/** Of a proposal that somebody declined; times as ISO 8601. */
+export interface Declined {
+  kind: ProposalKind;
+  decidedBy: string | null;
+  decidedAt: string | null;
+  outcome: string;
+  expiresAt: string;
+}
+
+/** Who declined it and when, why, and for how long that is the reason why it is not proposed: `declined by ann at 2026-01-31T12:00:00.000Z: too dear; ...`. */
+export function declinedInWords({ kind, decidedBy, decidedAt, outcome, expiresAt }: Declined, nowMs: number): string {
+  const told = `declined by ${decidedBy ?? 'an operator'}${decidedAt ? ` at ${decidedAt}` : ''}${outcome ? `: ${outcome}` : ''}`;
+  // Monitoring finds other flags again by its own evidence.
+  if (kind !== 'rebalance' || Date.parse(expiresAt) <= nowMs) return told;
+  return `${told}; the same is proposed again after ${expiresAt} at the earliest, anything else with the next rebalance`;
+}
+
 /** What a proposal was made from, and rests on. */
 export interface ProposalBasis {
   /** That served. */

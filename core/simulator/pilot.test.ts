@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { presentFleet, steadyStretch } from '../../test/support/what-if.ts';
 import { ENOUGH_REQUESTS, type PilotEvidence, pilotResult } from './pilot.ts';
 import { type WhatIfQuestion, whatIf } from './what-if.ts';
-import { NO_CHANGE } from './what-if-fleet.ts';
+import { NO_CHANGE } from './what-if-change.ts';
 
 const present = { ...presentFleet(), modes: { chat: 'shadow' as const } };
 

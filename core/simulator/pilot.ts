@@ -5,8 +5,10 @@
 import { counted } from '../domain/counted.ts';
 import type { DeploymentMode } from '../domain/deployment.ts';
 import type { DeploymentOutlook } from '../domain/plan.ts';
-import { type Fared, type Money, usdPerHourOf, type WhatIfAnswer } from './what-if.ts';
-import { NO_CHANGE, type PresentFleet, situations } from './what-if-fleet.ts';
+import { type Fared, type Money, usdPerHourOf } from './fared.ts';
+import type { WhatIfAnswer } from './what-if.ts';
+import { NO_CHANGE } from './what-if-change.ts';
+import { type PresentFleet, situations } from './what-if-fleet.ts';
 
 export interface PilotEvidence {
   deployment: string;

@@ -11,12 +11,14 @@ export function newReplayWatch(): ReplayWatch {
 /** To be called with each request that arrives in the replay. @throws once nobody wants the answer any more */
 export function countArrivals(watch: ReplayWatch): () => void {
   return () => {
-    if (Atomics.load(watch, GIVEN_UP) === 1) throw new Error('nobody waits for this replay any more');
+    if (isGivenUp(watch)) throw new Error('nobody waits for this replay any more');
     Atomics.add(watch, ARRIVED, 1);
   };
 }
 
 export const arrivedOf = (watch: ReplayWatch) => Atomics.load(watch, ARRIVED);
+
+export const isGivenUp = (watch: ReplayWatch) => Atomics.load(watch, GIVEN_UP) === 1;
 
 export function giveUp(watch: ReplayWatch): void {
   Atomics.store(watch, GIVEN_UP, 1);

@@ -5,7 +5,7 @@
 import type { Observation } from '../domain/observation.ts';
 import { DEFAULT_WEIGHT, matchPolicy, type SloPolicy } from '../domain/slo-policy.ts';
 import { leastInFlight } from '../scheduler/policies/least-in-flight.ts';
-import { DEFAULT_POLICY, schedulerPolicy } from '../scheduler/registry.ts';
+import { schedulerPolicy } from '../scheduler/registry.ts';
 import type { SchedulerPolicy } from '../scheduler/types.ts';
 import { simulateCluster } from './cluster.ts';
 import { createPredictor, type OutputPredictor, type Predictable } from './predictors.ts';
@@ -52,7 +52,8 @@ export interface Situation {
   /** Of tenants that declare one, where no policy sets any. */
   tenantWeights: Readonly<Record<string, number>>;
   replicas: readonly ServingReplica[];
-  /** Deployments in shadow mode. */
+  /** Name of the policy by which requests are scheduled, but for deployments in shadow mode. */
+  scheduler: string;
   shadowed: readonly string[];
 }
 
@@ -77,7 +78,7 @@ export function replay(stretches: readonly Stretch[], situation: Situation, onAr
         replayed.filter((r) => r.recorded.deployment === deployment),
         situation.replicas.filter((r) => r.deployment === deployment),
         learned,
-        situation.shadowed.includes(deployment) ? leastInFlight : schedulerPolicy(DEFAULT_POLICY),
+        situation.shadowed.includes(deployment) ? leastInFlight : schedulerPolicy(situation.scheduler),
         onArrival,
       );
     }

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { presentFleet } from '../../test/support/what-if.ts';
 import { hostSpecSchema } from '../domain/fleet.ts';
-import { checkChange, NO_CHANGE, situations, type WhatIfChange } from './what-if-fleet.ts';
+import { checkChange, NO_CHANGE, type WhatIfChange } from './what-if-change.ts';
+import { situations } from './what-if-fleet.ts';
 
 const h9 = hostSpecSchema.parse({ name: 'h9', accelerators: [{ kind: 'H100-SXM', count: 2, usdPerHour: 2 }] });
 const changed = (parts: Partial<WhatIfChange>, present = presentFleet()) => situations(present, { ...NO_CHANGE, ...parts });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { aRecordedRequest, presentFleet, steadyStretch } from '../../test/support/what-if.ts';
 import { arrivedOf, countArrivals, giveUp, newReplayWatch } from './replay-watch.ts';
 import { type WhatIfQuestion, whatIf } from './what-if.ts';
-import { NO_CHANGE } from './what-if-fleet.ts';
+import { NO_CHANGE } from './what-if-change.ts';
 
 const question = (parts: Partial<WhatIfQuestion> = {}): WhatIfQuestion => ({
   stretches: [steadyStretch({ requests: 600, perSecond: 16 })],

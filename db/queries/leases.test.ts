@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts';
 import type { Database } from '../client.ts';
-import { type Lease, liveLeases, pruneLeases, removeLease, renewLease } from './leases.ts';
+import { gatewayPolicies, type Lease, liveLeases, pruneLeases, removeLease, renewLease } from './leases.ts';
 
 let database: TestDatabase;
 let db: Database;
@@ -32,6 +32,13 @@ describe('leases', () => {
     await renewLease(db, lease('b', 8, { r1: 5 }));
     const found = (await liveLeases(db, 10_000)).find((l) => l.gatewayId === 'b');
     expect(found?.routingVersion).toBe(9);
+  });
+
+  it('say by which policies gateways schedule, that of most of them first', async () => {
+    for (const [gatewayId, schedulerPolicy] of Object.entries({ p1: 'uellm', p2: 'edf', p3: 'edf', p4: 'fcfs' }))
+      await renewLease(db, { ...lease(gatewayId, 1), schedulerPolicy });
+    await db.execute(sql`update gateway_leases set renewed_at = now() - interval '11 seconds' where gateway_id = 'p4'`);
+    expect(await gatewayPolicies(db)).toEqual(['edf', 'uellm']);
   });
 
   it('count as dead when they are not renewed, and are pruned later', async () => {

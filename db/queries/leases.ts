@@ -1,5 +1,5 @@
 /** Gateways' leases: which routing version each live gateway routes by, and what it has open on each replica. */
-import { asc, eq, gt, lt, or, sql } from 'drizzle-orm';
+import { and, asc, count, desc, eq, gt, isNotNull, lt, or, sql } from 'drizzle-orm';
 import type { Leftover, OpenRequests } from '../../core/domain/drain.ts';
 import { SILENT_AFTER_MS } from '../../core/placement/forecast/recent.ts';
 import type { ReplicaGauges } from '../../core/profiler/monitor/evidence.ts';
@@ -15,6 +15,8 @@ export interface Lease {
   gatewayId: string;
   /** Base URL under which the gateway serves. */
   address: string;
+  /** Name of the policy that it schedules by: written, and read by `gatewayPolicies` alone. */
+  schedulerPolicy?: string;
   /** A promise: nothing new goes, ever, to a replica that is absent from this version of the routing table. */
   routingVersion: number;
   /** replica id → requests open on it, at the moment for which `routingVersion` holds. */
@@ -65,6 +67,18 @@ const columns = {
 /** Leases renewed within the last `maxAgeMs`, by the database's clock, in the order of their gateways' ids. */
 export async function liveLeases(db: Executor, maxAgeMs: number): Promise<Lease[]> {
   return db.select(columns).from(gatewayLeases).where(renewedWithin(maxAgeMs)).orderBy(asc(gatewayLeases.gatewayId));
+}
+
+/** What live gateways schedule by: the policy of most of them first. */
+export async function gatewayPolicies(db: Executor): Promise<string[]> {
+  const { schedulerPolicy } = gatewayLeases;
+  const rows = await db
+    .select({ schedulerPolicy })
+    .from(gatewayLeases)
+    .where(and(renewedWithin(LEASE_LIFETIME_MS), isNotNull(schedulerPolicy)))
+    .groupBy(schedulerPolicy)
+    .orderBy(desc(count()), asc(schedulerPolicy));
+  return rows.map((row) => row.schedulerPolicy!);
 }
 
 /** A gateway that has not renewed its lease for so long has no share of the replicas: five renewals. */

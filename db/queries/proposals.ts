@@ -1,5 +1,5 @@
 /** Proposals: written by planning and monitoring, decided by operators, carried out by their workflow. */
-import { and, asc, desc, eq, gt, gte, inArray, lt, or, sql } from 'drizzle-orm';
+import { aliasedTable, and, asc, desc, eq, exists, gt, gte, inArray, lt, not, or, sql } from 'drizzle-orm';
 import { notFound } from '../../core/domain/errors.ts';
 import type { Move } from '../../core/domain/plan.ts';
 import type { PresentBasis, ProposalState } from '../../core/domain/proposal.ts';
@@ -46,6 +46,20 @@ export async function pendingMoves(tx: Executor, deployment: string): Promise<Pr
 export async function wasDeclined(tx: Executor, deployment: string, fingerprint: string, now: Date): Promise<boolean> {
   const isIt = and(eq(proposals.deployment, deployment), eq(proposals.fingerprint, fingerprint), eq(proposals.state, 'declined'));
   return (await tx.$count(proposals, and(isIt, gt(proposals.expiresAt, now)))) > 0;
+}
+
+/** By deployment, the newest plan that an operator declined and that is therefore not proposed again yet, where no other waits. */
+export async function standingDeclines(db: Executor, now: Date): Promise<ProposalRow[]> {
+  const other = aliasedTable(proposals, 'other');
+  const isSuperseded = db
+    .select({ one: sql`1` })
+    .from(other)
+    .where(and(eq(other.deployment, proposals.deployment), eq(other.kind, 'rebalance'), inArray(other.state, PENDING)));
+  return db
+    .selectDistinctOn([proposals.deployment])
+    .from(proposals)
+    .where(and(eq(proposals.kind, 'rebalance'), eq(proposals.state, 'declined'), gt(proposals.expiresAt, now), not(exists(isSuperseded))))
+    .orderBy(proposals.deployment, desc(proposals.createdAt));
 }
 
 export async function proposalOfCorrection(tx: Executor, correctionId: number): Promise<ProposalRow | undefined> {
@@ -146,9 +160,15 @@ export async function readProposal(db: Executor, id: string): Promise<ProposalVi
   return toView(row);
 }
 
-/** Those of a deployment that are pending, or were made or decided since, newest first. */
-export async function proposalsSince(db: Executor, deployment: string, since: Date, most: number): Promise<ProposalView[]> {
-  const isRecent = or(inArray(proposals.state, PENDING), gte(proposals.createdAt, since), gte(proposals.decidedAt, since));
+/**
+ * Those of a deployment that are pending, or were made or decided since, or were declined and are therefore not made again yet; newest first.
+ */
+export async function proposalsSince(
+  db: Executor,
+  { deployment, since, now, most }: { deployment: string; since: Date; now: Date; most: number },
+): Promise<ProposalView[]> {
+  const isStanding = and(eq(proposals.state, 'declined'), gt(proposals.expiresAt, now));
+  const isRecent = or(inArray(proposals.state, PENDING), isStanding, gte(proposals.createdAt, since), gte(proposals.decidedAt, since));
   const rows = await viewed(db)
     .where(and(eq(proposals.deployment, deployment), isRecent))
     .orderBy(desc(proposals.createdAt), desc(proposals.id))

@@ -42,7 +42,7 @@ export function observedBetween(since: Date, until: Date, { policy, deployment, 
 }
 
 /** Start of the step that a request was accepted in. In whole timestamps: numbers of arbitrary precision take three times as long. */
-export function stepOf(stepSeconds: number): SQL {
+function stepOf(stepSeconds: number): SQL {
   return sql.raw(`date_bin('${stepSeconds} seconds', accepted_at, 'epoch')`);
 }
 

@@ -35,6 +35,27 @@ export async function lockTenant(tx: Executor, name: string): Promise<TenantRow>
   return row;
 }
 
+/** Of those that are declared an error names so many. */
+const NAMED_TENANTS = 10;
+
+/**
+ * Holds the tenant that something is to be made for against its deletion.
+ * @throws invalid-input, of the field `tenant`, where nobody declared it: it would have no limits
+ */
+export async function referToTenant(tx: Executor, name: string): Promise<void> {
+  const [row] = await tx.select({ name: tenants.name }).from(tenants).where(eq(tenants.name, name)).for('share');
+  if (row) return;
+  const known = await tx
+    .select({ name: tenants.name })
+    .from(tenants)
+    .orderBy(asc(tenants.name))
+    .limit(NAMED_TENANTS + 1);
+  const names = known.slice(0, NAMED_TENANTS).map((tenant) => tenant.name);
+  const these = names.length === 0 ? 'none is yet' : `${names.join(', ')}${known.length > NAMED_TENANTS ? ', ...' : ''}`;
+  const allowed = `the name of a tenant that is declared (${these}); uellm apply declares one: kind: Tenant, name: ${name}`;
+  throw new UellmError({ kind: 'invalid-input', what: 'the request', issues: [{ field: 'tenant', given: JSON.stringify(name), allowed }] });
+}
+
 /** @throws already-exists */
 export async function insertTenant(tx: Executor, spec: Tenant): Promise<void> {
   const inserted = await tx.insert(tenants).values({ name: spec.name, spec }).onConflictDoNothing().returning({ name: tenants.name });

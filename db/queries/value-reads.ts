@@ -1,8 +1,10 @@
 /** What a value report is made from: requests by deployment, policy and tenant, and for how long replicas held accelerators. All added up in SQL. */
-import { and, asc, gte, lt, min, sql } from 'drizzle-orm';
+import { and, asc, gte, lt, min, type SQL, sql } from 'drizzle-orm';
+import type { HostSpec } from '../../core/domain/fleet.ts';
 import type { HeldTime, HostTime, ServedPart } from '../../core/placement/value/types.ts';
 import type { Executor } from '../client.ts';
-import { hosts, observations, replicas } from '../schema/index.ts';
+import { audit, hosts, observations, replicas } from '../schema/index.ts';
+import { CATALOG_KIND } from './catalog-prices.ts';
 import { TRAFFIC } from './cost-reads.ts';
 
 export interface Period {
@@ -66,39 +68,65 @@ export async function servedBetween(db: Executor, { from, until }: Period, mostT
     .orderBy(asc(parts.deployment), asc(parts.policy), sql`shown_tenant`);
 }
 
-/** How long accelerators were held in the period, by deployment, host and kind; replicas that ended in it among them. */
-export async function heldBetween(db: Executor, { from, until }: Period): Promise<HeldTime[]> {
-  const seconds = (start: unknown, end: unknown) => sql`extract(epoch from ${end} - ${start})`;
-  const start = sql`greatest(${replicas.createdAt}, ${from})`;
-  const end = sql`least(coalesce(${replicas.endedAt}, ${until}), ${until})`;
-  // Of the deployment as a whole: since its first replica that the period has seen.
-  const since = sql`greatest(min(min(${replicas.createdAt})) over (partition by ${replicas.deployment}), ${from})`;
-  return db
-    .select({
-      deployment: replicas.deployment,
-      host: replicas.host,
-      acceleratorKind: replicas.acceleratorKind,
-      simulated: sql<boolean>`bool_and(${replicas.simulated})`,
-      acceleratorSeconds: sql<number>`sum(cardinality(${replicas.accelerators}) * ${seconds(start, end)})::float8`,
-      seconds: sql<number>`${seconds(since, until)}::float8`,
-    })
-    .from(replicas)
-    .where(and(lt(replicas.createdAt, until), sql`coalesce(${replicas.endedAt}, ${until}) > ${from}`))
-    .groupBy(replicas.deployment, replicas.host, replicas.acceleratorKind)
-    .orderBy(asc(replicas.deployment), asc(replicas.host), asc(replicas.acceleratorKind));
+/**
+ * Hosts as they were declared, with the catalog's prices beside: from each change of either until the next, as the audit trail has them. A
+ * declaration is written there in its own transaction. What was before the trail began is as it was first, or is now. Unix times are ms.
+ */
+const DECLARATIONS = sql`
+  with changes as (
+    select a.id, a.name, a.at, a.after as spec from ${audit} a where ${isOfHost(sql`a`)}
+    union all
+    select 0, h.name, h.created_at, h.spec from ${hosts} h where not exists (select from ${audit} a where ${isOfHost(sql`a`)} and a.name = h.name)
+  ), declared as (
+    select name, spec, at as since, lead(at, 1, 'infinity') over (partition by name order by id) as until from changes
+  ), catalogs as (
+    select a.after as prices, a.at, row_number() over each = 1 as is_first,
+      lead(a.at, 1, 'infinity') over each as until
+    from ${audit} a where a.kind = ${CATALOG_KIND} window each as (order by a.id)
+  ), declarations as (
+    select d.name, d.spec, c.prices as catalog, greatest(d.since, case when not c.is_first then c.at end) as since, least(d.until, c.until) as until,
+      row_number() over (partition by d.name order by d.since, c.at) = 1 as is_first
+    from declared d left join catalogs c on c.until > d.since and (c.is_first or c.at < d.until)
+  )`;
+
+function isOfHost(row: SQL): SQL {
+  return sql`${row}.kind = 'hosts' and ${row}.action in ('create', 'replace', 'delete')`;
 }
 
-/** The hosts that are declared, and how long each has been in the period. */
+const declaredAtMs = sql`(extract(epoch from d.since) * 1000)::float8`;
+
+/** How long accelerators were held in the period, by deployment, host, kind and what the host was declared to be; replicas that ended in it among them. */
+export async function heldBetween(db: Executor, { from, until }: Period): Promise<HeldTime[]> {
+  const [start, end] = [sql`${from.toISOString()}::timestamptz`, sql`${until.toISOString()}::timestamptz`];
+  const { rows } = await db.execute<Pick<HeldTime, keyof HeldTime>>(sql`
+    ${DECLARATIONS}, held as (
+      select r.*, greatest(r.created_at, ${start}) as held_from, least(coalesce(r.ended_at, ${end}), ${end}) as held_until,
+        -- Of the deployment as a whole: since its first replica that the period has seen.
+        greatest(min(r.created_at) over (partition by r.deployment), ${start}) as deployed_from
+      from ${replicas} r where r.created_at < ${end} and coalesce(r.ended_at, ${end}) > ${start}
+    )
+    select h.deployment, h.host, h.accelerator_kind as "acceleratorKind", bool_and(h.simulated) as simulated,
+      sum(cardinality(h.accelerators) * extract(epoch from least(held_until, d.until) - greatest(held_from,
+        case when d.is_first then '-infinity' else d.since end)))::float8 as "acceleratorSeconds",
+      extract(epoch from ${end} - min(h.deployed_from))::float8 as seconds, ${declaredAtMs} as "declaredAtMs"
+    from held h left join declarations d
+      on d.name = h.host and d.spec is not null and d.until > h.held_from and (d.is_first or d.since < h.held_until)
+    group by h.deployment, h.host, h.accelerator_kind, d.since
+    order by h.deployment, h.host, h.accelerator_kind, d.since`);
+  return rows;
+}
+
+/** Hosts as they were declared in the period, and for how long each was so. */
 export async function hostsBetween(db: Executor, { from, until }: Period): Promise<HostTime[]> {
-  const rows = await db
-    .select({ spec: hosts.spec, createdAt: hosts.createdAt })
-    .from(hosts)
-    .where(lt(hosts.createdAt, until))
-    .orderBy(asc(hosts.name));
-  return rows.map(({ spec, createdAt }) => ({
+  const [start, end] = [sql`${from.toISOString()}::timestamptz`, sql`${until.toISOString()}::timestamptz`];
+  const { rows } = await db.execute<{ spec: HostSpec } & Pick<HostTime, 'catalog' | 'declaredAtMs' | 'seconds'>>(sql`
+    ${DECLARATIONS}
+    select d.spec, d.catalog, ${declaredAtMs} as "declaredAtMs", greatest(0, extract(epoch from least(d.until, ${end}) - greatest(d.since, ${start})))::float8 as seconds
+    from declarations d where d.spec is not null and d.until > ${start} and (d.is_first or d.since < ${end}) order by d.name, d.since`);
+  return rows.map(({ spec, ...time }) => ({
+    ...time,
     host: spec.name,
     external: spec.external !== undefined,
-    seconds: (until.getTime() - Math.max(from.getTime(), createdAt.getTime())) / 1000,
     accelerators: spec.accelerators,
     fixedUsdPerMonth: spec.fixedUsdPerMonth ?? 0,
   }));

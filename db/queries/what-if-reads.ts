@@ -1,5 +1,5 @@
 /** What a what-if replays: observations as they came, at most so many, in contiguous stretches where there are more. */
-import { and, asc, eq, gte, isNotNull, lt, sql } from 'drizzle-orm';
+import { and, asc, gte, lt, type SQL, sql } from 'drizzle-orm';
 import type { RecordedRequest, Stretch } from '../../core/simulator/replay.ts';
 import type { Executor } from '../client.ts';
 import { observations } from '../schema/index.ts';
@@ -92,19 +92,32 @@ const between = (fromMs: number, untilMs: number, deployment: string | undefined
     filteredBy(observations.deployment, deployment),
   );
 
-/** Of the answers of known length to requests of that time that were predicted: how many there are, and how many are at most as long as their predicted p90. */
-export async function predictionsWithin(
+export interface RequestCounts {
+  answered: number;
+  /** By their clients. */
+  cancelled: number;
+  /** Of the answered ones, those of known length whose length was predicted. */
+  predicted: number;
+  /** Of those, the ones at most as long as their predicted p90. */
+  withinP90: number;
+}
+
+/** Of the requests of a deployment that were accepted in that time. */
+export async function countRequests(
   db: Executor,
   { fromMs, untilMs, deployment }: { fromMs: number; untilMs: number; deployment: string },
-): Promise<{ predicted: number; withinP90: number }> {
+): Promise<RequestCounts> {
   const o = observations;
-  const isJudged = and(isNotNull(o.outputTokens), isNotNull(o.predictedOutputP90), eq(o.outcome, 'ok'));
+  const isPredicted = sql`${o.outcome} = 'ok' and ${o.outputTokens} is not null and ${o.predictedOutputP90} is not null`;
+  const counted = (where: SQL) => sql<number>`(count(*) filter (where ${where}))::int`;
   const [row] = await db
     .select({
-      predicted: sql<number>`count(*)::int`,
-      withinP90: sql<number>`(count(*) filter (where ${o.outputTokens} <= ${o.predictedOutputP90}))::int`,
+      answered: counted(sql`${o.outcome} = 'ok'`),
+      cancelled: counted(sql`${o.outcome} = 'cancelled'`),
+      predicted: counted(isPredicted),
+      withinP90: counted(sql`${isPredicted} and ${o.outputTokens} <= ${o.predictedOutputP90}`),
     })
     .from(o)
-    .where(and(between(fromMs, untilMs, deployment), isJudged));
+    .where(between(fromMs, untilMs, deployment));
   return row!;
 }

@@ -14,6 +14,8 @@ export const gatewayLeases = pgTable('gateway_leases', {
   gatewayId: text().primaryKey(),
   address: text().notNull(),
   routingVersion: bigint({ mode: 'number' }).notNull(),
+  /** Name of the policy that it schedules by, but for deployments in shadow mode; null where it did not say. */
+  schedulerPolicy: text(),
   /** replica id → requests open on it. */
   inFlight: jsonb().$type<Record<string, number>>().notNull(),
   /** replica id → what the gateway wants of it: what it has open there, and its part of what waits. Read by the other gateways. */

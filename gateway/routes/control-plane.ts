@@ -32,6 +32,8 @@ export interface ControlPlaneOptions {
   gatewayId: string;
   /** Base URL of this gateway. */
   address: string;
+  /** Name of the policy that it schedules by. */
+  schedulerPolicy: string;
   logger: Logger;
   metrics: Metrics;
   applyRouting: (view: RoutingView) => void;
@@ -42,7 +44,7 @@ export interface ControlPlaneOptions {
 
 /** Returns at once: Postgres may be away, then and later. @throws where the spool's folder cannot be had */
 export async function connectControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
-  const { database, logger, metrics, gatewayId, address } = options;
+  const { database, logger, metrics, gatewayId, address, schedulerPolicy } = options;
   const { db } = database;
   const spool = new Spool(options.spoolDir);
   await spool.load();
@@ -57,7 +59,7 @@ export async function connectControlPlane(options: ControlPlaneOptions): Promise
   const sharing = new BudgetSharing(db, gatewayId, budgets, observations, logger);
   const snapshots = new SnapshotFeed(db, logger);
   const { leaseState, onDemands } = options;
-  const lease = new LeaseKeeper({ db, identity: { gatewayId, address }, state: leaseState, onDemands, logger });
+  const lease = new LeaseKeeper({ db, identity: { gatewayId, address, schedulerPolicy }, state: leaseState, onDemands, logger });
   const routing = new PostgresRouting({
     db,
     logger,

@@ -9,7 +9,8 @@ import type { Database } from '../../db/client.ts';
 import { type GatewayDemand, gatewayDemands, type Lease, pruneLeases, removeLease, renewLease } from '../../db/queries/leases.ts';
 import { within } from '../deadline.ts';
 
-export type LeaseState = Omit<Lease, 'gatewayId' | 'address'>;
+export type LeaseIdentity = Pick<Lease, 'gatewayId' | 'address' | 'schedulerPolicy'>;
+export type LeaseState = Omit<Lease, keyof LeaseIdentity>;
 
 const RENEW_EVERY_MS = 500;
 /** What comes together within this is told together. */
@@ -20,7 +21,7 @@ const PRUNE_AFTER_MS = 3_600_000;
 
 export interface LeaseKeeperOptions {
   db: Database;
-  identity: Pick<Lease, 'gatewayId' | 'address'>;
+  identity: LeaseIdentity;
   state: () => LeaseState;
   /** Told after each renewal what every gateway with a lease wants; null where that could not be read. */
   onDemands: (demands: GatewayDemand[] | null) => void;
@@ -29,7 +30,7 @@ export interface LeaseKeeperOptions {
 
 export class LeaseKeeper {
   readonly #db: Database;
-  readonly #identity: Pick<Lease, 'gatewayId' | 'address'>;
+  readonly #identity: LeaseIdentity;
   readonly #state: () => LeaseState;
   readonly #onDemands: LeaseKeeperOptions['onDemands'];
   readonly #logger: Logger;

@@ -1,4 +1,4 @@
-import { eq } from 'drizzle-orm';
+import { eq, sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { measuredStepTime } from '../../../core/domain/step-time.ts';
 import { insertRevision } from '../../../db/queries/deployments.ts';
@@ -79,6 +79,36 @@ describe('/api/v1/deployments/{name}/pilot', () => {
     expect(report.notes).toEqual(expect.arrayContaining([expect.stringMatching(/^chat: 50 requests are too few/)]));
     expect((await ask('?hours=4')).observed).toBe(51);
     expect((await ask('?hours=8')).proposals.map((p) => p.id)).toEqual(['p1', 'long-ago']);
+  });
+
+  it('says what became of the requests, which of them are judged, and what was declined and still counts', async () => {
+    const acceptedAtMs = Date.now() - 3000;
+    const cancelled = { outcome: 'cancelled', attained: null, outputTokens: null, acceptedAtMs } as const;
+    await insertObservations(api.db, [
+      anObservation('gone', cancelled),
+      anObservation('shed', { ...cancelled, outcome: 'shed', attained: false }),
+    ]);
+    const before = await ask('?hours=1');
+    expect(before).toMatchObject({ observed: 52, answered: 50, cancelled: 1, replayed: 52, counted: 51, scheduler: 'uellm' });
+    expect(before.policies.reduce((sum, p) => sum + p.requests, 0)).toBe(before.counted);
+    const createdAt = new Date(Date.now() - 5 * HOUR_MS);
+    await aProposal(api.db, { id: 'no', state: 'declined', createdAt, decidedAt: createdAt, expiresAt: new Date(Date.now() + HOUR_MS) });
+    expect((await ask('?hours=1')).proposals.map((p) => p.id)).toEqual(['p1', 'no']);
+  });
+
+  it('counts all requests at one moment, whatever comes while it replays', async () => {
+    let asked!: Promise<PilotReport>;
+    await api.db.transaction(async (tx) => {
+      await tx.execute(sql`lock table proposals in access exclusive mode`);
+      asked = ask('?hours=1');
+      const waiting = sql`select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+      await expect.poll(async () => (await api.db.execute(waiting)).rows.length).toBe(1);
+      await insertObservations(api.db, [
+        anObservation('late', { policy: 'chat', acceptedAtMs: Date.now() - 60_000, predictedOutputP50: 80, predictedOutputP90: 120 }),
+      ]);
+    });
+    expect(await asked).toMatchObject({ observed: 52, answered: 50, predictions: { predicted: 50 } });
+    expect(await ask('?hours=1')).toMatchObject({ observed: 53, answered: 51, predictions: { predicted: 51 } });
   });
 
   it.each(['hours=0', 'hours=169', 'hours=x', 'days=1'])('refuses %s', async (query) => {

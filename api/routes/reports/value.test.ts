@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createKey } from '../../../db/queries/keys.ts';
 import { insertObservations } from '../../../db/queries/observations.ts';
-import { hosts } from '../../../db/schema/index.ts';
+import { audit } from '../../../db/schema/index.ts';
 import { createTestApi, type TestApi } from '../../../test/support/api.ts';
 import { anObservation } from '../../../test/support/observations.ts';
 import { aReplica } from '../../../test/support/rows.ts';
@@ -24,7 +24,7 @@ beforeAll(async () => {
     { kind: 'T4', count: 1, purchase: { usd: 730, months: 10 } },
   ];
   await api.call('POST', '/api/v1/hosts', { name: 'h1', accelerators, simulated: true, fixedUsdPerMonth: 219 });
-  await api.db.update(hosts).set({ createdAt: new Date(now - 24 * HOUR_MS) });
+  await api.db.update(audit).set({ at: new Date(now - 24 * HOUR_MS) });
   const value = { usdPerRequest: 1, usdPerViolation: 2 };
   await api.call('POST', '/api/v1/slo-policies', { name: 'gold', targets: { tpotMs: 60 }, value });
   // Twenty hours, of which the period sees ten; and five that ended in it.
@@ -176,6 +176,14 @@ describe('/api/v1/reports/value', () => {
   ])('refuses %s', async (text, field) => {
     const { status, body } = await api.call<{ issues: { field: string }[] }>('GET', PATH + text);
     expect([status, body.issues[0]!.field]).toEqual([422, field || expect.any(String)]);
+  });
+
+  it('says of a reversed period where it ends', async () => {
+    const to = new Date(now - 1).toISOString();
+    const refused = await api.call<{ issues: unknown[] }>('GET', `${PATH}?from=${new Date(now).toISOString()}&to=${to}`);
+    expect(refused.body.issues).toMatchObject([{ field: 'from', allowed: `a time before \`to\`, ${to}` }]);
+    const future = await api.call<{ issues: unknown[] }>('GET', `${PATH}?from=${new Date(Date.now() + HOUR_MS).toISOString()}`);
+    expect(future.body.issues).toMatchObject([{ field: 'from', allowed: expect.stringMatching(/^a time before now, 20/) }]);
   });
 
   it("is for viewers of the fleet, and not for a tenant's keys", async () => {

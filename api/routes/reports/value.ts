@@ -5,7 +5,7 @@ import { catalogPrices } from '../../../core/domain/accelerators.ts';
 import { UellmError } from '../../../core/domain/errors.ts';
 import type { ValueFigures } from '../../../core/placement/value/types.ts';
 import { valueReport } from '../../../core/placement/value/value-report.ts';
-import { allPolicies, declaredPrices } from '../../../db/queries/planning-reads.ts';
+import { allPolicies } from '../../../db/queries/planning-reads.ts';
 import { heldBetween, hostsBetween, observedSince, type Period, servedBetween } from '../../../db/queries/value-reads.ts';
 import type { ApiDependencies } from '../../context.ts';
 import { CSV_TYPE } from '../../csv.ts';
@@ -33,7 +33,7 @@ export function valueReportRoutes({ database: { db } }: ApiDependencies) {
       summary: 'What serving cost over a period, and what it was worth',
       description:
         'Requests, attainment, money spent, value earned and penalties by deployment, SLO policy and tenant, and the requests an hour at which each ' +
-        'deployment pays for itself. Prices, fixed costs and values are those declared now. As JSON, or as CSV by `format=csv` or an Accept header.',
+        'deployment pays for itself. Prices and fixed costs are those of the time, values those declared now. As JSON, or as CSV by `format=csv` or an Accept header.',
       request: { query: valueReportQuery },
       responses: {
         200: {
@@ -69,7 +69,7 @@ export function valueReportRoutes({ database: { db } }: ApiDependencies) {
           held: await heldBetween(tx, period),
           hosts: await hostsBetween(tx, period),
           policies: await allPolicies(tx),
-          prices: { byKind: catalogPrices(), byHost: await declaredPrices(tx) },
+          catalog: catalogPrices(),
         },
       }),
       { isolationLevel: 'repeatable read', accessMode: 'read only' },
@@ -103,8 +103,9 @@ function periodOf(from: string | undefined, to: string | undefined, nowMs: numbe
   const fromMs = from === undefined ? untilMs - STANDARD_HOURS * HOUR_MS : Date.parse(from);
   const issue = (field: string, given: string, allowed: string) =>
     new UellmError({ kind: 'invalid-input', what: 'the query', issues: [{ field, given: JSON.stringify(given), allowed }] });
-  if (fromMs >= untilMs) throw issue('from', from!, `a time before ${new Date(untilMs).toISOString()}`);
-  if (untilMs - fromMs > MOST_DAYS * 24 * HOUR_MS) throw issue('from', from!, `at most ${MOST_DAYS} days before the end`);
+  const end = to === undefined || Date.parse(to) > nowMs ? 'now' : '`to`';
+  if (fromMs >= untilMs) throw issue('from', from!, `a time before ${end}, ${new Date(untilMs).toISOString()}`);
+  if (untilMs - fromMs > MOST_DAYS * 24 * HOUR_MS) throw issue('from', from!, `at most ${MOST_DAYS} days before the end of the period`);
   return { from: new Date(fromMs), until: new Date(untilMs) };
 }
 

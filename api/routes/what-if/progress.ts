@@ -1,7 +1,7 @@
 /** A replay told as it goes, by server-sent events. */
 import type { Context } from 'hono';
 import { streamSSE } from 'hono/streaming';
-import { arrivedOf, giveUp, type ReplayWatch } from '../../../core/simulator/replay-watch.ts';
+import { arrivedOf, giveUp, isGivenUp, type ReplayWatch } from '../../../core/simulator/replay-watch.ts';
 import type { ApiEnv } from '../../context.ts';
 import { toProblem } from '../../problem.ts';
 import type { Problem, WhatIf, WhatIfProgress } from '../../schema/index.ts';
@@ -32,7 +32,7 @@ export function streamReplay(
       clearInterval(timer);
       await tell('answer', given);
     } catch (error) {
-      if (stream.aborted) return;
+      if (isGivenUp(watch)) return;
       onFailure(error);
       await tell('problem', toProblem(error, c.req.path).problem);
     } finally {

@@ -3,11 +3,15 @@ import { UellmError } from '../../../core/domain/errors.ts';
 import type { FleetInput } from '../../../core/placement/fleet/problem.ts';
 import type { PresentFleet } from '../../../core/simulator/what-if-fleet.ts';
 import type { Database } from '../../../db/client.ts';
+import { gatewayPolicies } from '../../../db/queries/leases.ts';
 import { watchedDeployments } from '../../../db/queries/modes.ts';
 import { loadRoutingTable } from '../../../db/queries/routing.ts';
 
 /** Replays that may be under way or waiting for each other; each takes seconds of one core. */
 const MOST_AT_ONCE = 4;
+
+/** What is read together is of one moment. */
+export const SNAPSHOT = { isolationLevel: 'repeatable read', accessMode: 'read only' } as const;
 
 /** Runs what replays. @throws unavailable where too many do already */
 export type Replays = <T>(run: () => Promise<T>) => Promise<T>;
@@ -26,15 +30,12 @@ export function boundedReplays(): Replays {
 }
 
 export async function loadPresent(db: Database, fleet: FleetInput): Promise<PresentFleet> {
-  return db.transaction(
-    async (tx) => {
-      const { replicas: routed, policies, tenants = [] } = await loadRoutingTable(tx);
-      const tenantWeights = Object.fromEntries(tenants.flatMap(({ name, weight }) => (weight === undefined ? [] : [[name, weight]])));
-      const modes = Object.fromEntries((await watchedDeployments(tx)).map(({ name, mode }) => [name, mode]));
-      return { fleet, routed, policies, tenantWeights, modes };
-    },
-    { isolationLevel: 'repeatable read', accessMode: 'read only' },
-  );
+  return db.transaction(async (tx) => {
+    const { replicas: routed, policies, tenants = [] } = await loadRoutingTable(tx);
+    const tenantWeights = Object.fromEntries(tenants.flatMap(({ name, weight }) => (weight === undefined ? [] : [[name, weight]])));
+    const modes = Object.fromEntries((await watchedDeployments(tx)).map(({ name, mode }) => [name, mode]));
+    return { fleet, routed, policies, tenantWeights, modes, gatewayPolicies: await gatewayPolicies(tx) };
+  }, SNAPSHOT);
 }
 
 function busy(): UellmError {

@@ -4,6 +4,7 @@ import { measuredStepTime } from '../../../core/domain/step-time.ts';
 import { insertRevision } from '../../../db/queries/deployments.ts';
 import { recordHeardOf } from '../../../db/queries/host-states.ts';
 import { createKey } from '../../../db/queries/keys.ts';
+import { renewLease } from '../../../db/queries/leases.ts';
 import { insertObservations } from '../../../db/queries/observations.ts';
 import { deployments } from '../../../db/schema/index.ts';
 import { createTestApi, type TestApi } from '../../../test/support/api.ts';
@@ -51,7 +52,7 @@ describe('/api/v1/what-if', () => {
       observed: 0,
       deployments: [],
       policies: [],
-      notes: [expect.stringMatching(/nothing to replay/)],
+      notes: [expect.stringMatching(/nothing to replay/), expect.stringMatching(/^no gateway says/)],
     });
   });
 
@@ -102,6 +103,27 @@ describe('/api/v1/what-if', () => {
     expect(whatIfSchema.parse(events.at(-1)!.data)).toEqual(events.at(-1)!.data);
     const refused = await api.app.request('/api/v1/what-if', { method: 'POST', headers, body: '{"replicas":{"nobody":1}}' });
     expect([refused.status, await refused.json()]).toEqual([422, expect.objectContaining({ issues: [expect.anything()] })]);
+  });
+
+  it('answers nobody who takes the question back', async () => {
+    const client = new AbortController();
+    const headers = { 'content-type': 'application/json' };
+    const asked = api.app.request('/api/v1/what-if', { method: 'POST', headers, body: '{}', signal: client.signal });
+    client.abort();
+    // No failure of the API's: those are logged as errors.
+    expect((await asked).status).toBe(499);
+  });
+
+  it('schedules as live gateways say that they do', async () => {
+    expect(await ask({})).toMatchObject({ scheduler: 'uellm', notes: [expect.stringMatching(/^no gateway says/)] });
+    const gateway = { address: '', routingVersion: 1, inFlight: {}, unhealthy: {} };
+    await renewLease(api.db, { ...gateway, gatewayId: 'g1', schedulerPolicy: 'round-robin' });
+    expect(await ask({})).toMatchObject({ scheduler: 'round-robin', notes: [] });
+    for (const gatewayId of ['g2', 'g3']) await renewLease(api.db, { ...gateway, gatewayId, schedulerPolicy: 'edf' });
+    expect(await ask({})).toMatchObject({
+      scheduler: 'edf',
+      notes: ['gateways schedule by edf and by round-robin: replayed by edf'],
+    });
   });
 
   it('adds and removes hosts and replicas', async () => {

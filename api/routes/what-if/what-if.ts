@@ -1,9 +1,11 @@
 /** /api/v1/what-if */
 import type { z } from '@hono/zod-openapi';
 import { accepts } from 'hono/accepts';
-import { giveUp, newReplayWatch } from '../../../core/simulator/replay-watch.ts';
+import { HTTPException } from 'hono/http-exception';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import { giveUp, isGivenUp, newReplayWatch } from '../../../core/simulator/replay-watch.ts';
 import type { WhatIfAnswer, WhatIfQuestion } from '../../../core/simulator/what-if.ts';
-import { checkChange } from '../../../core/simulator/what-if-fleet.ts';
+import { checkChange } from '../../../core/simulator/what-if-change.ts';
 import { costsSince } from '../../../db/queries/cost-reads.ts';
 import { recordedStretches } from '../../../db/queries/what-if-reads.ts';
 import type { ApiDependencies } from '../../context.ts';
@@ -11,9 +13,11 @@ import type { WhatIf } from '../../schema/index.ts';
 import { whatIfInputSchema, whatIfProgressSchema, whatIfSchema } from '../../schema/what-if.ts';
 import { BODY_PROBLEMS, createRoute, jsonBody, jsonContent, newRoutes, problems } from '../route.ts';
 import { streamReplay } from './progress.ts';
-import { loadPresent, type Replays } from './replays.ts';
+import { loadPresent, type Replays, SNAPSHOT } from './replays.ts';
 
 const EVENT_STREAM = 'text/event-stream';
+/** As nginx logs it: nobody is there to read the answer. */
+const CLIENT_CLOSED_REQUEST = 499 as ContentfulStatusCode;
 type Asked = z.output<typeof whatIfInputSchema>;
 
 export function whatIfRoutes({ database: { db }, cost, logger }: ApiDependencies, replays: Replays) {
@@ -40,10 +44,17 @@ export function whatIfRoutes({ database: { db }, cost, logger }: ApiDependencies
     async (c) => {
       const asked = c.req.valid('json');
       const watch = newReplayWatch();
-      c.req.raw.signal.addEventListener('abort', () => giveUp(watch));
+      const { signal } = c.req.raw;
+      signal.addEventListener('abort', () => giveUp(watch));
+      if (signal.aborted) giveUp(watch);
+      const unlessTakenBack = (error: unknown) => {
+        if (!isGivenUp(watch)) throw error;
+        logger.info({ path: c.req.path, method: c.req.method }, 'the client took its question back');
+        throw new HTTPException(CLIENT_CLOSED_REQUEST, { message: 'the client took its question back' });
+      };
       const answerTo = async (question: WhatIfQuestion) => presented(asked.windowSeconds, await cost.replay(question, watch));
       if (accepts(c, { header: 'Accept', supports: ['application/json', EVENT_STREAM], default: 'application/json' }) !== EVENT_STREAM)
-        return c.json(await replays(async () => answerTo(await questionOf(asked))), 200);
+        return c.json(await replays(async () => answerTo(await questionOf(asked))).catch(unlessTakenBack), 200);
       let answer!: Promise<WhatIf>;
       // What is wrong with the question is a problem as everywhere: the stream begins after that.
       const question = await new Promise<WhatIfQuestion>((resolve, reject) => {
@@ -53,7 +64,7 @@ export function whatIfRoutes({ database: { db }, cost, logger }: ApiDependencies
           return answerTo(asking);
         });
         answer.catch(reject);
-      });
+      }).catch(unlessTakenBack);
       const arrivals = 2 * question.stretches.reduce((sum, { requests }) => sum + requests.length, 0);
       return streamReplay(c, { watch, arrivals, answer }, (error) => logger.error({ err: error }, 'a replay failed'));
     },
@@ -66,7 +77,7 @@ export function whatIfRoutes({ database: { db }, cost, logger }: ApiDependencies
     // Of the time before the first replica there is nothing to tell.
     const firstMs = Math.min(...(await costsSince(db)).values());
     const fromMs = Math.min(untilMs - 1, Math.max(untilMs - windowSeconds * 1000, Number.isFinite(firstMs) ? firstMs : 0));
-    const { observed, stretches } = await recordedStretches(db, { fromMs, untilMs, most });
+    const { observed, stretches } = await db.transaction((tx) => recordedStretches(tx, { fromMs, untilMs, most }), SNAPSHOT);
     return { stretches, observed, present: await loadPresent(db, fleet), change };
   }
 }

@@ -40,7 +40,7 @@ export function Pilot() {
 }
 
 function Proposal({ proposal }: { proposal: ProposalResource }) {
-  const { id, state, summary, reasons, outlook, createdAt, expiresAt, decidedBy, outcome } = proposal;
+  const { id, kind, state, summary, reasons, outlook, createdAt, expiresAt, decidedBy, outcome } = proposal;
   const decide = (decision: 'approve' | 'decline') => () => post(`/api/v1/proposals/${id}/${decision}`, {});
   return (
     <article aria-label={`Proposal ${id}, ${state}`}>
@@ -57,11 +57,9 @@ function Proposal({ proposal }: { proposal: ProposalResource }) {
           {reason}
         </p>
       ))}
-      {outcome && (
-        <p class="reason">
-          {decidedBy && `${decidedBy}: `}
-          {outcome}
-        </p>
+      {(outcome || decidedBy) && <p class="reason">{[decidedBy, outcome].filter(Boolean).join(': ')}</p>}
+      {state === 'declined' && kind === 'rebalance' && Date.parse(expiresAt) > Date.now() && (
+        <p class="quiet under">the same is proposed again after {new Date(expiresAt).toLocaleString()} at the earliest</p>
       )}
       {state === 'open' && (
         <div class="row">
@@ -86,7 +84,7 @@ function Report({ name }: { name: string }) {
     <Section
       id={`pilot-${name}`}
       title={`Pilot of ${name}`}
-      note={value ? `${value.mode} mode; ${count(value.observed, 'request')} in 24 h` : ''}
+      note={value ? `${value.mode} mode; ${count(value.observed, 'request')} observed in 24 h, ${value.counted} of them judged` : ''}
       of={{ value: value && [value], error }}
       empty=""
     >

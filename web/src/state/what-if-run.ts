@@ -40,6 +40,11 @@ export async function startWhatIf(question: WhatIfInput): Promise<void> {
   }
 }
 
+/** What is wrong with a question that is not asked. */
+export function refuseWhatIf(fields: FormIssues['fields']): void {
+  show({ issues: { fields, rest: [] } });
+}
+
 export function cancelWhatIf(): void {
   abort.abort();
   show({ running: null });

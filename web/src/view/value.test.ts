@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { DeploymentValueItem, ValueReport } from '../../../api/schema/index.ts';
-import { attainedTone, breakEvenText, paidText, periodOf, reportQuery, verdict } from './value.ts';
+import type { DeploymentValueItem, Problem, ValueReport } from '../../../api/schema/index.ts';
+import { attainedTone, breakEvenText, paidText, periodIssuesOf, periodMistakes, periodOf, reportQuery, verdict } from './value.ts';
 
 const NOW = Date.parse('2026-01-31T12:00:00Z');
 
@@ -15,6 +15,29 @@ describe('the period', () => {
   ])('of ?%s', (address, period, query) => {
     const values = new URLSearchParams(address);
     expect([periodOf(values), reportQuery(values, NOW)]).toEqual([period, query]);
+  });
+});
+
+describe('a period that is none', () => {
+  const shown = (time: string) => new Date(time).toLocaleString();
+  it.each([
+    ['', {}],
+    ['from=2026-01-01T00:00&to=', {}],
+    ['from=2026-01-01T00:00Z&to=2027-01-01T00:00Z', {}],
+    [
+      'from=2026-01-02T00:00Z&to=2026-01-01T00:00Z',
+      { to: `a time after ${shown('2026-01-02T00:00Z')}; given: ${shown('2026-01-01T00:00Z')}` },
+    ],
+    ['from=2026-02-02T00:00Z&to=', { from: `a time before now; given: ${shown('2026-02-02T00:00Z')}` }],
+    ['from=once&to=', { from: 'a day and a time; given: once' }],
+    ['from=2026-01-02T00:00Z&to=soon', { to: 'a day and a time; given: soon' }],
+  ])('?%s says so at its field', (address, issues) => expect(periodMistakes(new URLSearchParams(address), NOW)).toEqual(issues));
+
+  it('is what the API finds wrong, too', () => {
+    const issue = { field: 'from', given: '"2001"', allowed: 'at most 400 days before the end of the period' };
+    expect(periodIssuesOf({ issues: [issue] } as Problem)).toEqual({ from: issue.allowed });
+    expect(periodIssuesOf({ issues: [{ ...issue, field: 'by' }] } as Problem)).toBeNull();
+    expect(periodIssuesOf({ detail: 'away' } as Problem)).toBeNull();
   });
 });
 

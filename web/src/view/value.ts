@@ -1,5 +1,5 @@
 /** A value report as the page words it. */
-import type { DeploymentValueItem, ValueFiguresItem, ValueReport } from '../../../api/schema/index.ts';
+import type { DeploymentValueItem, Problem, ValueFiguresItem, ValueReport } from '../../../api/schema/index.ts';
 import { dollars } from './cost.ts';
 import { percent } from './format.ts';
 import type { Tone } from './tones.ts';
@@ -28,6 +28,30 @@ export function reportQuery(address: URLSearchParams, nowMs: number): string {
 export function periodOf(address: URLSearchParams): string {
   if (address.has('from') || address.has('to')) return OTHER_PERIOD;
   return PERIODS.find((p) => p.value === address.get('period'))?.value ?? STANDARD.value;
+}
+
+export type PeriodField = 'from' | 'to';
+export type PeriodIssues = Partial<Record<PeriodField, string>>;
+
+/** What is wrong with a period of from and to, in the words of its fields. */
+export function periodMistakes(address: URLSearchParams, nowMs: number): PeriodIssues {
+  const at = (field: PeriodField) => (address.get(field) ? Date.parse(address.get(field)!) : null);
+  const [from, to] = [at('from'), at('to')];
+  const issue = (field: PeriodField, ms: number, allowed: string): PeriodIssues => ({
+    [field]: `${allowed}; given: ${Number.isNaN(ms) ? address.get(field) : new Date(ms).toLocaleString()}`,
+  });
+  if (from !== null && !(from < nowMs)) return issue('from', from, Number.isNaN(from) ? A_TIME : 'a time before now');
+  if (to !== null && !(to > (from ?? Number.NEGATIVE_INFINITY)))
+    return issue('to', to, Number.isNaN(to) ? A_TIME : `a time after ${new Date(from!).toLocaleString()}`);
+  return {};
+}
+
+const A_TIME = 'a day and a time';
+
+/** What the API finds wrong with it, at its fields; null where that is something else. */
+export function periodIssuesOf({ issues = [] }: Problem): PeriodIssues | null {
+  const own = issues.filter(({ field }) => field === 'from' || field === 'to');
+  return own.length === 0 ? null : Object.fromEntries(own.map(({ field, allowed }) => [field, allowed]));
 }
 
 /** A field of local time, as an instant; what is no time stays as it is, for the API to refuse. */

@@ -1,6 +1,21 @@
 import { describe, expect, it } from 'vitest';
 import type { Problem, SloPolicyResource } from '../../../api/schema/index.ts';
-import { change, EMPTY_FORM, issuesOf, pointsText, questionOf } from './what-if.ts';
+import { whatIfInputSchema } from '../../../api/schema/what-if.ts';
+import { MOST_REPLAY_HOURS } from '../../../core/domain/replay-window.ts';
+import { queryWith } from '../state/address.ts';
+import {
+  addressWith,
+  change,
+  EMPTY_FORM,
+  type FormField,
+  type FormIssues,
+  formOf,
+  issuesOf,
+  mistakesIn,
+  pointsText,
+  questionOf,
+  type WhatIfForm,
+} from './what-if.ts';
 
 const chat = {
   name: 'chat',
@@ -8,7 +23,9 @@ const chat = {
   targets: { ttftMs: 500, tpotMs: 50, attainment: 0.9 },
   status: {},
 } as unknown as SloPolicyResource;
-const asked = (fields: Partial<typeof EMPTY_FORM>) => questionOf({ ...EMPTY_FORM, ...fields }, [chat]);
+const filled = (fields: Partial<WhatIfForm>): WhatIfForm => ({ ...EMPTY_FORM, ...fields });
+const asked = (fields: Partial<WhatIfForm>) => questionOf(filled(fields), [chat]);
+const mistakes = (fields: Partial<WhatIfForm>) => mistakesIn(filled(fields), [chat]);
 
 describe('the question', () => {
   it('holds what was filled in, and nothing else', () => {
@@ -26,12 +43,42 @@ describe('the question', () => {
       removeHosts: ['h1'],
       replicas: { chat: 3 },
     });
-    expect(asked({ policy: 'chat' })).toEqual({ windowSeconds: 3600 });
   });
 
   it('leaves it to the API to refuse what is no number', () => {
-    expect(asked({ hours: 'soon', deployment: 'chat', replicas: 'many' })).toEqual({ windowSeconds: 'soon', replicas: { chat: 'many' } });
+    expect(asked({ deployment: 'chat', replicas: 'many' })).toEqual({ windowSeconds: 3600, replicas: { chat: 'many' } });
   });
+});
+
+describe('mistakes', () => {
+  it.each<[Partial<WhatIfForm>, FormIssues['fields']]>([
+    [{}, {}],
+    [{ policy: 'chat', tpotMs: '20', deployment: 'chat', replicas: '0' }, {}],
+    [{ deployment: 'chat' }, { replicas: 'a number of replicas; given: nothing' }],
+    [{ priceKind: 'L4', usdPerHour: ' ' }, { usdPerHour: 'a price, USD an hour; given: nothing' }],
+    [{ hostKind: 'L4' }, { hostCount: 'a number of accelerators; given: nothing' }],
+    [{ policy: 'chat' }, { policy: 'a policy and another target for it; given: chat as it is' }],
+    [{ policy: 'gone', tpotMs: '20' }, { policy: 'one of chat; given: gone' }],
+  ])('of %j are %j', (fields, found) => expect(mistakes(fields)).toEqual(found));
+
+  it.each(['0', '-1', '168.1', 'soon', ''])('%j are no hours', (hours) =>
+    expect(mistakes({ hours })).toEqual({ hours: `hours above 0, at most ${MOST_REPLAY_HOURS}; given: ${hours || 'nothing'}` }),
+  );
+
+  it('may as many hours be as the API replays', () => {
+    const { windowSeconds } = whatIfInputSchema.parse(asked({ hours: String(MOST_REPLAY_HOURS) }));
+    expect([mistakes({ hours: String(MOST_REPLAY_HOURS) }), windowSeconds]).toEqual([{}, MOST_REPLAY_HOURS * 3600]);
+    expect(whatIfInputSchema.parse(asked({ hours: '0.0001' })).windowSeconds).toBe(1);
+  });
+});
+
+it('the form is in the address, but for what is as at first', () => {
+  const form = filled({ hours: '2', policy: 'a & b', tpotMs: '20' });
+  const address = (Object.keys(form) as FormField[]).reduce((query, field) => queryWith(query, addressWith(field, form[field])), '');
+  expect(address).toBe('?hours=2&policy=a+%26+b&tpotMs=20');
+  expect(formOf(new URLSearchParams(address))).toEqual(form);
+  expect(queryWith(address, addressWith('hours', '1'))).toBe('?policy=a+%26+b&tpotMs=20');
+  expect(formOf(new URLSearchParams('?hours=&tenant=x'))).toEqual(filled({ hours: '' }));
 });
 
 it('problems are at their fields', () => {

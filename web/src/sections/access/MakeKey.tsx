@@ -1,9 +1,11 @@
 import { useRef, useState } from 'preact/hooks';
 import type { KeyCreated, KeyInput } from '../../../../api/schema/index.ts';
-import { post } from '../../client/http.ts';
+import { ApiError, post } from '../../client/http.ts';
+import { FieldIssue } from '../../parts/FieldIssue.tsx';
 import { tenants } from '../../state/cluster.ts';
-import { act } from '../../state/notices.ts';
+import { notify } from '../../state/notices.ts';
 import { useResource } from '../../state/use-resource.ts';
+import { type KeyIssues, keyIssuesOf } from '../../view/keys.ts';
 
 const ROLES: { role: KeyInput['role']; text: string }[] = [
   { role: 'viewer', text: 'viewer: reads' },
@@ -21,6 +23,7 @@ const LIFETIMES = [
 /** A form that makes a key, and then shows it, once. */
 export function MakeKey() {
   const [made, setMade] = useState<KeyCreated | null>(null);
+  const [issues, setIssues] = useState<KeyIssues>({});
   const known = useResource(tenants).value ?? [];
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
@@ -34,18 +37,31 @@ export function MakeKey() {
       ...(text('tenant') && { tenant: text('tenant') }),
       ...(days > 0 && { expiresInSeconds: days * DAY_SECONDS }),
     };
-    await act('The key is made: copy it now', async () => {
+    setIssues({});
+    try {
       setMade(await post<KeyCreated>('/api/v1/keys', input));
       form.reset();
-    });
+      notify({ tone: 'good', text: 'The key is made: copy it now' });
+    } catch (error) {
+      const found = error instanceof ApiError ? keyIssuesOf(error.problem) : null;
+      if (found) setIssues(found);
+      else notify({ tone: 'bad', text: (error as Error).message });
+    }
   };
+  const described = (field: keyof KeyIssues) => ({
+    'aria-invalid': issues[field] !== undefined,
+    'aria-describedby': issues[field] && `key-${field}-issue`,
+  });
   return (
     <>
       <form class="filters" aria-label="Make a key" onSubmit={submit}>
-        <label>
-          Name
-          <input class="field" name="name" maxLength={100} placeholder="what it is for" autocomplete="off" />
-        </label>
+        <div class="with-issue">
+          <label>
+            Name
+            <input class="field" name="name" maxLength={100} placeholder="what it is for" autocomplete="off" {...described('name')} />
+          </label>
+          <FieldIssue id="key-name-issue" of={issues.name} />
+        </div>
         <label>
           Role
           <select class="field" name="role">
@@ -56,10 +72,13 @@ export function MakeKey() {
             ))}
           </select>
         </label>
-        <label>
-          Tenant
-          <input class="field" name="tenant" list="known-tenants" placeholder="whole fleet" autocomplete="off" />
-        </label>
+        <div class="with-issue">
+          <label>
+            Tenant
+            <input class="field" name="tenant" list="known-tenants" placeholder="whole fleet" autocomplete="off" {...described('tenant')} />
+          </label>
+          <FieldIssue id="key-tenant-issue" of={issues.tenant} />
+        </div>
         <datalist id="known-tenants">
           {known.map(({ name }) => (
             <option key={name} value={name} />

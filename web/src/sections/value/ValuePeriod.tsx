@@ -1,10 +1,11 @@
 import { Choice } from '../../parts/Choice.tsx';
 import { DownloadButton } from '../../parts/DownloadButton.tsx';
+import { FieldIssue } from '../../parts/FieldIssue.tsx';
 import { showInAddress, useAddress } from '../../state/address.ts';
-import { OTHER_PERIOD, PERIODS, periodOf } from '../../view/value.ts';
+import { OTHER_PERIOD, PERIODS, type PeriodIssues, periodOf } from '../../view/value.ts';
 
 /** Which time the report is of; and the report as a file. */
-export function ValuePeriod({ csv }: { csv: string }) {
+export function ValuePeriod({ csv, issues }: { csv: string; issues: PeriodIssues }) {
   const { query } = useAddress();
   const period = periodOf(query);
   const choose = (value: string) =>
@@ -14,15 +15,20 @@ export function ValuePeriod({ csv }: { csv: string }) {
       <Choice label="Period" value={period} options={[...PERIODS, { value: OTHER_PERIOD, text: 'From – to' }]} onChoose={choose} />
       {period === OTHER_PERIOD &&
         (['from', 'to'] as const).map((name) => (
-          <label key={name}>
-            {name === 'from' ? 'From' : 'To (now where empty)'}
-            <input
-              class="field"
-              type="datetime-local"
-              value={query.get(name) ?? ''}
-              onChange={(event) => showInAddress({ [name]: event.currentTarget.value })}
-            />
-          </label>
+          <div key={name} class="with-issue">
+            <label>
+              {name === 'from' ? 'From' : 'To (now where empty)'}
+              <input
+                class="field"
+                type="datetime-local"
+                value={query.get(name) ?? ''}
+                aria-invalid={issues[name] !== undefined}
+                aria-describedby={issues[name] && `period-${name}-issue`}
+                onChange={(event) => showInAddress({ [name]: event.currentTarget.value })}
+              />
+            </label>
+            <FieldIssue id={`period-${name}-issue`} of={issues[name]} />
+          </div>
         ))}
       <DownloadButton label="Download CSV" of="Report by deployment, policy and tenant" path={csv} />
     </div>

@@ -1,34 +1,41 @@
 import type { ComponentChildren } from 'preact';
 import type { ValueReport } from '../../../../api/schema/index.ts';
+import { ApiError } from '../../client/http.ts';
 import { Pill } from '../../parts/Pill.tsx';
 import { Section } from '../../parts/Section.tsx';
 import { useAddress } from '../../state/address.ts';
 import { valueReport } from '../../state/cluster.ts';
+import { createResource } from '../../state/resource.ts';
 import { useResource } from '../../state/use-resource.ts';
 import { dollars } from '../../view/cost.ts';
 import { percent } from '../../view/format.ts';
-import { reportQuery, verdict } from '../../view/value.ts';
+import { periodIssuesOf, periodMistakes, reportQuery, verdict } from '../../view/value.ts';
 import { IdleAndPrices } from './IdleAndPrices.tsx';
 import { ValuePeriod } from './ValuePeriod.tsx';
 import { ValueTable } from './ValueTable.tsx';
 
 const MINUTE_MS = 60_000;
+const NOTHING_ASKED = createResource(async (): Promise<ValueReport | null> => null);
 
 /** What serving cost over a period beside what it was worth: by deployment, SLO policy and tenant. */
 export function ValueReportSection() {
   const { query: address } = useAddress();
   // Within a minute, "until now" is the same question.
   const query = reportQuery(address, Math.floor(Date.now() / MINUTE_MS) * MINUTE_MS);
-  const { value, error } = useResource(valueReport.of(query));
+  const mistakes = periodMistakes(address, Date.now());
+  const isAsked = Object.keys(mistakes).length === 0;
+  const { value, error } = useResource(isAsked ? valueReport.of(query) : NOTHING_ASKED);
+  const refused = error instanceof ApiError ? periodIssuesOf(error.problem) : null;
+  const isWrong = !isAsked || refused !== null;
   const csv = (by: string) => `/api/v1/reports/value${query === '' ? '?' : `${query}&`}format=csv&by=${by}`;
   return (
     <Section
       id="value"
       title="What it costs and what it is worth"
-      note={value && `${new Date(value.from).toLocaleString()} to ${new Date(value.to).toLocaleString()}`}
-      head={<ValuePeriod csv={csv('line')} />}
-      of={{ value: value?.deployments ?? null, error }}
-      empty="Nothing was served in this period."
+      note={!isWrong && value && `${new Date(value.from).toLocaleString()} to ${new Date(value.to).toLocaleString()}`}
+      head={<ValuePeriod csv={csv('line')} issues={refused ?? mistakes} />}
+      of={isWrong ? { value: [], error: null } : { value: value?.deployments ?? null, error }}
+      empty={isWrong ? 'No report: the period is not valid.' : 'Nothing was served in this period.'}
     >
       {(deployments) => (
         <>

@@ -10,7 +10,7 @@ export function WhatIfAnswer({ of }: { of: WhatIf }) {
   return (
     <section aria-label="Answer">
       <p class="value-head quiet">
-        {count(of.counted, 'request')} replayed of {of.observed.toLocaleString('en')} observed.
+        {count(of.counted, 'request')} replayed of {of.observed.toLocaleString('en')} observed, scheduled by {of.scheduler}.
         {of.changes.length === 0 && ' Nothing was changed.'}
       </p>
       <ul class="after-facts">

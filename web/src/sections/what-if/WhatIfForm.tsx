@@ -1,13 +1,15 @@
 import type { ComponentChildren } from 'preact';
-import { useState } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
+import { FieldIssue } from '../../parts/FieldIssue.tsx';
+import { showInAddress, useAddress } from '../../state/address.ts';
 import { deployments, hosts, sloPolicies } from '../../state/cluster.ts';
 import { useResource } from '../../state/use-resource.ts';
-import { cancelWhatIf, startWhatIf, whatIfRun } from '../../state/what-if-run.ts';
-import { EMPTY_FORM, type WhatIfForm as Form, questionOf } from '../../view/what-if.ts';
+import { cancelWhatIf, refuseWhatIf, startWhatIf, whatIfRun } from '../../state/what-if-run.ts';
+import { addressWith, type FormField, formOf, mistakesIn, questionOf } from '../../view/what-if.ts';
 
-/** What would be otherwise: an SLO target, a price, accelerators, replicas. */
+/** What would be otherwise: an SLO target, a price, accelerators, replicas. The address holds it. */
 export function WhatIfForm() {
-  const [form, setForm] = useState(EMPTY_FORM);
+  const form = formOf(useAddress().query);
   const { value: run } = useResource(whatIfRun);
   const policies = useResource(sloPolicies).value ?? [];
   const fleet = useResource(hosts).value ?? [];
@@ -15,14 +17,29 @@ export function WhatIfForm() {
   const kinds = [...new Set(fleet.flatMap((h) => h.accelerators.map((a) => a.kind)))].sort();
   const issues = run?.issues.fields ?? {};
   const policy = policies.find((p) => p.name === form.policy);
-  const set = (field: keyof Form) => (value: string) => setForm({ ...form, [field]: value });
-  const field = (name: keyof Form) => ({ name, value: form[name], issue: issues[name], onInput: set(name) });
+  const set = (field: FormField) => (value: string) => showInAddress(addressWith(field, value));
+  const field = (name: FormField) => ({ name, value: form[name], issue: issues[name], onInput: set(name) });
+  const element = useRef<HTMLFormElement>(null);
+  const isAsked = useRef(false);
+  const isRunning = run?.running != null;
   const submit = (event: SubmitEvent) => {
     event.preventDefault();
-    void startWhatIf(questionOf(form, policies));
+    if (isRunning) return;
+    isAsked.current = true;
+    const mistakes = mistakesIn(form, policies);
+    if (Object.keys(mistakes).length > 0) refuseWhatIf(mistakes);
+    else void startWhatIf(questionOf(form, policies));
   };
+  useEffect(() => {
+    if (isRunning || !isAsked.current) return;
+    isAsked.current = false;
+    const wrong = element.current?.querySelector<HTMLElement>('[aria-invalid=true]');
+    // Cancel is gone, and with it the focus that it had.
+    const lost = document.activeElement === document.body;
+    (wrong ?? (lost ? element.current?.querySelector<HTMLElement>('[type=submit]') : null))?.focus();
+  }, [isRunning, run?.issues]);
   return (
-    <form class="card what-if" onSubmit={submit} noValidate>
+    <form ref={element} class="card what-if" onSubmit={submit} noValidate>
       <Group title="SLO">
         <Select {...field('policy')} label="Policy" options={policies.map((p) => p.name)} none="as it is" />
         {(['ttftMs', 'tpotMs', 'e2eMs', 'attainment'] as const).map((target) => (
@@ -50,7 +67,10 @@ export function WhatIfForm() {
       </Group>
       <div class="row what-if-run">
         <Text {...field('hours')} label="Replay the last hours" />
-        {run?.running ? (
+        <button type="submit" class="button button-primary" aria-disabled={isRunning}>
+          Replay
+        </button>
+        {run?.running && (
           <>
             <button type="button" class="button button-danger" onClick={cancelWhatIf}>
               Cancel
@@ -66,10 +86,6 @@ export function WhatIfForm() {
                 : 'Reading what was observed…'}
             </span>
           </>
-        ) : (
-          <button type="submit" class="button button-primary">
-            Replay
-          </button>
         )}
       </div>
       {run?.issues.rest.map((text) => (
@@ -102,51 +118,51 @@ interface FieldProps {
 
 function Text({ name, label, value, issue, onInput, placeholder, disabled }: FieldProps & { placeholder?: string; disabled?: boolean }) {
   return (
-    <label>
-      {label}
-      <input
-        class="field"
-        name={name}
-        inputMode="decimal"
-        autocomplete="off"
-        value={value}
-        placeholder={placeholder}
-        disabled={disabled}
-        aria-invalid={issue !== undefined}
-        onInput={(event) => onInput(event.currentTarget.value)}
-      />
-      <Issue of={issue} />
-    </label>
+    <div class="with-issue">
+      <label>
+        {label}
+        <input
+          class="field"
+          name={name}
+          inputMode="decimal"
+          autocomplete="off"
+          value={value}
+          placeholder={placeholder}
+          disabled={disabled}
+          aria-invalid={issue !== undefined}
+          aria-describedby={issue && `${name}-issue`}
+          onInput={(event) => onInput(event.currentTarget.value)}
+        />
+      </label>
+      <FieldIssue id={`${name}-issue`} of={issue} />
+    </div>
   );
 }
 
 function Select({ name, label, value, issue, onInput, options, none }: FieldProps & { options: readonly string[]; none: string }) {
+  // An address may name what is not there.
+  const shown = value === '' || options.includes(value) ? options : [...options, value];
   return (
-    <label>
-      {label}
-      <select
-        class="field"
-        name={name}
-        value={value}
-        aria-invalid={issue !== undefined}
-        onChange={(event) => onInput(event.currentTarget.value)}
-      >
-        <option value="">{none}</option>
-        {options.map((option) => (
-          <option key={option} value={option}>
-            {option}
-          </option>
-        ))}
-      </select>
-      <Issue of={issue} />
-    </label>
-  );
-}
-
-function Issue({ of }: { of: string | undefined }) {
-  return of === undefined ? null : (
-    <span class="issue" role="alert">
-      {of}
-    </span>
+    <div class="with-issue">
+      <label>
+        {label}
+        <select
+          class="field"
+          name={name}
+          value={value}
+          aria-invalid={issue !== undefined}
+          aria-describedby={issue && `${name}-issue`}
+          onChange={(event) => onInput(event.currentTarget.value)}
+        >
+          <option value="">{none}</option>
+          {shown.map((option) => (
+            <option key={option} value={option}>
+              {option}
+            </option>
+          ))}
+        </select>
+      </label>
+      <FieldIssue id={`${name}-issue`} of={issue} />
+    </div>
   );
 }

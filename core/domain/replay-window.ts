@@ -1,0 +1,2 @@
+/** So many hours back requests may be replayed, for a what-if or the report of a pilot. */
+export const MOST_REPLAY_HOURS = 168;
