@@ -104,8 +104,8 @@ export function authenticate({ apiKeys, open, tokens }: AccessOptions, db: Datab
 export function authorize({ role, tenants = false }: RouteAccess): MiddlewareHandler<ApiEnv> {
   return async (c, next) => {
     const { role: held, tenant } = c.get('principal');
-    if (!includesRole(held, role)) throw forbidden(`this needs the role ${role}, and the key has ${held}`);
-    if (tenant !== null && !tenants) throw forbidden(`this is of the whole fleet, and the key is of tenant '${tenant}'`);
+    if (!includesRole(held, role)) throw forbidden(`this needs the role ${role}, and the caller has ${held}`);
+    if (tenant !== null && !tenants) throw forbidden(`this is of the whole fleet, and the caller is of tenant '${tenant}'`);
     await next();
   };
 }

@@ -43,6 +43,7 @@ describe('the client', () => {
       replicas: [],
       advice: [],
       missing: [],
+      declined: [],
       unknown: [],
     });
     expect(await client.info()).toMatchObject({ simulatedHosts: 0 });

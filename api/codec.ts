@@ -54,14 +54,14 @@ export function codecRoutes({ codec, uiOrigin }: CodecEndpoint, authenticate: Mi
   app.use(authenticate, authorize({ role: 'viewer' }), bodyLimit({ maxSize: MAX_BODY_BYTES, onError: tooLarge }));
   for (const direction of ['encode', 'decode'] as const) {
     app.post(`/${direction}`, async (c) => {
-      const { payloads } = parseInput(bodySchema, await c.req.json().catch(() => null), 'payloads');
+      const { payloads } = parseInput(bodySchema, await c.req.json().catch(() => null), 'the request body');
       const given = payloads.map(({ metadata = {}, data = '' }) => ({
         metadata: Object.fromEntries(Object.entries(metadata).map(([field, value]) => [field, Buffer.from(value, 'base64')])),
         data: Buffer.from(data, 'base64'),
       }));
       const answered = await codec[direction](given).catch((error: unknown) => {
         const issues = [{ field: 'payloads', given: messageOf(error), allowed: 'payloads that this installation has encrypted' }];
-        throw new UellmError({ kind: 'invalid-input', what: 'payloads', issues });
+        throw new UellmError({ kind: 'invalid-input', what: 'the request body', issues });
       });
       const text = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64');
       return c.json({

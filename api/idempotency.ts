@@ -75,5 +75,5 @@ async function answerToKeep({ req, res }: Context, key: string): Promise<Idempot
 
 function invalidKey(given: string, allowed: string): UellmError {
   const issue = { field: 'Idempotency-Key', given: JSON.stringify(given).slice(0, 300), allowed };
-  return new UellmError({ kind: 'invalid-input', what: 'the headers', issues: [issue] });
+  return new UellmError({ kind: 'invalid-input', what: 'a header', issues: [issue] });
 }

@@ -8,8 +8,10 @@ import { createTokenVerifier } from '../api/access-tokens.ts';
 import type { CostAnswer, CostQuestion } from '../api/routes/cost/reckon.ts';
 import { startApi } from '../api/server.ts';
 import { createTemporalActions } from '../api/temporal-actions.ts';
+import { catalogPrices } from '../core/domain/accelerators.ts';
 import type { Diagnosis, DiagnosisInput } from '../core/placement/diagnosis/diagnose.ts';
 import type { WhatIfAnswer } from '../core/simulator/what-if.ts';
+import { recordCatalogPrices } from '../db/queries/catalog-prices.ts';
 import { createCodec, dataConverterOf } from './codec.ts';
 import type { Environment } from './environment.ts';
 import { requireDatabase } from './requirements.ts';
@@ -27,6 +29,9 @@ export async function runApi(environment: Environment): Promise<void> {
     // Connects when it is first asked: the API serves what Postgres knows while Temporal is away.
     const connection = Connection.lazy(temporalConnection(environment));
     const codec = createCodec(environment.codecKeyFile);
+    void recordCatalogPrices(database.db, catalogPrices()).catch((error) =>
+      logger.warn({ err: error }, 'prices of the catalog were not written down: reports count them from the next start on'),
+    );
     const costs = createThread<CostQuestion | DiagnosisInput, CostAnswer | Diagnosis>(new URL('./cost-thread.js', import.meta.url));
     const replays = createThread<WatchedQuestion, WhatIfAnswer>(new URL('./what-if-thread.js', import.meta.url));
     const api = await startApi({

@@ -6,6 +6,7 @@ import { keyInputSchema } from '../api/schema/keys.ts';
 import { parseInput } from '../core/domain/validate.ts';
 import { connectDatabase } from '../db/client.ts';
 import { createKey } from '../db/queries/keys.ts';
+import { referToTenant } from '../db/queries/tenants.ts';
 import type { Environment } from './environment.ts';
 import { requireDatabaseUrl } from './requirements.ts';
 
@@ -15,7 +16,10 @@ export async function createKeyOffline(environment: Environment, input: KeyInput
   const { db, close } = connectDatabase(requireDatabaseUrl(environment), { maxConnections: 1 });
   try {
     const actor = `offline:${userInfo().username}`;
-    const { row, secret } = await db.transaction((tx) => createKey(tx, { role, tenant, name, expiresInSeconds }, actor));
+    const { row, secret } = await db.transaction(async (tx) => {
+      if (tenant !== null) await referToTenant(tx, tenant);
+      return createKey(tx, { role, tenant, name, expiresInSeconds }, actor);
+    });
     return { ...presentKey(row), secret };
   } finally {
     await close();

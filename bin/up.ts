@@ -19,6 +19,7 @@ import { requireOwnKey } from './requirements.ts';
 import { formatAddresses } from './up/addresses.ts';
 import { startClients } from './up/clients.ts';
 import { surviveClosedOutput } from './up/closed-output.ts';
+import { makeFirstKey } from './up/first-key.ts';
 import { declareFleet } from './up/fleet.ts';
 import { listenForInterrupts } from './up/interrupts.ts';
 import { layoutOf } from './up/layout.ts';
@@ -109,6 +110,8 @@ async function serve(
   const deployments = demo.objects.flatMap((object) => (object.kind === 'Deployment' ? [object.spec] : []));
   const { apiKey, apiUrl: api, gatewayUrl: gateway } = environment;
   const [model] = deployments;
+  const database = connectDatabase(databaseUrl, { maxConnections: 2 });
+  const { adminKeyFile } = layoutOf(environment.dataDir);
   view.print(
     formatAddresses({
       api,
@@ -117,10 +120,10 @@ async function serve(
       dataDir: environment.dataDir,
       model: model?.name,
       needsKey: apiKey !== undefined,
+      firstKey: apiKey === undefined ? await makeFirstKey(database.db, adminKeyFile, process.stdout.isTTY) : null,
     }),
   );
 
-  const database = connectDatabase(databaseUrl, { maxConnections: 2 });
   let traffic: Traffic | undefined;
   let watchedSinceMs = Date.now();
   const over = new AbortController();

@@ -10,14 +10,15 @@ import { idempotencyKeyParameter } from '../idempotency.ts';
 import { requireBody } from '../request-body.ts';
 import { pageQuery, problemSchema } from '../schema/common.ts';
 import { cursorOf } from './cursor.ts';
+import { refuseIfMatch } from './etag.ts';
 
 const INPUTS = {
   json: 'the request body',
   query: 'the query',
-  header: 'the headers',
+  header: 'a header',
   param: 'the path',
   form: 'the form',
-  cookie: 'the cookies',
+  cookie: 'a cookie',
 };
 
 /** An app of routes. What fails validation throws `invalid-input`; a name that could not be one names nothing. */
@@ -41,8 +42,14 @@ export function createRoute<P extends string, R extends Omit<RouteConfig, 'path'
 ) {
   const { access, ...route } = config;
   const parameters = route.method === 'post' ? { parameters: [idempotencyKeyParameter] } : {};
-  const middleware = route.request?.body?.required ? [authorize(access), requireBody] : [authorize(access)];
-  return createOpenApiRoute({ ...route, ...parameters, middleware, 'x-uellm-access': access });
+  const isUnversioned = route.method !== 'get' && route.request?.headers === undefined;
+  const middleware = [
+    authorize(access),
+    ...(isUnversioned ? [refuseIfMatch] : []),
+    ...(route.request?.body?.required ? [requireBody] : []),
+  ];
+  const responses = { ...route.responses, ...(isUnversioned ? { 412: problem(412) } : {}) };
+  return createOpenApiRoute({ ...route, responses, ...parameters, middleware, 'x-uellm-access': access });
 }
 
 /** @throws Error that names a route under /api whose file forgot who may ask */
@@ -66,7 +73,7 @@ const PROBLEMS = {
   403: "Not this caller's: another role is needed, it is not its tenant's, or (without keys) not from here.",
   404: 'There is no such object.',
   409: 'Not possible in this state; `detail` says which state that is.',
-  412: 'If-Match names another version.',
+  412: 'If-Match names another version, or one of what has none.',
   413: 'The body is too large.',
   415: 'The body has to be application/json.',
   422: 'Some field is not valid; `issues` names each.',

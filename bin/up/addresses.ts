@@ -8,15 +8,18 @@ export interface Addresses {
   /** A model to ask, if one is declared. */
   model: string | undefined;
   needsKey: boolean;
+  /** What there is to say of the admin key that was made just now, if one was. */
+  firstKey: string | null;
 }
 
-export function formatAddresses({ api, gateway, temporalUi, dataDir, model, needsKey }: Addresses): string {
+export function formatAddresses({ api, gateway, temporalUi, dataDir, model, needsKey, firstKey }: Addresses): string {
   const rows = [
     ['dashboard', `${api}/`],
     ['admin API', `${api}/docs`],
     ['gateway', `${gateway}/v1`],
     ...(temporalUi ? [['Temporal UI', temporalUi]] : []),
     ['data and logs', dataDir],
+    ...(firstKey ? [['admin key', firstKey]] : []),
   ];
   const key = needsKey ? ' -H "authorization: Bearer $UELLM_API_KEY"' : '';
   const body = JSON.stringify({ model, stream: true, messages: [{ role: 'user', content: 'Tell me about the sea.' }] });

@@ -8,6 +8,8 @@ export interface Layout {
   /** Held by the supervisor that runs on this folder. */
   lockFile: string;
   temporalDatabase: string;
+  /** Where the first admin key goes that no terminal can show. */
+  adminKeyFile: string;
   /** Key for hashing words of prompts, where the environment names no other. */
   featureKeyFile: string;
   logOf(process: string): string;
@@ -20,6 +22,7 @@ export function layoutOf(dataDir: string): Layout {
     dataDir,
     runDir: join(dataDir, 'run'),
     lockFile: join(dataDir, 'run', 'up.lock'),
+    adminKeyFile: join(dataDir, 'admin-key'),
     featureKeyFile: join(dataDir, 'feature-key'),
     temporalDatabase: join(dataDir, 'temporal.db'),
     logOf: (process) => join(dataDir, 'logs', `${process}.log`),

@@ -29,7 +29,7 @@ export function vllmFlags(args: EngineSpec['args']): string[] {
     const owned = Object.keys(OWNED).find((flag) => flag.startsWith(name));
     return owned ? [{ field: `engine.args.${name}`, given: JSON.stringify(value), allowed: `no such flag: ${OWNED[owned]}` }] : [];
   });
-  if (issues.length > 0) throw new UellmError({ kind: 'invalid-input', what: 'vLLM flags', issues });
+  if (issues.length > 0) throw new UellmError({ kind: 'invalid-input', what: 'the command line of vLLM', issues });
   return Object.entries(args).map(([name, value]) => {
     if (typeof value !== 'boolean') return `--${name}=${value}`;
     return value ? `--${name}` : `--no-${name}`;

@@ -212,6 +212,12 @@ describe.runIf(executablePath)('the dashboard', () => {
     await keys.getByText('everybody is its admin').waitFor();
     await keys.getByLabel('Name').fill('ci');
     await keys.getByLabel('Role').selectOption('operator');
+    await keys.getByLabel('Tenant').fill('nobody');
+    await keys.getByRole('button', { name: 'Make a key' }).click();
+    await keys.getByText(/^the name of a tenant that is declared/).waitFor();
+    expect(await keys.getByLabel('Tenant').getAttribute('aria-describedby')).toBe('key-tenant-issue');
+    expect(troubles.splice(0)).toEqual([expect.stringContaining('422')]);
+    await keys.getByLabel('Tenant').fill('');
     await keys.getByRole('button', { name: 'Make a key' }).click();
     const secret = await keys.getByLabel('The key', { exact: true }).inputValue();
     expect(secret).toMatch(/^uellm_/);

@@ -88,6 +88,7 @@ describe.runIf(executablePath)('the dashboard', () => {
   }
 
   const field = (name: string) => page.locator(`[name=${name}]`);
+  const described = async (name: string) => page.locator(`#${await field(name).getAttribute('aria-describedby')}`).textContent();
   const goto = (path: string) => page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`);
 
   it('says what serving was worth, as the API does, and saves it as CSV', async () => {
@@ -115,11 +116,23 @@ describe.runIf(executablePath)('the dashboard', () => {
   it('keeps the period in the address', async () => {
     await page.getByLabel('Period').selectOption('From – to');
     await page.getByLabel('From', { exact: true }).fill('2001-01-01T00:00');
-    await page.getByText(/^Not up to date: the query is not valid: .*400 days before the end/).waitFor();
+    await page.getByRole('alert').getByText('at most 400 days before the end of the period').waitFor();
+    expect(await page.getByLabel('From', { exact: true }).getAttribute('aria-invalid')).toBe('true');
     await page.getByLabel('Period').selectOption('Last hour');
     await page.getByText(/^Worth it/).waitFor();
     expect(new URL(page.url()).search).toBe('?period=1h');
     expect(troubles.splice(0)).toEqual([expect.stringContaining('422')]);
+  });
+
+  it('says at its field that a period ends before it begins, and asks for no report of it', async () => {
+    await goto('/value?from=2026-01-02T00:00&to=2026-01-01T00:00');
+    const to = page.getByLabel('To (now where empty)');
+    await page
+      .locator(`#${await to.getAttribute('aria-describedby')}`)
+      .getByText(/^a time after .*; given: /)
+      .waitFor();
+    expect(await to.getAttribute('aria-invalid')).toBe('true');
+    await page.getByText('No report: the period is not valid.').waitFor();
   });
 
   it('replays the last requests with another target, and shows both sides', async () => {
@@ -128,7 +141,7 @@ describe.runIf(executablePath)('the dashboard', () => {
     await field('tpotMs').fill('0.001');
     await page.getByRole('button', { name: 'Replay' }).click();
     const answer = page.getByRole('region', { name: 'Answer' });
-    await answer.getByText(`${REQUESTS} requests replayed of ${REQUESTS} observed.`).waitFor();
+    await answer.getByText(`${REQUESTS} requests replayed of ${REQUESTS} observed, scheduled by uellm.`).waitFor();
     await answer.getByText('SloPolicy relaxed: + targets.tpotMs: 0.001').waitFor();
     await answer
       .getByRole('table', { name: 'SLO policies' })
@@ -142,9 +155,23 @@ describe.runIf(executablePath)('the dashboard', () => {
     await field('deployment').selectOption('chat');
     await field('replicas').fill('many');
     await page.getByRole('button', { name: 'Replay' }).click();
-    await page.locator('[name=tpotMs][aria-invalid=true]').waitFor();
+    await page.locator('[name=tpotMs][aria-invalid=true]:focus').waitFor();
+    expect(await described('tpotMs')).toBe('a number above 0; given: -5');
     expect((await page.getByRole('alert').allTextContents()).sort()).toEqual(['a number above 0; given: -5', 'a number; given: "many"']);
     expect(troubles.splice(0)).toEqual([expect.stringContaining('422')]);
+  });
+
+  it('holds its form in the address, and says what is missing of it', async () => {
+    expect(new URL(page.url()).search).toBe('?policy=relaxed&tpotMs=-5&deployment=chat&replicas=many');
+    await page.reload();
+    for (const [name, value] of Object.entries({ policy: 'relaxed', tpotMs: '-5', deployment: 'chat', replicas: 'many', hours: '1' }))
+      await expect.poll(() => field(name).inputValue()).toBe(value);
+    await field('replicas').fill('');
+    await field('hours').fill('500');
+    await page.getByRole('button', { name: 'Replay' }).click();
+    await page.locator('[name=replicas][aria-invalid=true]:focus').waitFor();
+    expect(await described('replicas')).toBe('a number of replicas; given: nothing');
+    expect(await described('hours')).toBe('hours above 0, at most 168; given: 500');
   });
 
   it('shows how far a replay is, and takes it back', async () => {
@@ -156,7 +183,7 @@ describe.runIf(executablePath)('the dashboard', () => {
     await page.getByRole('button', { name: 'Replay' }).click();
     await page.getByRole('progressbar', { name: 'Replayed' }).waitFor();
     await page.getByRole('button', { name: 'Cancel' }).click();
-    await page.getByRole('button', { name: 'Replay' }).waitFor();
+    await page.locator('button:focus', { hasText: 'Replay' }).waitFor();
     await expect.poll(() => failed).toContain('POST /api/v1/what-if');
   });
 

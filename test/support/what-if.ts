@@ -41,6 +41,7 @@ export function presentFleet(hosts = ['h1', 'h2']): PresentFleet {
     routed: hosts.map(routedOn),
     policies: [CHAT],
     tenantWeights: {},
+    gatewayPolicies: ['uellm'],
     modes: {},
   };
 }

@@ -87,7 +87,7 @@ describe('declaring', () => {
     expect(await uellm(line, { stdin })).toEqual({
       exitCode: 2,
       out: '',
-      err: `error: - is not valid
+      err: `error: standard input is not valid
   Host 'ext': external.endpoints[0].model: got "other", allowed is the name of a declared model with a config
   Deployment 'd': model: got "nobody", allowed is the name of a model that is declared
   Deployment 'd': placement.hosts[1]: got "ext", allowed is the name of a host that is declared, and not external

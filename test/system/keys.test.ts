@@ -3,6 +3,8 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { createKeyOffline } from '../../bin/create-key.ts';
 import { readEnvironment } from '../../bin/environment.ts';
 import { requireOwnKey } from '../../bin/requirements.ts';
+import { tenantSchema } from '../../core/domain/tenant.ts';
+import { insertTenant } from '../../db/queries/tenants.ts';
 import { createTestApi, type TestApi } from '../support/api.ts';
 import { runCli } from '../support/cli.ts';
 import { withDatabase } from '../support/database.ts';
@@ -24,14 +26,22 @@ describe('the first key', () => {
     const { secret, ...first } = await createKeyOffline(readEnvironment({ DATABASE_URL: databaseUrl }), { role: 'admin', name: 'first' });
     expect(first).toMatchObject({ id: 1, role: 'admin', tenant: null, createdBy: expect.stringMatching(/^offline:./) });
 
-    const made = await uellm('keys create --role operator --tenant acme --name ci --expires 90d', secret);
+    const line = 'keys create --role operator --tenant acme --name ci --expires 90d';
+    expect(await uellm(line, secret)).toMatchObject({
+      exitCode: 2,
+      err: `error: the request is not valid
+  tenant: got "acme", allowed is the name of a tenant that is declared (none is yet); uellm apply declares one: kind: Tenant, name: acme
+`,
+    });
+    await insertTenant(api.db, tenantSchema.parse({ name: 'acme' }));
+    const made = await uellm(line, secret);
     expect(made).toMatchObject({ exitCode: 0, out: expect.stringMatching(/^uellm_\S{43}\n$/) });
     expect(made.err).toMatch(/^key 2: operator of tenant 'acme', until 20\S+Z\. It is not shown again: only its hash is kept\.\n$/);
 
     const theirs = made.out.trim();
     const refused = await uellm('get hosts', theirs);
-    expect(refused).toMatchObject({ exitCode: 1, err: "error: this is of the whole fleet, and the key is of tenant 'acme'\n" });
-    expect((await uellm('get keys', theirs)).err).toBe('error: this needs the role admin, and the key has operator\n');
+    expect(refused).toMatchObject({ exitCode: 1, err: "error: this is of the whole fleet, and the caller is of tenant 'acme'\n" });
+    expect((await uellm('get keys', theirs)).err).toBe('error: this needs the role admin, and the caller has operator\n');
 
     const table = (await uellm('get keys', secret)).out.split('\n');
     expect(table[0]).toMatch(/^ID +BEGINS +NAME +ROLE +TENANT +STATE +AGE +LAST USED +EXPIRES +MADE BY/);
@@ -52,6 +62,7 @@ describe('the first key', () => {
     await expect(createKeyOffline(readEnvironment({}), { role: 'admin' })).rejects.toThrow('DATABASE_URL: got nothing');
     const environment = readEnvironment({ DATABASE_URL: databaseUrl });
     await expect(createKeyOffline(environment, { role: 'admin', tenant: 'No Name' })).rejects.toThrow(/tenant: got "No Name"/);
+    await expect(createKeyOffline(environment, { role: 'admin', tenant: 'acne' })).rejects.toThrow(/tenant: got "acne".*declared \(acme\)/);
   });
 });
 

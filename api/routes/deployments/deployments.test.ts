@@ -72,7 +72,10 @@ describe('deployments', () => {
     for (const query of ['', '?drain=false'])
       expect(await api.call('DELETE', `${PATH}/kept${query}`)).toMatchObject({
         status: 409,
-        body: { detail: "deployment 'kept': has living replicas kept-1: repeat with ?drain=true to drain and stop them" },
+        body: {
+          detail:
+            "deployment 'kept': has living replicas kept-1: ?drain=true (uellm delete deployment kept --drain) drains and stops them first",
+        },
       });
     expect(await api.call('DELETE', `${PATH}/kept?drain=yes`)).toMatchObject({ status: 422, body: { issues: [{ field: 'drain' }] } });
     expect(await api.call('DELETE', `/api/v1/hosts/h1?drain=true`)).toMatchObject({ status: 422, body: { issues: [{ field: 'drain' }] } });

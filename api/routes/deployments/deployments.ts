@@ -70,8 +70,10 @@ export function deploymentRoutes(dependencies: ApiDependencies) {
       const rollout = await runningRollout(tx, name);
       if (rollout) throw conflict('deployment', name, `rollout ${rollout} is running: abort it first`);
       const living = await livingReplicasOf(tx, name);
-      if (living.length > 0 && drain !== 'true')
-        throw conflict('deployment', name, `has living replicas ${living.join(', ')}: repeat with ?drain=true to drain and stop them`);
+      if (living.length > 0 && drain !== 'true') {
+        const how = `?drain=true (uellm delete deployment ${name} --drain) drains and stops them first`;
+        throw conflict('deployment', name, `has living replicas ${living.join(', ')}: ${how}`);
+      }
       await deleteDeployment(tx, name);
       await withdraw(tx, dependencies.actions, name, 'the deployment was deleted');
       if (living.length > 0) await dependencies.actions.startRetirement(name, actor);

@@ -8,7 +8,7 @@ import { savePlan } from '../../../db/queries/plans.ts';
 import { deployments, plans } from '../../../db/schema/index.ts';
 import { createTestApi, type TestApi } from '../../../test/support/api.ts';
 import { anObservation } from '../../../test/support/observations.ts';
-import { aReplica } from '../../../test/support/rows.ts';
+import { aProposal, aReplica } from '../../../test/support/rows.ts';
 import { diagnosisSchema } from '../../schema/diagnosis.ts';
 import type { DiagnosisAnswer } from '../../schema/index.ts';
 
@@ -105,6 +105,27 @@ describe('/api/v1/diagnosis', () => {
       .insert(plans)
       .values({ id: 'p2', purpose: 'rebalance', subject: 'cluster', moves, report, state: 'applied', appliedAt: new Date() });
     expect((await diagnosis()).missing).toEqual([]);
+  });
+
+  it('says of what is not proposed who declined it, until another waits', async () => {
+    const decided = { state: 'declined', decidedBy: 'ann', decidedAt: new Date(1e12), outcome: 'too dear' } as const;
+    const hour = 3_600_000;
+    await aProposal(api.db, { ...decided, id: 'd0', createdAt: new Date(Date.now() - 2 * hour), expiresAt: new Date(Date.now() + hour) });
+    await aProposal(api.db, { ...decided, id: 'd1', summary: 'chat on h2', expiresAt: new Date(Date.now() + hour) });
+    await aProposal(api.db, { ...decided, id: 'd2', deployment: 'code', expiresAt: new Date(Date.now() - 1) });
+    const body = await diagnosis();
+    expect(body.declined).toEqual([
+      {
+        ...{ deployment: 'chat', proposalId: 'd1' },
+        reason: expect.stringMatching(
+          /^chat on h2: declined by ann at 2001-09-09T01:46:40\.000Z: too dear; the same is proposed again after 20/,
+        ),
+      },
+    ]);
+    expect(diagnosisSchema.parse(body)).toEqual(body);
+    expect((await diagnosis('?deployment=code')).declined).toEqual([]);
+    await aProposal(api.db, { id: 'd3' });
+    expect((await diagnosis('?deployment=chat')).declined).toEqual([]);
   });
 
   it('looks at as much time as is asked for, and at one deployment', async () => {

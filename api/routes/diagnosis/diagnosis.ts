@@ -1,12 +1,15 @@
 /** /api/v1/diagnosis */
 import { z } from '@hono/zod-openapi';
+import { declinedInWords } from '../../../core/domain/proposal.ts';
 import { readDeployment } from '../../../db/queries/deployments.ts';
 import { missingReplicas } from '../../../db/queries/diagnosis-reads.ts';
+import { standingDeclines } from '../../../db/queries/proposals.ts';
 import type { ApiDependencies } from '../../context.ts';
 import { textFilter, windowSeconds } from '../../schema/common.ts';
 import { diagnosisSchema } from '../../schema/diagnosis.ts';
 import type { DiagnosisAnswer } from '../../schema/index.ts';
 import { createSharedRuns } from '../cost/shared-runs.ts';
+import { presentProposal } from '../proposals/proposals.ts';
 import { createRoute, jsonContent, newRoutes, problems } from '../route.ts';
 
 const DEFAULT_WINDOW_SECONDS = 300;
@@ -47,11 +50,18 @@ export function diagnosisRoutes({ database: { db }, cost }: ApiDependencies) {
     const nowMs = Date.now();
     const fleet = await cost.loadFleet(nowMs);
     const replicas = await cost.observedReplicas(nowMs, windowSeconds);
-    const missing = (await missingReplicas(db)).filter(({ subject }) => deployment === undefined || subject === deployment);
+    const isAsked = (name: string) => deployment === undefined || name === deployment;
+    const missing = (await missingReplicas(db)).filter(({ subject }) => isAsked(subject));
+    const declined = (await standingDeclines(db, new Date(nowMs))).filter((p) => isAsked(p.deployment));
     return {
       windowSeconds,
       ...(await cost.diagnose({ fleet, replicas, deployment })),
       missing: missing.map((m) => ({ ...m, since: m.since.toISOString() })),
+      declined: declined.map((row) => ({
+        deployment: row.deployment,
+        proposalId: row.id,
+        reason: `${row.summary}: ${declinedInWords(presentProposal({ ...row, moves: [] }), nowMs)}`,
+      })),
     };
   }
 }

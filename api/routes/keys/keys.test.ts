@@ -8,6 +8,7 @@ import type { KeyCreated, KeyInput, KeyResource, ListOf } from '../../schema/ind
 let api: TestApi;
 beforeAll(async () => {
   api = await createTestApi({ apiKeys: ['root'] });
+  for (const name of ['acme', 'umbrella']) await call('root', 'POST', 'tenants', { name });
 });
 afterAll(() => api.close());
 
@@ -85,6 +86,12 @@ describe('a key', () => {
     expect([status, body.issues.map((issue) => issue.field)]).toEqual([422, [field]]);
   });
 
+  it('is not made of a tenant that nobody declared: that would have no limits', async () => {
+    const { status, body } = await call('root', 'POST', 'keys', { role: 'viewer', tenant: 'acne' });
+    const allowed = 'the name of a tenant that is declared (acme, umbrella); uellm apply declares one: kind: Tenant, name: acne';
+    expect([status, body.issues]).toEqual([422, [{ field: 'tenant', given: '"acne"', allowed }]]);
+  });
+
   it('is listed newest first, by the page', async () => {
     const made = [await make({ role: 'viewer' }), await make({ role: 'viewer' }), await make({ role: 'viewer' })];
     const page = (await call<ListOf<KeyResource>>('root', 'GET', 'keys?limit=2')).body;
@@ -98,7 +105,6 @@ describe("a tenant's key", () => {
   it('sees what is its tenant’s, and nothing else', async () => {
     const { secret } = await make({ role: 'viewer', tenant: 'acme' });
     for (const name of ['acme', 'umbrella']) {
-      await call('root', 'POST', 'tenants', { name });
       await call('root', 'POST', 'slo-policies', { name: `of-${name}`, match: { tenant: name }, targets: { ttftMs: 5 } });
     }
     const observations = ['acme', 'umbrella', 'acme'].map((tenant, i) =>

@@ -1,6 +1,7 @@
 /** /api/v1/keys. An admin of a tenant holds the keys of that tenant, and of no other. */
 import { UellmError } from '../../../core/domain/errors.ts';
 import { createKey, type KeyRow, listKeys, readKey, revokeKey } from '../../../db/queries/keys.ts';
+import { referToTenant } from '../../../db/queries/tenants.ts';
 import type { ApiDependencies } from '../../context.ts';
 import { listOf, textFilter } from '../../schema/common.ts';
 import type { KeyResource } from '../../schema/index.ts';
@@ -48,7 +49,8 @@ export function keyRoutes({ database: { db } }: ApiDependencies) {
         tags,
         summary: 'Make a key',
         description:
-          'The answer has the key itself, this once: a repeat under the same Idempotency-Key gets 409 and the id. Gateways know it within 2 s.',
+          'The answer has the key itself, this once: a repeat under the same Idempotency-Key gets 409 and the id. Gateways know it within 2 s. ' +
+          'A tenant has to be declared first: without that it has no limits.',
         request: jsonBody(keyInputSchema),
         responses: { 201: jsonContent(keyCreatedSchema, 'The key.'), ...problems(...BODY_PROBLEMS, 409) },
       }),
@@ -58,7 +60,10 @@ export function keyRoutes({ database: { db } }: ApiDependencies) {
         if (maker.tenant !== null && tenant !== undefined && tenant !== maker.tenant)
           throw new UellmError({ kind: 'forbidden', reason: `a key of tenant '${maker.tenant}' makes keys of that tenant only` });
         const request = { role, tenant: tenant ?? maker.tenant, name, expiresInSeconds };
-        const { row, secret } = await db.transaction((tx) => createKey(tx, request, maker.actor));
+        const { row, secret } = await db.transaction(async (tx) => {
+          if (request.tenant !== null) await referToTenant(tx, request.tenant);
+          return createKey(tx, request, maker.actor);
+        });
         return c.json({ ...presentKey(row), secret }, 201, { location: `/api/v1/keys/${row.id}`, 'cache-control': 'no-store' });
       },
     )

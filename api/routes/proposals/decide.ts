@@ -41,6 +41,7 @@ export function proposalActionRoutes({ database: { db }, actions }: ApiDependenc
         const decided = await db.transaction(async (tx) => {
           const row = await lockProposal(tx, id);
           const now = new Date();
+          if (row.state === 'noted') throw conflict('proposal', id, 'is only noted: in shadow mode nothing is decided');
           if (row.state !== 'open') throw conflict('proposal', id, `is ${row.state}${row.outcome ? `: ${row.outcome}` : ''}`);
           if (row.expiresAt <= now) throw conflict('proposal', id, `has expired at ${row.expiresAt.toISOString()}`);
           const state = STATE[decision];

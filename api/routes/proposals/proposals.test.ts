@@ -63,6 +63,12 @@ describe('/api/v1/proposals', () => {
     expect((await read('p1')).state).toBe(state);
   });
 
+  it('says of one of shadow mode why there is nothing to decide', async () => {
+    await aProposal(api.db, { id: 'p1', state: 'noted' });
+    const { body } = await api.call<Problem>('POST', '/api/v1/proposals/p1/approve');
+    expect(body.detail).toBe("proposal 'p1': is only noted: in shadow mode nothing is decided");
+  });
+
   it('lets nobody decide one whose time is over', async () => {
     await aProposal(api.db, { id: 'p1', expiresAt: new Date(Date.now() - 1) });
     const { status, body } = await api.call<Problem>('POST', '/api/v1/proposals/p1/approve');
