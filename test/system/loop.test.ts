@@ -122,6 +122,8 @@ describe('the whole loop', () => {
     expect(data.map((d) => d.embedding.length)).toEqual([384, 384]);
     expect(usage.prompt_tokens).toBeGreaterThan(0);
     expect((await ask('completions', { prompt: 'a text' })).status).toBe(404);
+    await cluster.api('DELETE', '/deployments/embedder?drain=true');
+    await expect.poll(async () => (await replicas()).length, { timeout: 15_000 }).toBe(1);
   });
 
   it('deletes a deployment: its replicas finish what they stream and are gone', async () => {
