@@ -3,22 +3,12 @@ import type { Context } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Logger } from 'pino';
-import { assertNever, UellmError, type UellmErrorDetail } from '../core/domain/errors.ts';
+import { UellmError } from '../core/domain/errors.ts';
+import { httpProblem, PROBLEMS } from '../core/domain/problem.ts';
 import { databaseOutage } from '../db/outage.ts';
 import type { Problem } from './schema/index.ts';
 
 const PROBLEM_JSON = 'application/problem+json';
-
-/** Answers of HTTP itself, which nothing beneath the API could give. */
-const HTTP_TITLES: Partial<Record<ContentfulStatusCode, [type: string, title: string]>> = {
-  400: ['malformed-request', 'Malformed request'],
-  404: ['not-found', 'Not found'],
-  405: ['method-not-allowed', 'Method not allowed'],
-  412: ['precondition-failed', 'Precondition failed'],
-  413: ['too-large', 'Request body too large'],
-  415: ['unsupported-media-type', 'Unsupported media type'],
-  429: ['too-many-failures', 'Too many failed authentications'],
-};
 
 export function problemResponse(c: Context, error: unknown, logger: Logger): Response {
   const { problem, headers } = toProblem(error, c.req.path);
@@ -30,7 +20,7 @@ export function toProblem(error: unknown, instance: string): { problem: Problem;
   const known = error instanceof UellmError ? error : databaseOutage(error);
   if (known) return ofDetail(known, instance);
   if (error instanceof HTTPException) {
-    const [type, title] = HTTP_TITLES[error.status] ?? ['http', 'The request failed'];
+    const [type, title] = httpProblem(error.status);
     const headers = Object.fromEntries(error.res?.headers ?? []);
     return { problem: make(error.status, type, title, error.message || title, instance), headers };
   }
@@ -42,7 +32,7 @@ export function toProblem(error: unknown, instance: string): { problem: Problem;
 
 function ofDetail(error: UellmError, instance: string): { problem: Problem; headers: Record<string, string> } {
   const { detail, message } = error;
-  const [status, title] = statusOf(detail);
+  const [status, title] = PROBLEMS[detail.kind];
   const problem = make(status, detail.kind, title, message, instance);
   if (detail.kind === 'invalid-input') problem.issues = detail.issues;
   if (detail.kind === 'refused') problem.refusal = detail.refusal;
@@ -50,35 +40,6 @@ function ofDetail(error: UellmError, instance: string): { problem: Problem; head
   if (status === 401) headers['www-authenticate'] = 'Bearer realm="uellm"';
   if (status === 503) headers['retry-after'] = '2';
   return { problem, headers };
-}
-
-function statusOf(detail: UellmErrorDetail): [status: ContentfulStatusCode, title: string] {
-  switch (detail.kind) {
-    case 'invalid-input':
-      return [422, 'Invalid input'];
-    case 'not-found':
-      return [404, 'Not found'];
-    case 'already-exists':
-      return [409, 'Exists already'];
-    case 'conflict':
-      return [409, 'Not possible in this state'];
-    case 'refused':
-      return [409, 'Refused'];
-    case 'stale-generation':
-      return [409, 'Older generation'];
-    case 'engine-failed':
-      return [502, 'Engine failed'];
-    case 'disk-full':
-      return [502, 'Disk full'];
-    case 'unauthorized':
-      return [401, 'Not authenticated'];
-    case 'forbidden':
-      return [403, 'Not allowed'];
-    case 'unavailable':
-      return [503, 'Unavailable'];
-    default:
-      return assertNever(detail);
-  }
 }
 
 function make(status: number, type: string, title: string, detail: string, instance: string): Problem {

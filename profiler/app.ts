@@ -15,7 +15,7 @@ import { insertObservations } from '../db/queries/observations.ts';
 import { stepTimeProfiles } from '../db/queries/profiler.ts';
 import { requireAccess } from './access.ts';
 import type { ProfilerMetrics } from './metrics.ts';
-import { httpProblem, problemOf } from './problems.ts';
+import { ofHttp, problemOf } from './problems.ts';
 import { observeBodySchema, predictBodySchema, profileBodySchema, recalibrateBodySchema } from './schemas.ts';
 import type { Trainer } from './trainer.ts';
 
@@ -33,7 +33,7 @@ export interface AppParts {
 
 export function createApp({ db, trainer, metrics, logger, apiKeys, open }: AppParts): Hono {
   const app = new Hono();
-  app.notFound((c) => httpProblem(c, 404, `there is no ${c.req.method} ${c.req.path}`));
+  app.notFound((c) => ofHttp(c, 404, `there is no ${c.req.method} ${c.req.path}`));
   app.onError((error, c) => {
     const answer = problemOf(error, c);
     if (answer.status >= 500) logger.error({ reason: queryTrouble(error), path: c.req.path }, 'request failed');
@@ -43,15 +43,12 @@ export function createApp({ db, trainer, metrics, logger, apiKeys, open }: AppPa
   app.get('/healthz', (c) => c.json({ status: 'ok' }));
   app.get('/readyz', (c) => {
     const trouble = trainer.trouble();
-    return trouble ? httpProblem(c, 503, `${trouble.reason}; predictions go on by the last snapshot`) : c.json({ status: 'ready' });
+    return trouble ? ofHttp(c, 503, `${trouble.reason}; predictions go on by the last snapshot`) : c.json({ status: 'ready' });
   });
   app.get('/metrics', async (c) => c.body(await metrics.registry.metrics(), 200, { 'content-type': metrics.registry.contentType }));
 
   app.use('/v1/*', requireAccess({ apiKeys, open }, db));
-  app.use(
-    '/v1/*',
-    bodyLimit({ maxSize: MAX_BODY_BYTES, onError: (c) => httpProblem(c, 413, `a body of at most ${MAX_BODY_BYTES} bytes`) }),
-  );
+  app.use('/v1/*', bodyLimit({ maxSize: MAX_BODY_BYTES, onError: (c) => ofHttp(c, 413, `a body of at most ${MAX_BODY_BYTES} bytes`) }));
 
   app.post('/v1/predict', async (c) => {
     const features = await bodyOf(c.req.raw, predictBodySchema, 'prediction request');
