@@ -36,7 +36,7 @@ async function startBuild(buildId: string, release: Promise<void> = Promise.reso
     taskQueue: CONTROL_TASK_QUEUE,
     workflowBundle: workflowBundle(),
     activities: {
-      livingReplicas: async (deployment: string) => {
+      replicasOfDeleted: async (deployment: string) => {
         looked.add(deployment);
         await release;
         return [];
