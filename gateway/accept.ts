@@ -59,6 +59,7 @@ const NOT_FORWARDED = new Set([
   'accept-encoding', // a compressed stream cannot be read on its way through
   'authorization',
   'content-length',
+  'content-type',
   'cookie',
   'expect',
   'host',
@@ -196,7 +197,8 @@ function namedHeaders(connection: string | undefined): string[] | null {
 }
 
 function forwardedHeaders(req: IncomingMessage, requestId: string): Record<string, string> {
-  const forwarded: Record<string, string> = { 'x-request-id': requestId };
+  // It was read as JSON, whatever its client called it: engines go by the name.
+  const forwarded: Record<string, string> = { 'x-request-id': requestId, 'content-type': 'application/json' };
   const ofConnection = namedHeaders(req.headers.connection);
   for (const name in req.headers) {
     if (NOT_FORWARDED.has(name) || ofConnection?.includes(name)) continue;

@@ -146,3 +146,9 @@ describe('thousands of classes and tenants', () => {
     expect(await openAt(gateway)).toBe(0);
   }, 60_000);
 });
+
+it('a type of the body that is not its own is put right: engines go by it', async () => {
+  const before = gateway.engine.received.length;
+  expect((await ask({ 'content-type': 'application/x-www-form-urlencoded' })).status).toBe(200);
+  expect(gateway.engine.received.at(before)?.headers['content-type']).toBe('application/json');
+});
