@@ -84,7 +84,7 @@ export function createHostRecordActivities({ db }: ControlDeps) {
       return recordSilence(db, host, proposed, reason);
     },
 
-    /** Ends a replica of a lost host. @returns false where its host is not lost: then it can leave as others do */
+    /** Ends a replica of a lost host. @returns why nothing is left to do; false where its host is not lost: then it can leave as others do */
     async abandonReplica(replicaId: string, reason: string): Promise<Abandoned | false> {
       return abandonReplica(db, replicaId, reason);
     },

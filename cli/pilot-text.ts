@@ -1,7 +1,7 @@
 /** A pilot's report as people read it: attainment and money now and as they would be, and what is proposed. */
 import type { PilotReport } from '../api/schema/index.ts';
 import { counted } from '../core/domain/counted.ts';
-import { declinedInWords, type ProposalState } from '../core/domain/proposal.ts';
+import { declinedInWords, PENDING_STATES, type ProposalState } from '../core/domain/proposal.ts';
 import { MODES } from './commands/mode.ts';
 import { usd } from './cost-text.ts';
 import { proposalLines } from './details.ts';
@@ -56,13 +56,12 @@ const HEADINGS: Record<ProposalState, string> = {
   expired: 'expired',
   withdrawn: 'withdrawn',
 };
-const PENDING: readonly ProposalState[] = ['open', 'approved', 'noted'];
 
 function proposalsText({ proposals, until }: PilotReport): string[] {
   const nowMs = Date.parse(until);
   const standing = proposals.find((p) => p.state === 'declined' && p.kind === 'rebalance' && Date.parse(p.expiresAt) > nowMs);
   const why = standing ? `${standing.id} was ${declinedInWords(standing, nowMs)}` : 'the planner looks with each rebalance';
-  const isPending = proposals.some(({ state }) => PENDING.includes(state));
+  const isPending = proposals.some(({ state }) => PENDING_STATES.includes(state));
   return [
     ...(isPending ? [] : [`proposed: nothing ${proposals.length > 0 ? 'now' : 'yet'}; ${why}\n`]),
     ...(Object.keys(HEADINGS) as ProposalState[]).flatMap((state) => {

@@ -39,8 +39,8 @@ export function createCalibrationActivities({ drivers, weights }: Pick<HostDeps,
 async function takeSamples(driver: EngineDriver, spec: EngineSpec, endpoint: string): Promise<CalibrationSample[]> {
   const { embeddings } = driver;
   const signal = Context.current().cancellationSignal;
-  if (!(await embeddings?.embedsOnly(endpoint, spec.deployment, signal))) return generate(driver, spec, endpoint, signal);
-  return embed(embeddings!, spec, endpoint, signal);
+  const embedsOnly = await embeddings?.embedsOnly(endpoint, spec.deployment, signal);
+  return embeddings && embedsOnly ? embed(embeddings, spec, endpoint, signal) : generate(driver, spec, endpoint, signal);
 }
 
 /** Nothing is decoded: what that would take stays as it is expected. */

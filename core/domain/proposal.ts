@@ -22,6 +22,8 @@ export const proposalStateSchema = z.enum([
   'outdated', // approved, and it no longer fitted
 ]);
 export type ProposalState = z.infer<typeof proposalStateSchema>;
+/** Not decided, or decided and not carried out. */
+export const PENDING_STATES: readonly ProposalState[] = ['noted', 'open', 'approved'];
 
 /** For how long one may be approved. What was declined is not proposed again for as long. */
 export const PROPOSAL_HOURS = 24;

@@ -2,7 +2,7 @@
 import { aliasedTable, and, asc, desc, eq, exists, gt, gte, inArray, lt, not, or, sql } from 'drizzle-orm';
 import { notFound } from '../../core/domain/errors.ts';
 import type { Move } from '../../core/domain/plan.ts';
-import type { PresentBasis, ProposalState } from '../../core/domain/proposal.ts';
+import { PENDING_STATES, type PresentBasis, type ProposalState } from '../../core/domain/proposal.ts';
 import type { Executor, Transaction } from '../client.ts';
 import { deployments, plans, proposals, rollouts } from '../schema/index.ts';
 import { notifyChange } from './changes.ts';
@@ -14,8 +14,6 @@ import { livingReplicas } from './replicas.ts';
 
 export type ProposalRow = typeof proposals.$inferSelect;
 
-/** Not decided, or decided and not carried out. */
-const PENDING: ProposalState[] = ['noted', 'open', 'approved'];
 const UNDECIDED: ProposalState[] = ['noted', 'open'];
 
 /** Inserting the same id again changes nothing. */
@@ -36,7 +34,7 @@ export async function pendingMoves(tx: Executor, deployment: string): Promise<Pr
   const [row] = await tx
     .select()
     .from(proposals)
-    .where(and(eq(proposals.deployment, deployment), eq(proposals.kind, 'rebalance'), inArray(proposals.state, PENDING)))
+    .where(and(eq(proposals.deployment, deployment), eq(proposals.kind, 'rebalance'), inArray(proposals.state, PENDING_STATES)))
     .orderBy(desc(proposals.createdAt))
     .limit(1);
   return row;
@@ -54,7 +52,7 @@ export async function standingDeclines(db: Executor, now: Date): Promise<Proposa
   const isSuperseded = db
     .select({ one: sql`1` })
     .from(other)
-    .where(and(eq(other.deployment, proposals.deployment), eq(other.kind, 'rebalance'), inArray(other.state, PENDING)));
+    .where(and(eq(other.deployment, proposals.deployment), eq(other.kind, 'rebalance'), inArray(other.state, PENDING_STATES)));
   return db
     .selectDistinctOn([proposals.deployment])
     .from(proposals)
@@ -168,7 +166,12 @@ export async function proposalsSince(
   { deployment, since, now, most }: { deployment: string; since: Date; now: Date; most: number },
 ): Promise<ProposalView[]> {
   const isStanding = and(eq(proposals.state, 'declined'), gt(proposals.expiresAt, now));
-  const isRecent = or(inArray(proposals.state, PENDING), isStanding, gte(proposals.createdAt, since), gte(proposals.decidedAt, since));
+  const isRecent = or(
+    inArray(proposals.state, PENDING_STATES),
+    isStanding,
+    gte(proposals.createdAt, since),
+    gte(proposals.decidedAt, since),
+  );
   const rows = await viewed(db)
     .where(and(eq(proposals.deployment, deployment), isRecent))
     .orderBy(desc(proposals.createdAt), desc(proposals.id))

@@ -1,13 +1,12 @@
 /** Rollouts, as `deployModel` reads and records them. */
-import { and, asc, eq, isNull, ne, notExists } from 'drizzle-orm';
-import { alias } from 'drizzle-orm/pg-core';
+import { and, eq, isNull, ne } from 'drizzle-orm';
 import type { DeploymentSpec } from '../../core/domain/deployment.ts';
 import { notFound } from '../../core/domain/errors.ts';
 import type { RolloutStatus } from '../../core/domain/rollout.ts';
 import type { Database, Executor, Transaction } from '../client.ts';
-import { deployments, replicas, revisions, rollouts } from '../schema/index.ts';
+import { deployments, revisions, rollouts } from '../schema/index.ts';
 import { notifyChange } from './changes.ts';
-import { routeCurrentAlone } from './replicas.ts';
+import { replicasOfRevision, routeCurrentAlone } from './replicas.ts';
 
 export interface RolloutRecord {
   id: string;
@@ -65,21 +64,13 @@ export async function endRollout(db: Database, id: string, status: RolloutStatus
 }
 
 async function leftBehind(tx: Transaction, id: string): Promise<string[]> {
-  const others = and(eq(replicas.deployment, rollouts.deployment), ne(replicas.revision, rollouts.revision), isNull(replicas.endedAt));
-  const rows = await tx
-    .select({ id: replicas.id })
-    .from(rollouts)
-    .innerJoin(replicas, others)
-    // Asked again later, it leaves alone what the next rollout brings up.
-    .where(and(eq(rollouts.id, id), notExists(runningRollouts(tx, rollouts.deployment))))
-    .orderBy(asc(replicas.id));
-  return rows.map((r) => r.id);
-}
-
-function runningRollouts(tx: Transaction, deployment: typeof rollouts.deployment) {
-  const running = alias(rollouts, 'running');
-  const isRunning = and(eq(running.deployment, deployment), isNull(running.endedAt), isNull(running.queuedBehind));
-  return tx.select({ id: running.id }).from(running).where(isRunning);
+  const { deployment, revision } = rollouts;
+  const [own] = await tx.select({ deployment, revision }).from(rollouts).where(eq(rollouts.id, id));
+  if (!own) return [];
+  const isRunning = and(eq(deployment, own.deployment), isNull(rollouts.endedAt), isNull(rollouts.queuedBehind));
+  // Asked again later, it leaves alone what the next rollout brings up.
+  if ((await tx.$count(rollouts, isRunning)) > 0) return [];
+  return (await replicasOfRevision(tx, own.deployment, own.revision, 'others')).map((r) => r.id);
 }
 
 /** Whether a rollout's turn has come, or what it waits for. */

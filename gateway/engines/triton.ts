@@ -9,8 +9,8 @@ import type { EngineDialect } from './dialect.ts';
 import { TritonAnswer } from './triton-answer.ts';
 import { checkForTriton, tritonBody } from './triton-request.ts';
 
-/** Of the client's headers, those that have a meaning there. */
-const PASSED_ON = ['x-request-id', 'traceparent', 'tracestate'];
+/** Of the headers of the request, those that have a meaning there. */
+const PASSED_ON = ['content-type', 'x-request-id', 'traceparent', 'tracestate'];
 
 export const triton: EngineDialect = {
   refusal(request) {
@@ -27,7 +27,7 @@ export const triton: EngineDialect = {
     const passedOn = Object.fromEntries(PASSED_ON.flatMap((name) => (headers[name] === undefined ? [] : [[name, headers[name]]])));
     return {
       path: `/v2/models/${tritonModelName(replica)}/generate_stream`,
-      headers: { ...passedOn, 'content-type': 'application/json' },
+      headers: passedOn,
       body: tritonBody(request, requestId, replica),
     };
   },
