@@ -11,6 +11,7 @@
  * A policy that throws costs nobody a request: what waits goes by `FALLBACK` until the queue is empty, and then the policy begins anew.
  */
 import { admission, admissionInTurn, standing } from '../core/scheduler/admission.ts';
+import { PassingSet } from '../core/scheduler/passing-map.ts';
 import { leastInFlight } from '../core/scheduler/policies/least-in-flight.ts';
 import { withRevisionShares } from '../core/scheduler/revisions.ts';
 import { kvTokensOf } from '../core/scheduler/room.ts';
@@ -42,7 +43,7 @@ export interface DispatcherOptions {
 
 interface Queue {
   /** All that wait, in the order in which they came: for admission, and for those who have waited too long. */
-  readonly waiting: Set<Waiting>;
+  readonly waiting: PassingSet<Waiting>;
   /** The same, in the policy's order, or in that of the fallback. */
   scheduler: Scheduler<Waiting, LiveReplica>;
   /** Its deployment is in shadow mode. */
@@ -140,7 +141,9 @@ export class Dispatcher {
     for (const [deployment, queue] of this.#queues) {
       const { waiting } = queue;
       const hasReplica = this.#fleet.eligible(deployment).length > 0;
-      for (const request of waiting) {
+      for (const request of [...waiting]) {
+        // Whoever was refused before it may have made room for it.
+        if (!waiting.has(request)) continue;
         const refuge = hasReplica ? undefined : request.alternatives.find((d) => this.#fleet.eligible(d).length > 0);
         if (refuge) {
           this.#takeOut(queue, request);
@@ -194,7 +197,7 @@ export class Dispatcher {
       return;
     }
     queue.pumping = true;
-    const used = new Set<LiveReplica>();
+    const used: LiveReplica[] = [];
     try {
       do {
         queue.again = false;
@@ -207,7 +210,7 @@ export class Dispatcher {
     }
   }
 
-  #release(deployment: string, queue: Queue, used: Set<LiveReplica>): void {
+  #release(deployment: string, queue: Queue, used: LiveReplica[]): void {
     const { waiting } = queue;
     while (waiting.size > 0) {
       // Asked for each time: a release may have found a replica gone.
@@ -217,7 +220,7 @@ export class Dispatcher {
       const assignment = this.#ask(queue, deployment, (scheduler) => scheduler.next(replicas, nowMs));
       this.#options.onScheduled(performance.now() - nowMs);
       if (!assignment) return;
-      used.add(assignment.replica);
+      used.push(assignment.replica);
       waiting.delete(assignment.request);
       assignment.request.release(assignment);
     }
@@ -265,7 +268,7 @@ export class Dispatcher {
     if (!queue) {
       const shadowed = this.#shadowed.has(deployment);
       const scheduler = newScheduler(this.#policy(shadowed));
-      queue = { waiting: new Set(), scheduler, shadowed, fellBack: false, woken: false, pumping: false, again: false };
+      queue = { waiting: new PassingSet(), scheduler, shadowed, fellBack: false, woken: false, pumping: false, again: false };
       this.#queues.set(deployment, queue);
     }
     return queue;
@@ -291,7 +294,7 @@ export class Dispatcher {
   }
 
   /** What the longest waiting have waited is about what a newcomer would. */
-  #retryAfterSeconds(waiting: ReadonlySet<Waiting>): number {
+  #retryAfterSeconds(waiting: Iterable<Waiting>): number {
     const [oldest] = waiting;
     const waitedMs = oldest ? performance.now() - oldest.arrivalMs : 0;
     return Math.min(MAX_RETRY_AFTER_SECONDS, Math.max(1, waitedMs / 1000));

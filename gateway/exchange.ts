@@ -7,6 +7,7 @@ import { messageOf } from '../core/domain/errors.ts';
 import { tokensServed } from '../core/domain/observation.ts';
 import type { Explanation } from '../core/scheduler/explanation.ts';
 import { type PredictedLatency, predictLatency } from '../core/scheduler/latency.ts';
+import type { PassingMap } from '../core/scheduler/passing-map.ts';
 import type { Assignment } from '../core/scheduler/types.ts';
 import type { Accepted, Ended } from './accepted.ts';
 import type { Ledger } from './accounts/ledger.ts';
@@ -39,7 +40,7 @@ export interface ExchangeParts {
   dispatcher: Dispatcher;
   ledger: Ledger;
   /** Exchanges that have not ended, by the answer to their client; in the order of their acceptance. */
-  open: Map<ServerResponse, Exchange>;
+  open: PassingMap<ServerResponse, Exchange>;
   heldBytes: HeldBytes;
   /** null where it is off. */
   keepAlive: KeepAlive | null;

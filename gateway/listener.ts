@@ -17,7 +17,7 @@ import {
   unknownPath,
   wrongMethod,
 } from './errors.ts';
-import type { Exchange } from './exchange.ts';
+import type { ExchangeParts } from './exchange.ts';
 
 export interface ListenerParts {
   keyring: Keyring;
@@ -76,7 +76,7 @@ export function createListener(accept: AcceptParts, parts: ListenerParts, create
  * next cannot be written. A whole answer that has begun needs neither: its own bytes do the same. HTTP/1.0 has no interim responses, and
  * counts as gone. Source: RFC 9293, section 3.6; RFC 9110, section 15.2.
  */
-function letHalfClosedStay(server: Server, open: ReadonlyMap<ServerResponse, Exchange>): void {
+function letHalfClosedStay(server: Server, open: ExchangeParts['open']): void {
   (server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true;
   server.on(server instanceof TlsServer ? 'secureConnection' : 'connection', (socket: Socket) => {
     socket.on('end', () => {
@@ -88,7 +88,7 @@ function letHalfClosedStay(server: Server, open: ReadonlyMap<ServerResponse, Exc
   });
 }
 
-function probe(res: ServerResponse, open: ReadonlyMap<ServerResponse, Exchange>): void {
+function probe(res: ServerResponse, open: ExchangeParts['open']): void {
   if (res.destroyed || res.writableEnded) return;
   if (!res.headersSent) res.writeProcessing();
   else open.get(res)?.probe();

@@ -24,6 +24,7 @@ import { Server } from 'node:net';
 import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { COLD_START_SNAPSHOT } from '../core/profiler/snapshot.ts';
+import { PassingMap } from '../core/scheduler/passing-map.ts';
 import { schedulerPolicy } from '../core/scheduler/registry.ts';
 import { watchFeatureKey } from './access/feature-key.ts';
 import { reportKeyUse } from './access/key-use.ts';
@@ -66,9 +67,9 @@ const SWEEP_EVERY_MS = 100;
 const LISTEN_WITHIN_MS = 10_000;
 
 function endOverlong(open: ExchangeParts['open'], nowMs: number, mostMs: number): void {
-  for (const exchange of open.values()) {
-    if (nowMs - exchange.arrivalMs < mostMs) return;
-    exchange.terminate(tookTooLong(mostMs));
+  // Its end takes it out, and the next is the oldest.
+  for (let [oldest] = open.values(); oldest && nowMs - oldest.arrivalMs >= mostMs; [oldest] = open.values()) {
+    oldest.terminate(tookTooLong(mostMs));
   }
 }
 
@@ -91,7 +92,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const stats = new Stats();
   const budgets = new TenantBudgets(gatewayId, tenantMetrics(metrics));
   const estimate = new TokenEstimate();
-  const open: ExchangeParts['open'] = new Map();
+  const open: ExchangeParts['open'] = new PassingMap();
   const heldBytes = new HeldBytes(settings.maxHeldBytes);
   const keepAlive = settings.keepAliveMs > 0 ? new KeepAlive(settings.keepAliveMs) : null;
   /** Deployments whose policy has thrown. */
@@ -247,7 +248,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     draining = true;
     const closed = closeListener(server);
     await settled(open, settings.closeGraceMs, hurry);
-    for (const exchange of open.values()) exchange.terminate(drainingError());
+    for (const exchange of [...open.values()]) exchange.terminate(drainingError());
     if (source.kind === 'alone') await source.routing.close();
     stopHealth();
     clearInterval(sweeper);

@@ -1,13 +1,16 @@
 /** Who may wait, and for how long. The same for every policy. */
 import type { QueuedRequest } from './types.ts';
 
+/** All that wait, in the order in which they came. */
+type Queue<R> = Iterable<R> & { readonly size: number };
+
 export type Admission<R> = { verdict: 'admit'; instead: R | null } | { verdict: 'full' };
 
 /**
  * A full queue takes a request only in the place of one that may be shed (priority below 0) and is less urgent, or else of one whose tenant has
  * more waiting for its weight: the queue belongs to all tenants, and one that floods it pushes out its own.
  */
-export function admission<R extends QueuedRequest>(queue: ReadonlySet<R>, request: QueuedRequest, maxQueued: number): Admission<R> {
+export function admission<R extends QueuedRequest>(queue: Queue<R>, request: QueuedRequest, maxQueued: number): Admission<R> {
   if (queue.size < maxQueued) return { verdict: 'admit', instead: null };
   let victim: R | null = null;
   for (const waiting of queue) {
@@ -21,12 +24,12 @@ export function admission<R extends QueuedRequest>(queue: ReadonlySet<R>, reques
 }
 
 /** Where no request goes before another: a full queue takes none. */
-export function admissionInTurn(queue: ReadonlySet<QueuedRequest>, maxQueued: number): Admission<never> {
+export function admissionInTurn(queue: Queue<QueuedRequest>, maxQueued: number): Admission<never> {
   return queue.size < maxQueued ? { verdict: 'admit', instead: null } : { verdict: 'full' };
 }
 
 /** Of the tenant that would still have more waiting for its weight than the newcomer's; requests that are more urgent are left alone. */
-function youngestOfGreediest<R extends QueuedRequest>(queue: ReadonlySet<R>, request: QueuedRequest): R | null {
+function youngestOfGreediest<R extends QueuedRequest>(queue: Queue<R>, request: QueuedRequest): R | null {
   const shares = new Map<string, { waiting: number; youngest: R | null }>();
   for (const waiting of queue) {
     if (waiting.priority > request.priority) continue;

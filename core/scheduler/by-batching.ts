@@ -1,4 +1,5 @@
 /** One policy with a rule for engines that batch continuously and another for those that batch statically: the replicas say which. */
+import { PassingSet } from './passing-map.ts';
 import { batchesStatically } from './static-batch-scheduler.ts';
 import type { Assignment, QueuedRequest, ReplicaView, Scheduler } from './types.ts';
 
@@ -7,7 +8,7 @@ export function byBatching<R extends QueuedRequest, V extends ReplicaView>(
   continuous: Scheduler<R, V>,
   staticOne: () => Scheduler<R, V>,
 ): Scheduler<R, V> {
-  const waiting = new Set<R>();
+  const waiting = new PassingSet<R>();
   let active = continuous;
   let statics: Scheduler<R, V> | null = null;
   const change = (to: Scheduler<R, V>) => {

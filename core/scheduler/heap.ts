@@ -1,7 +1,9 @@
 /** A binary heap whose items can also leave from the middle. Equal items come out in the order that `before` gives them: make it total. */
+import { PassingMap } from './passing-map.ts';
+
 export class Heap<T> {
   readonly #items: T[] = [];
-  readonly #indexes = new Map<T, number>();
+  readonly #indexes = new PassingMap<T, number>();
   readonly #before: (a: T, b: T) => boolean;
 
   constructor(before: (a: T, b: T) => boolean) {

@@ -3,6 +3,7 @@
  * short time for any load. The gateway makes them as bytes pass, the simulator as steps end; policies only read.
  */
 import { decodeStepMs, type StepSample, type StepTimeCoefficients } from '../domain/step-time.ts';
+import { PassingMap } from './passing-map.ts';
 import { addPrefill, chunkedPrefillMs, STEP_TOKENS } from './prefill.ts';
 import { PrefixIndex } from './prefix-index.ts';
 import type { Prefix, QueuedRequest } from './types.ts';
@@ -45,7 +46,7 @@ export class ReplicaLoad {
   /** Which prompts' beginnings its cache likely holds. */
   readonly prefixes: PrefixIndex;
 
-  readonly #open = new Map<QueuedRequest, Open>();
+  readonly #open = new PassingMap<QueuedRequest, Open>();
   /** Those of `#open` whose first token has not come, in the order of their release. */
   readonly #prompts: Open[] = [];
   readonly #ahead: PromptsAhead = { prompts: 0, tokens: 0, squares: 0 };

@@ -1,9 +1,16 @@
 /** What a replica's prefix cache likely holds: the blocks of the prompts that were sent there last, as many as its KV cache has room for. */
+import { closeRing, type InRing, putNewest, takeOut } from './recency-ring.ts';
 import type { Prefix } from './types.ts';
+
+interface Block extends InRing<Block> {
+  readonly id: string | number;
+  tokens: number;
+}
 
 export class PrefixIndex {
   readonly #capacityTokens: number;
-  readonly #blocks = new Map<string | number, number>();
+  readonly #blocks = new Map<string | number, Block>();
+  readonly #ring = closeRing<Block>({ id: '', tokens: 0, older: null, newer: null });
   #tokens = 0;
 
   constructor(capacityTokens: number) {
@@ -41,17 +48,23 @@ export class PrefixIndex {
   /** These were just sent there: the last used are forgotten last; of one prompt the first, without which the others are of no use. */
   add(prefix: Prefix): void {
     for (let i = prefix.blocks.length - 1; i >= 0; i--) {
-      const block = prefix.blocks[i]!;
-      const known = this.#blocks.get(block);
-      if (known !== undefined) this.#blocks.delete(block);
+      const id = prefix.blocks[i]!;
+      let block = this.#blocks.get(id);
+      if (block) takeOut(block);
+      else {
+        block = { id, tokens: 0, older: null, newer: null };
+        this.#blocks.set(id, block);
+      }
+      putNewest(this.#ring, block);
       // A block may be known with another length: where tokens are estimated, estimates change.
-      this.#tokens += prefix.blockTokens - (known ?? 0);
-      this.#blocks.set(block, prefix.blockTokens);
+      this.#tokens += prefix.blockTokens - block.tokens;
+      block.tokens = prefix.blockTokens;
     }
-    for (const [block, tokens] of this.#blocks) {
-      if (this.#tokens <= this.#capacityTokens) break;
-      this.#blocks.delete(block);
-      this.#tokens -= tokens;
+    while (this.#tokens > this.#capacityTokens && this.#blocks.size > 0) {
+      const oldest = this.#ring.newer!;
+      takeOut(oldest);
+      this.#blocks.delete(oldest.id);
+      this.#tokens -= oldest.tokens;
     }
   }
 }

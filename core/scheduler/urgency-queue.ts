@@ -6,6 +6,7 @@
 import { AGEING_FACTOR } from './admission.ts';
 import { Heap } from './heap.ts';
 import { byArrival, type Order } from './order.ts';
+import { PassingMap } from './passing-map.ts';
 import type { QueuedRequest } from './types.ts';
 
 interface Timer<R> {
@@ -18,7 +19,7 @@ export class UrgencyQueue<R extends QueuedRequest> {
   readonly #inTime: Heap<R>;
   readonly #demoted: Heap<R>;
   readonly #timers = new Heap<Timer<R>>((a, b) => (a.atMs === b.atMs ? byArrival(a.request, b.request) < 0 : a.atMs < b.atMs));
-  readonly #timerOf = new Map<R, Timer<R>>();
+  readonly #timerOf = new PassingMap<R, Timer<R>>();
 
   constructor(order: Order) {
     const before = (a: R, b: R) => order(a, b) < 0;

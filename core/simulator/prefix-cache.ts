@@ -4,30 +4,28 @@
  * that comes before it, so a prompt finds a leading run of its blocks or nothing. `kv-blocks.ts` says how much memory that is.
  */
 
+import { closeRing, type InRing, putNewest, takeOut } from '../scheduler/recency-ring.ts';
+
 /** Equal ids: equal content, and equal content before it. */
 export type PrefixBlockId = string | number;
 
-interface CachedBlock {
+/** In the ring while nobody refers to it. */
+interface CachedBlock extends InRing<CachedBlock> {
   readonly id: PrefixBlockId;
   /** Running sequences that use it. */
   references: number;
-  /** Neighbours in the list of idle blocks; null while in use. */
-  older: CachedBlock | null;
-  newer: CachedBlock | null;
 }
 
 export interface PrefixCache {
   readonly blocks: Map<PrefixBlockId, CachedBlock>;
-  /** Head of the ring of idle blocks: its `newer` is the oldest, its `older` the newest. */
+  /** Head of the ring of idle blocks. */
   readonly ring: CachedBlock;
   /** How many blocks nobody refers to. */
   idle: number;
 }
 
 export function createPrefixCache(): PrefixCache {
-  const ring: CachedBlock = { id: '', references: 0, older: null, newer: null };
-  ring.older = ring;
-  ring.newer = ring;
+  const ring = closeRing<CachedBlock>({ id: '', references: 0, older: null, newer: null });
   return { blocks: new Map(), ring, idle: 0 };
 }
 
@@ -60,12 +58,7 @@ export function drop(cache: PrefixCache, id: PrefixBlockId): boolean {
   const block = cache.blocks.get(id) as CachedBlock;
   block.references--;
   if (block.references > 0) return false;
-  const { ring } = cache;
-  const newest = ring.older as CachedBlock;
-  block.older = newest;
-  block.newer = ring;
-  newest.newer = block;
-  ring.older = block;
+  putNewest(cache.ring, block);
   cache.idle++;
   return true;
 }
@@ -78,9 +71,6 @@ export function evictOldest(cache: PrefixCache): void {
 }
 
 function leaveIdle(cache: PrefixCache, block: CachedBlock): void {
-  (block.older as CachedBlock).newer = block.newer;
-  (block.newer as CachedBlock).older = block.older;
-  block.older = null;
-  block.newer = null;
+  takeOut(block);
   cache.idle--;
 }

@@ -4,6 +4,7 @@
  * would have said of the replica is told by comments. Trying another replica stays possible, as nothing of an answer is out.
  * Source: WHATWG HTML, "Server-sent events", section "Authoring notes": a comment every 15 seconds or so.
  */
+import { PassingMap } from '../../core/scheduler/passing-map.ts';
 import { errorBody, upstreamFailed } from '../errors.ts';
 
 export const KEEP_ALIVE_COMMENT = ': keep-alive\n\n';
@@ -26,7 +27,7 @@ interface Waiting {
 export class KeepAlive {
   readonly #everyMs: number;
   /** When each is due. All wait equally long: the first of them is due first. */
-  readonly #due = new Map<Waiting, number>();
+  readonly #due = new PassingMap<Waiting, number>();
 
   constructor(everyMs: number) {
     this.#everyMs = everyMs;
@@ -42,8 +43,8 @@ export class KeepAlive {
 
   /** Called a few times a second. */
   beat(nowMs: number): void {
-    for (const [waiting, dueMs] of this.#due) {
-      if (dueMs > nowMs) return;
+    for (const waiting of [...this.#due.keys()]) {
+      if (this.#due.get(waiting)! > nowMs) return;
       this.#due.delete(waiting);
       if (waiting.stayAlive()) this.add(waiting, nowMs);
     }

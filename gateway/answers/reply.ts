@@ -5,6 +5,7 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { type ApiError, errorBody, sendError } from '../errors.ts';
 import { HOP_BY_HOP } from '../hop-by-hop.ts';
+import { writeWithOthers } from '../joint-writes.ts';
 import type { UpstreamCall } from '../upstream/upstream.ts';
 import { asChunk, LAST_CHUNK } from './http-chunk.ts';
 import { commentsOf, EARLY_HEAD, KEEP_ALIVE_COMMENT, lateErrorEvent, MAX_LATE_ERROR_BYTES } from './keep-alive.ts';
@@ -110,7 +111,11 @@ export class Reply {
     else if (this.#early || this.#head?.events) {
       this.#last = Buffer.from(`data: ${errorBody(error)}\n\n`);
       this.#close();
-    } else this.#res.destroy();
+    } else {
+      // What has come of it goes out before.
+      this.#res.socket?.uncork();
+      this.#res.destroy();
+    }
   }
 
   /** The client is gone. */
@@ -143,6 +148,7 @@ export class Reply {
    */
   #sendBody(bytes: Buffer): boolean {
     const { socket, headersSent } = this.#res;
+    if (socket) writeWithOthers(socket);
     this.#sendHead();
     const isPast = headersSent && !this.#early && socket !== null && !socket.destroyed;
     if (isPast) return socket.write(this.#framed ? asChunk(bytes) : bytes);
@@ -153,6 +159,7 @@ export class Reply {
   #close(): void {
     const last = this.#last ?? NOTHING;
     this.#last = null;
+    if (this.#res.socket) writeWithOthers(this.#res.socket);
     if (last.length > ONE_PIECE_BYTES) this.#sendBody(last);
     this.#sendHead();
     const text = last.length > ONE_PIECE_BYTES ? '' : this.#asText(last);

@@ -2,6 +2,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { connect as connectPlain, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { writeWithOthers } from '../joint-writes.ts';
 import { AnswerReader, type AnswerSink } from './http-answer.ts';
 import type { UpstreamCall, UpstreamHandler } from './upstream.ts';
 
@@ -72,16 +73,15 @@ export class EngineConnection implements AnswerSink {
     this.#heard = true;
     this.#reader.next();
     const socket = this.#socket;
+    writeWithOthers(socket);
     if (body.length <= ONE_PIECE_BYTES) {
       const bytes = Buffer.allocUnsafe(head.length + body.length);
       bytes.write(head, 'latin1');
       body.copy(bytes, head.length);
       socket.write(bytes);
     } else {
-      socket.cork();
       socket.write(head, 'latin1');
       socket.write(body);
-      socket.uncork();
     }
     return call;
   }

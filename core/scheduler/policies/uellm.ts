@@ -56,8 +56,8 @@ class UellmScheduler<R extends QueuedRequest, V extends ReplicaView> implements 
   readonly #tenants = new TenantUse();
   readonly #fitting: Fitting;
   readonly #outlooks = new WeakMap<V, Outlook>();
-  /** Replicas that are kept for a request which is due before those that are looked at now. */
-  readonly #kept = new Set<V>();
+  /** Replicas that are kept for a request which is due before those that are looked at now: an array, as clearing a set makes garbage. */
+  readonly #kept: V[] = [];
   /** A replica that is kept for an aged request until it has room. */
   #emptying: V | null = null;
   /** What aged requests may still take of the releases. */
@@ -102,12 +102,12 @@ class UellmScheduler<R extends QueuedRequest, V extends ReplicaView> implements 
   /** The first of those that can be in time, by when they are due, for which a replica is ready. */
   #urgent(replicas: readonly V[], nowMs: number, all: readonly V[]): Assignment<R, V> | null {
     const { urgent } = this.#waiting;
-    const tried = new Set<number | undefined>();
-    this.#kept.clear();
-    for (let i = 0; i < urgent.length && i < LOOK_AHEAD && tried.size < MAX_TRIES && this.#kept.size < replicas.length; ) {
+    const tried: (number | undefined)[] = [];
+    this.#kept.length = 0;
+    for (let i = 0; i < urgent.length && i < LOOK_AHEAD && tried.length < MAX_TRIES && this.#kept.length < replicas.length; ) {
       const item = this.#waiting.inTurn(urgent[i]!);
       const { tpotMs } = item.request.targets;
-      if (tried.has(tpotMs)) {
+      if (tried.includes(tpotMs)) {
         i++;
         continue;
       }
@@ -121,7 +121,7 @@ class UellmScheduler<R extends QueuedRequest, V extends ReplicaView> implements 
         this.#agedCredit = Math.min(1, this.#agedCredit + this.#options.agedShare / (1 - this.#options.agedShare));
         return this.#release(item, found, 'urgent', nowMs, all);
       }
-      tried.add(tpotMs);
+      tried.push(tpotMs);
       i++;
     }
     return null;
@@ -187,7 +187,10 @@ class UellmScheduler<R extends QueuedRequest, V extends ReplicaView> implements 
       const outlook = this.#outlook(replica, nowMs);
       const fit = this.#fitting.look(replica, outlook, request, standing, slackMs, largestTokens, nowMs);
       isPossible ||= fit.isPossible;
-      if ((isFree && request.avoid.has(replica.id)) || (standing !== 'aged' && (this.#kept.has(replica) || replica === this.#emptying)))
+      if (
+        (isFree && request.avoid.has(replica.id)) ||
+        (standing !== 'aged' && (this.#kept.includes(replica) || replica === this.#emptying))
+      )
         continue;
       if (fit.verdict === 'joins') {
         const isBetter = fit.score > bestScore || (fit.score === bestScore && best !== null && replica.load.started < best.load.started);
@@ -201,7 +204,7 @@ class UellmScheduler<R extends QueuedRequest, V extends ReplicaView> implements 
     if (!isPossible) return 'hopeless';
     // It waits: for the replicas that are nearly ready for it, or else for the one that is least over its limit. Those due later go elsewhere.
     if (soon.length === 0 && nearest) soon.push(nearest);
-    for (const replica of soon) this.#kept.add(replica);
+    this.#kept.push(...soon);
     return null;
   }
 

@@ -2,6 +2,7 @@
  * Who has been demoted enough. The costliest requests buy the most time when they are given up, and those are the long prompts and the
  * busy tenants: without a bound it would always be the same ones.
  */
+import { PassingMap } from '../passing-map.ts';
 import type { QueuedRequest } from '../types.ts';
 
 /** Two buckets to each doubling of the prompt's length. */
@@ -57,7 +58,7 @@ interface Use {
 
 /** What tenants have had of the engines lately, for their weights. */
 export class TenantUse {
-  readonly #uses = new Map<string, Use>();
+  readonly #uses = new PassingMap<string, Use>();
   #total = 0;
   #totalAtMs = 0;
 

@@ -4,6 +4,7 @@
  * for what it had while others did not want it. Source: start-time fair queueing, Goyal et al. (1996); by tokens, Sheng et al., "Fairness
  * in Serving Large Language Models" (2024).
  */
+import { PassingMap } from '../passing-map.ts';
 import type { QueuedRequest } from '../types.ts';
 
 export interface Turn {
@@ -31,7 +32,7 @@ export interface TurnGroup {
 const SWEEP_AT = 64;
 
 export class TenantTurns {
-  readonly #groups = new Map<string, TurnGroup>();
+  readonly #groups = new PassingMap<string, TurnGroup>();
 
   /** A request begins to wait. */
   enter({ class: name, priority, tenant }: QueuedRequest): Turn {

@@ -7,6 +7,7 @@
 import { AGEING_FACTOR } from '../admission.ts';
 import { Heap } from '../heap.ts';
 import { byArrival } from '../order.ts';
+import { PassingMap } from '../passing-map.ts';
 import type { QueuedRequest } from '../types.ts';
 import { TenantTurns, type Turn } from './turns.ts';
 
@@ -34,8 +35,8 @@ interface Demoted<R> {
 
 export class Waiting<R extends QueuedRequest> {
   readonly urgent: WaitingItem<R>[] = [];
-  readonly #demoted = new Map<Turn, Demoted<R>>();
-  readonly #items = new Map<R, WaitingItem<R>>();
+  readonly #demoted = new PassingMap<Turn, Demoted<R>>();
+  readonly #items = new PassingMap<R, WaitingItem<R>>();
   readonly #turns = new TenantTurns();
 
   get size(): number {
