@@ -8,7 +8,6 @@ import { startGateway } from '../gateway/server.ts';
 import type { Environment } from './environment.ts';
 import { siblings } from './gateway-siblings.ts';
 import { startWorkers } from './gateway-workers.ts';
-import { requireDatabase } from './requirements.ts';
 import { CLOSE_WITHIN_MS, runRole } from './role.ts';
 import { tlsServers } from './tls.ts';
 
@@ -26,7 +25,7 @@ export async function runGateway(environment: Environment, configFile?: string):
     return;
   }
   const start: Parameters<typeof runRole>[2] = async (logger) => {
-    const database = configFile ? undefined : requireDatabase(environment, logger);
+    const database = configFile ? undefined : (await import('./requirements.ts')).requireDatabase(environment, logger);
     const source: GatewayOptions['source'] = database
       ? { kind: 'postgres', database, spoolDir: spoolDirOf(environment.dataDir, worker) }
       : { kind: 'alone', routing: await fileRouting(configFile!, logger) };

@@ -41,7 +41,7 @@ const fleets: Fleet[] = [];
 beforeEach(() => vi.useFakeTimers({ toFake: ['performance', 'setInterval', 'clearInterval', 'setImmediate'], now: 0 }));
 afterEach(async () => {
   vi.useRealTimers();
-  await Promise.all(fleets.splice(0).map((fleet) => fleet.close()));
+  for (const fleet of fleets.splice(0)) fleet.close();
 });
 /** To the end of this turn of the event loop. */
 const turn = () => vi.advanceTimersByTime(0);

@@ -6,7 +6,9 @@ import { queuedRequest } from '../test/support/scheduling.ts';
 import { Fleet } from './fleet.ts';
 
 const fleets: Fleet[] = [];
-afterEach(() => Promise.all(fleets.splice(0).map((fleet) => fleet.close())));
+afterEach(() => {
+  for (const fleet of fleets.splice(0)) fleet.close();
+});
 
 function createFleet() {
   const told = { room: [] as string[], drained: 0, health: [] as string[], unusable: [] as string[] };

@@ -144,8 +144,8 @@ export class Fleet {
     return ms;
   }
 
-  async close(): Promise<void> {
-    await Promise.all([...this.#replicas.values()].map((r) => r.upstream.destroy()));
+  close(): void {
+    for (const { upstream } of this.#replicas.values()) upstream.destroy();
   }
 
   #route(row: RoutedReplica): void {

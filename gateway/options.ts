@@ -4,7 +4,6 @@ import { isLoopbackAddress } from '../core/domain/access.ts';
 import { UellmError } from '../core/domain/errors.ts';
 import { DEFAULT_POLICY } from '../core/scheduler/registry.ts';
 import type { DatabaseConnection } from '../db/client.ts';
-import { hasAdminKey } from '../db/queries/keys.ts';
 import { type GatewayKey, gatewayKey, Keyring } from './access/auth.ts';
 import type { RoutingSource } from './routes/routing.ts';
 import type { Siblings } from './several/siblings.ts';
@@ -109,6 +108,7 @@ function checkBinding({ address, source }: GatewayOptions, keys: readonly Gatewa
 /** Beyond this machine somebody must be able to get in. A database that is away may have keys; nobody gets in before they come. @throws invalid-input */
 export async function requireKeys({ address, source, apiKeys = [] }: GatewayOptions): Promise<void> {
   if (source.kind !== 'postgres' || apiKeys.length > 0 || isLoopbackAddress(address)) return;
+  const { hasAdminKey } = await import('../db/queries/keys.ts');
   if (await hasAdminKey(source.database.db).catch(() => true)) return;
   throw needsKey(address);
 }

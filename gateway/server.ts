@@ -27,7 +27,6 @@ import { COLD_START_SNAPSHOT } from '../core/profiler/snapshot.ts';
 import { PassingMap } from '../core/scheduler/passing-map.ts';
 import { schedulerPolicy } from '../core/scheduler/registry.ts';
 import { watchFeatureKey } from './access/feature-key.ts';
-import { reportKeyUse } from './access/key-use.ts';
 import { TenantBudgets } from './access/tenant-budgets.ts';
 import { GenAiMetrics } from './accounts/gen-ai-metrics.ts';
 import { Ledger } from './accounts/ledger.ts';
@@ -44,7 +43,7 @@ import type { ExchangeParts } from './exchange.ts';
 import { Fleet } from './fleet.ts';
 import { createListener, listenOn, urlOf } from './listener.ts';
 import { type GatewayOptions, requireKeys, settle } from './options.ts';
-import { type ControlPlane, connectControlPlane } from './routes/control-plane.ts';
+import type { ControlPlane } from './routes/control-plane.ts';
 import { Routes, type RoutingSource } from './routes/routing.ts';
 import { Sharing } from './several/sharing.ts';
 import { type GatewayPart, mergedMetrics, mergedStats } from './several/siblings.ts';
@@ -217,6 +216,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   };
   let endKeyUse: () => Promise<void> = async () => undefined;
   if (source.kind === 'postgres') {
+    // A gateway that runs alone needs no driver of a database, and does not load one.
+    const [{ reportKeyUse }, { connectControlPlane }] = await Promise.all([
+      import('./access/key-use.ts'),
+      import('./routes/control-plane.ts'),
+    ]);
     endKeyUse = reportKeyUse(keyring, source.database.db);
     controlPlane = await connectControlPlane({
       ...source,
@@ -256,7 +260,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     await endConnections(server, closed, settings.lingerMs, hurry);
     await endKeyUse();
     await controlPlane?.close();
-    await fleet.close();
+    fleet.close();
     await tracing?.close();
   };
   const gateway: Gateway = { url, gatewayId, close: (hurry) => (closing ??= close(hurry)) };

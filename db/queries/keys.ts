@@ -2,12 +2,13 @@
  * API keys. A secret is 256 random bits, so its SHA-256 needs neither salt nor stretching. Whatever makes or revokes a key writes the audit row
  * with it and raises the routing version: gateways read the keys beside the routing table.
  */
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { and, desc, eq, getTableColumns, gt, inArray, isNull, lt, or, type SQL, sql } from 'drizzle-orm';
 import { KEY_PREFIX, type Role } from '../../core/domain/access.ts';
 import { conflict, notFound } from '../../core/domain/errors.ts';
 import type { Executor } from '../client.ts';
 import { keys } from '../schema/index.ts';
+import { hashOfSecret } from '../secret-hash.ts';
 import { recordAudit } from './audit.ts';
 import { notifyChange } from './changes.ts';
 import { filteredBy, type Page, type PageRequest, serialKey, toPage } from './page.ts';
@@ -35,11 +36,6 @@ export interface RoutedKey {
 }
 
 const { sha256: _, ...readable } = getTableColumns(keys);
-
-/** In hexadecimal, as it is stored. */
-export function hashOfSecret(secret: string): string {
-  return createHash('sha256').update(secret).digest('hex');
-}
 
 const USED_AFTER_MS = 60_000;
 /** Enough to tell keys apart, and 36 of the 256 bits. */

@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Role } from '../../core/domain/access.ts';
-import { hashOfSecret, type RoutedKey } from '../../db/queries/keys.ts';
+import type { RoutedKey } from '../../db/queries/keys.ts';
+import { hashOfSecret } from '../../db/secret-hash.ts';
 import { type GatewayKey, gatewayKey, Keyring } from './auth.ts';
 
 function request(headers: IncomingMessage['headers'], remoteAddress = '10.0.0.9'): IncomingMessage {

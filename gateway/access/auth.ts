@@ -8,7 +8,8 @@ import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import { bearerToken, isGeneratedKey, isLoopbackHost, mayInfer, type Role } from '../../core/domain/access.ts';
 import { FailedAttempts } from '../../core/domain/failed-attempts.ts';
-import { hashOfSecret, type RoutedKey } from '../../db/queries/keys.ts';
+import type { RoutedKey } from '../../db/queries/keys.ts';
+import { hashOfSecret } from '../../db/secret-hash.ts';
 import { type ApiError, foreignHost, foreignOrigin, starting, tooManyFailures, unauthorized } from '../errors.ts';
 
 /** A key, of which only the hash is kept. */

@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { until } from '../../test/support/gateway.ts';
 import { Upstream, type UpstreamHandler } from './upstream.ts';
 
-const closing: (() => Promise<unknown> | undefined)[] = [];
+const closing: (() => unknown)[] = [];
 afterEach(async () => {
   for (const close of closing.splice(0)) await close();
 });

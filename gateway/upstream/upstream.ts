@@ -1,10 +1,10 @@
 /**
  * Connections to one engine. The smallest interface that relaying needs, over connections of our own (`engine-connection.ts`): no streams,
- * no promises, one copy between the engine's socket and the client's. What is asked seldom goes by undici.
+ * no promises, one copy between the engine's socket and the client's. What is asked seldom goes by `side-reader.ts`.
  */
 import type { IncomingHttpHeaders } from 'node:http';
-import { Pool } from 'undici';
 import { type ConnectionOwner, EngineConnection, type Target } from './engine-connection.ts';
+import { SideReader } from './side-reader.ts';
 
 export interface UpstreamHandler {
   onHead(status: number, headers: IncomingHttpHeaders): void;
@@ -29,8 +29,6 @@ export interface UpstreamOptions {
   idleTimeoutMs: number;
 }
 
-/** Of what is asked beside requests, as an engine's metrics. */
-const MAX_READ_BYTES = 16 * 1024 * 1024;
 /** How exactly silence is measured, at the coarsest. */
 const LOOK_EVERY_MS = 1000;
 
@@ -38,7 +36,7 @@ export class Upstream implements ConnectionOwner {
   readonly endpoint: string;
   readonly #target: Target;
   readonly #host: string;
-  readonly #pool: Pool;
+  readonly #beside: SideReader;
   readonly #pathPrefix: string;
   readonly #connectTimeoutMs: number;
   readonly #idleTimeoutMs: number;
@@ -49,7 +47,7 @@ export class Upstream implements ConnectionOwner {
   #watch: NodeJS.Timeout | undefined;
   #closed = false;
   /** To the engine's other port: the same for as long as this lives. */
-  #side: Pool | null = null;
+  #besideElsewhere: SideReader | null = null;
 
   constructor(endpoint: string, { connectTimeoutMs, idleTimeoutMs }: UpstreamOptions) {
     const url = new URL(endpoint);
@@ -60,7 +58,7 @@ export class Upstream implements ConnectionOwner {
     this.#connectTimeoutMs = connectTimeoutMs;
     this.#idleTimeoutMs = idleTimeoutMs;
     this.#pathPrefix = url.pathname.replace(/\/+$/, '');
-    this.#pool = new Pool(url.origin, { connect: { timeout: connectTimeoutMs }, maxResponseSize: MAX_READ_BYTES });
+    this.#beside = new SideReader(url.origin);
   }
 
   /** @param headers names and values as a parser of HTTP let them through: they are not looked at again */
@@ -76,14 +74,14 @@ export class Upstream implements ConnectionOwner {
 
   /** A short question. Rejects when there is no answer in time; gives null for any status but 200, which is an answer too. */
   read(path: string, timeoutMs: number): Promise<string | null> {
-    return read(this.#pool, this.#pathPrefix + path, timeoutMs);
+    return this.#beside.read(this.#pathPrefix + path, timeoutMs);
   }
 
   /** The same at another port of the engine's. */
   readAt(url: string, timeoutMs: number): Promise<string | null> {
     const { origin, pathname } = new URL(url);
-    this.#side ??= new Pool(origin, { connections: 1, connect: { timeout: this.#connectTimeoutMs }, maxResponseSize: MAX_READ_BYTES });
-    return read(this.#side, pathname, timeoutMs);
+    this.#besideElsewhere ??= new SideReader(origin);
+    return this.#besideElsewhere.read(pathname, timeoutMs);
   }
 
   onFree(connection: EngineConnection): void {
@@ -104,15 +102,16 @@ export class Upstream implements ConnectionOwner {
   close(): void {
     this.#closed = true;
     for (const connection of this.#free.splice(0)) connection.destroy();
-    this.#pool.close().catch(() => undefined);
-    this.#side?.close().catch(() => undefined);
+    this.#beside.close();
+    this.#besideElsewhere?.close();
   }
 
   /** Ends the open calls too. */
-  async destroy(): Promise<void> {
+  destroy(): void {
     this.#closed = true;
     for (const connection of this.#connections) connection.destroy();
-    await Promise.all([this.#pool, this.#side].map((pool) => pool?.destroy().catch(() => undefined)));
+    this.#beside.destroy();
+    this.#besideElsewhere?.destroy();
   }
 
   #connection(): EngineConnection {
@@ -136,10 +135,3 @@ export class Upstream implements ConnectionOwner {
 
 /** Of a request that was never sent. */
 const NO_CALL: UpstreamCall = { pause: () => undefined, resume: () => undefined, abort: () => undefined };
-
-async function read(pool: Pool, path: string, timeoutMs: number): Promise<string | null> {
-  const { statusCode, body } = await pool.request({ method: 'GET', path, signal: AbortSignal.timeout(timeoutMs) });
-  const text = await body.text();
-  if (statusCode >= 500) throw new Error(`answers ${statusCode}`);
-  return statusCode === 200 ? text : null;
-}

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { hashOfSecret } from '../../../db/queries/keys.ts';
 import { insertObservations } from '../../../db/queries/observations.ts';
+import { hashOfSecret } from '../../../db/secret-hash.ts';
 import { createTestApi, type TestApi } from '../../../test/support/api.ts';
 import { anObservation } from '../../../test/support/observations.ts';
 import type { KeyCreated, KeyInput, KeyResource, ListOf } from '../../schema/index.ts';
