@@ -8,19 +8,24 @@ import type { Socket } from 'node:net';
 /** With so many they go at once: the first must not wait long for the last. */
 const MOST = 16;
 
-let held: Socket[] = [];
+let held: (() => void)[] = [];
 
 /** What is written to this socket from here on goes out at the end of the turn. */
 export function writeWithOthers(socket: Socket): void {
   // It is held already, here or by node:http.
   if (socket.writableCorked > 0) return;
   socket.cork();
-  if (held.push(socket) === 1) setImmediate(writeHeld);
+  atEndOfTurn(() => socket.uncork());
+}
+
+/** For what cannot be held back once it is written, as the end of an answer: node:http sends at once what the socket holds. */
+export function atEndOfTurn(write: () => void): void {
+  if (held.push(write) === 1) setImmediate(writeHeld);
   else if (held.length === MOST) writeHeld();
 }
 
 function writeHeld(): void {
-  const sockets = held;
+  const writes = held;
   held = [];
-  for (const socket of sockets) socket.uncork();
+  for (const write of writes) write();
 }

@@ -52,7 +52,7 @@ export async function closed(router: Running, asked: Asked, concurrency: number,
 }
 
 /** So much compiles what compiles itself: on a machine that is busy, that takes longer. */
-const WARM_REQUESTS = 5000;
+const WARM_REQUESTS = 15_000;
 
 /** So long, and longer where it was little; but not for ever, for those that are slow by themselves. */
 async function warmUp(done: () => number, warmMs: number): Promise<void> {

@@ -5,7 +5,7 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { type ApiError, errorBody, sendError } from '../errors.ts';
 import { HOP_BY_HOP } from '../hop-by-hop.ts';
-import { writeWithOthers } from '../joint-writes.ts';
+import { atEndOfTurn, writeWithOthers } from '../joint-writes.ts';
 import type { UpstreamCall } from '../upstream/upstream.ts';
 import { asChunk, LAST_CHUNK } from './http-chunk.ts';
 import { commentsOf, EARLY_HEAD, KEEP_ALIVE_COMMENT, lateErrorEvent, MAX_LATE_ERROR_BYTES } from './keep-alive.ts';
@@ -156,10 +156,14 @@ export class Reply {
     return this.#res.write(this.#framed ? asChunk(bytes) : bytes);
   }
 
+  /** Nothing else is asked of it after this. */
   #close(): void {
+    atEndOfTurn(() => this.#sendEnd());
+  }
+
+  #sendEnd(): void {
     const last = this.#last ?? NOTHING;
     this.#last = null;
-    if (this.#res.socket) writeWithOthers(this.#res.socket);
     if (last.length > ONE_PIECE_BYTES) this.#sendBody(last);
     this.#sendHead();
     const text = last.length > ONE_PIECE_BYTES ? '' : this.#asText(last);
