@@ -44,7 +44,9 @@ export class KeepAlive {
   /** Called a few times a second. */
   beat(nowMs: number): void {
     for (const waiting of [...this.#due.keys()]) {
-      if (this.#due.get(waiting)! > nowMs) return;
+      const dueMs = this.#due.get(waiting);
+      if (dueMs === undefined) continue;
+      if (dueMs > nowMs) return;
       this.#due.delete(waiting);
       if (waiting.stayAlive()) this.add(waiting, nowMs);
     }

@@ -75,6 +75,12 @@ describe('an answer', () => {
     expect(reader.idleMs).toBe(5000);
   });
 
+  it('does not hand on a length that its chunks belie: a client would read the rest as the next answer', () => {
+    const { heads, text } = read(`${CHUNKED.slice(0, -2)}content-length: 2\r\n\r\na\r\n0123456789\r\n0\r\n\r\n`);
+    expect(text).toBe('0123456789');
+    expect(heads[0]![1]).not.toHaveProperty('content-length');
+  });
+
   it('of unknown length is whole when its connection ends, and others are not', () => {
     const open = read(`${HEAD}\r\n`, 'a', 'b');
     expect([open.text, open.reader.done, open.reader.reusable]).toEqual(['ab', false, false]);

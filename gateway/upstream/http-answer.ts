@@ -131,8 +131,9 @@ export class AnswerReader {
       const isChunked = /(?:^|[ ,])chunked$/i.test(String(coding).trim());
       this.#expected = isChunked ? 'size' : 'end-of-connection';
       this.#digits = 0;
-      // A length beside it is a lie of somebody's: what follows may be meant as another answer.
+      // A length beside it is a lie of somebody's: what follows may be meant as another answer, here and where it would be passed on.
       if (length !== undefined || !isChunked) this.#reusable = false;
+      delete headers['content-length'];
     } else if (length !== undefined) {
       if (typeof length !== 'string' || !/^\d{1,15}$/.test(length)) throw new Error('its answer has no length that can be');
       this.#left = Number(length);

@@ -49,6 +49,15 @@ describe('asking an engine beside requests', () => {
     await expect(reader.read('/metrics', 1000)).rejects.toThrow('ECONNREFUSED');
   });
 
+  it('rejects an engine that wants to speak another protocol, and one that hangs up', async () => {
+    const { reader } = await engine((req, res) => {
+      if (req.url === '/101') res.socket!.end('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n');
+      else res.socket!.destroy();
+    });
+    await expect(reader.read('/101', 1000)).rejects.toThrow('without an answer');
+    await expect(reader.read('/gone', 1000)).rejects.toThrow('socket hang up');
+  });
+
   it('rejects an answer that has no end to speak of', async () => {
     const megabyte = Buffer.alloc(1024 * 1024, 'a');
     const { reader } = await engine((_, res) => {

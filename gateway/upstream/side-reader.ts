@@ -26,7 +26,9 @@ export class SideReader {
     return new Promise((resolve, reject) => {
       const signal = AbortSignal.timeout(timeoutMs);
       const failed = (error: Error) => reject(signal.aborted ? new Error(`no answer within ${timeoutMs} ms`) : error);
+      let hasAnswer = false;
       const asked = this.#get(this.#origin + path, { agent: this.#agent, signal }, (answer) => {
+        hasAnswer = true;
         text(answer).then((body) => {
           const { statusCode = 0 } = answer;
           if (statusCode >= 500) reject(new Error(`answers ${statusCode}`));
@@ -35,7 +37,11 @@ export class SideReader {
       });
       this.#open.add(asked);
       asked.on('error', failed);
-      asked.on('close', () => this.#open.delete(asked));
+      asked.on('close', () => {
+        this.#open.delete(asked);
+        // Where it wants to speak another protocol there is neither an answer nor an error.
+        if (!hasAnswer) failed(new Error('it closed the connection without an answer'));
+      });
     });
   }
 
