@@ -45,7 +45,7 @@ describe('the first key', () => {
 
     const table = (await uellm('get keys', secret)).out.split('\n');
     expect(table[0]).toMatch(/^ID +BEGINS +NAME +ROLE +TENANT +STATE +AGE +LAST USED +EXPIRES +MADE BY/);
-    expect(table[1]).toMatch(/^2 +uellm_\w{6}\S* +ci +operator +acme +active +\d+ s +\d+ s ago +20\S+Z +key:1 \(first\)/);
+    expect(table[1]).toMatch(/^2 +uellm_[\w-]{6}\S* +ci +operator +acme +active +\d+ s +\d+ s ago +20\S+Z +key:1 \(first\)/);
 
     expect(await uellm('delete key 2', secret)).toMatchObject({ exitCode: 0, out: 'key 2 revoked\n' });
     expect((await uellm('get tenants', theirs)).err).toMatch(/^error: the API key is not known, was revoked or has expired/);
