@@ -4,7 +4,7 @@ import { failureOf } from '../cli/failure.ts';
 import { createRoles } from './roles.ts';
 
 /** Roles that have no subcommand among those that ask: they run without loading any of these. */
-const ALONE = new Set(['api', 'control', 'gateway', 'host', 'migrate']);
+const ALONE = new Set(['api', 'control', 'gateway', 'host', 'migrate', 'up']);
 
 try {
   const program = ALONE.has(process.argv[2] ?? '') ? createRoles() : (await import('./program.ts')).createProgram();

@@ -10,6 +10,7 @@ import { AGEING_FACTOR } from './admission.ts';
 import { explain } from './explain.ts';
 import { larger, logLengthOf } from './longest-answer.ts';
 import { byArrival, byPriority } from './order.ts';
+import { PassingSet } from './passing-map.ts';
 import { fitsMemory, kvTokensOf, largestKvCacheTokens } from './room.ts';
 import { type BatchPlanOptions, type PlannedReplica, planBatches } from './static-batches.ts';
 import type { Assignment, QueuedRequest, ReplicaView, Scheduler, SchedulerPolicy } from './types.ts';
@@ -35,7 +36,7 @@ export const uellmStatic: SchedulerPolicy = {
 };
 
 class StaticBatchScheduler<R extends QueuedRequest, V extends ReplicaView> implements Scheduler<R, V> {
-  readonly #waiting = new Set<R>();
+  readonly #waiting = new PassingSet<R>();
   /** What is planned for idle replicas and not yet asked for. */
   readonly #handedOut = new Map<V, R[]>();
   #plan: R[][] = [];

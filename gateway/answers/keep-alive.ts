@@ -43,10 +43,8 @@ export class KeepAlive {
 
   /** Called a few times a second. */
   beat(nowMs: number): void {
-    for (const waiting of [...this.#due.keys()]) {
-      const dueMs = this.#due.get(waiting);
-      if (dueMs === undefined) continue;
-      if (dueMs > nowMs) return;
+    // Who still waits goes behind all others, and the next is the first.
+    for (let [waiting] = this.#due.keys(); waiting && this.#due.get(waiting)! <= nowMs; [waiting] = this.#due.keys()) {
       this.#due.delete(waiting);
       if (waiting.stayAlive()) this.add(waiting, nowMs);
     }

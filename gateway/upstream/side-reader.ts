@@ -1,5 +1,5 @@
 /** What is asked of an engine beside requests, as its metrics: seldom, of no length to speak of, over connections that nobody else has. */
-import { type ClientRequest, Agent as HttpAgent, get as httpGet, type IncomingMessage } from 'node:http';
+import { Agent as HttpAgent, get as httpGet, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, get as httpsGet } from 'node:https';
 
 const MAX_BYTES = 16 * 1024 * 1024;
@@ -10,7 +10,7 @@ export class SideReader {
   readonly #origin: string;
   readonly #agent: HttpAgent;
   readonly #get: typeof httpGet;
-  readonly #open = new Set<ClientRequest>();
+  #open = 0;
   #closed = false;
 
   constructor(origin: string) {
@@ -35,10 +35,11 @@ export class SideReader {
           else resolve(statusCode === 200 ? body : null);
         }, failed);
       });
-      this.#open.add(asked);
+      this.#open += 1;
       asked.on('error', failed);
       asked.on('close', () => {
-        this.#open.delete(asked);
+        this.#open -= 1;
+        this.#endWhenClosed();
         // Where it wants to speak another protocol there is neither an answer nor an error.
         if (!hasAnswer) failed(new Error('it closed the connection without an answer'));
       });
@@ -48,14 +49,17 @@ export class SideReader {
   /** Takes no more questions; those that are open are answered still. */
   close(): void {
     this.#closed = true;
-    if (this.#open.size === 0) this.#agent.destroy();
-    else for (const asked of this.#open) asked.once('close', () => this.#open.size === 0 && this.#agent.destroy());
+    this.#endWhenClosed();
   }
 
   /** Ends the open ones too. */
   destroy(): void {
     this.#closed = true;
     this.#agent.destroy();
+  }
+
+  #endWhenClosed(): void {
+    if (this.#closed && this.#open === 0) this.#agent.destroy();
   }
 }
 
