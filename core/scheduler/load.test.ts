@@ -88,6 +88,24 @@ describe('what is open on a replica', () => {
     expect(left).toEqual([20, 50, 100, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]);
   });
 
+  it('holds a replica to twice the TPOT target of a request that is opened after its first token or its end was due', () => {
+    const load = new ReplicaLoad(100_000);
+    const late = counted({ id: 'late', arrivalMs: 0, targets: { tpotMs: 50, ttftMs: 500 } });
+    const ended = counted({ id: 'ended', arrivalMs: 0, targets: { tpotMs: 30, e2eMs: 400 } });
+    const inTime = counted({ id: 'in-time', arrivalMs: 101, targets: { tpotMs: 80, ttftMs: 500 } });
+    const tightest = [late, ended, inTime].map((request) => {
+      load.open(request, 501, stepTime);
+      return load.tightestTpotMs;
+    });
+    expect(tightest).toEqual([100, 60, 60]);
+    load.end(ended, 501, stepTime);
+    expect(load.tightestTpotMs).toBe(80);
+    load.end(inTime, 501, stepTime);
+    expect(load.tightestTpotMs).toBe(100);
+    load.end(late, 501, stepTime);
+    expect(load.tightestTpotMs).toBe(Number.POSITIVE_INFINITY);
+  });
+
   it('sums up what is open after any events, is never negative, and is exactly 0 when all has ended', () => {
     const request = fc.record({
       inputTokens: fc.integer({ min: 0, max: 5000 }),

@@ -28,6 +28,8 @@ const SAMPLE_MS = 1000;
 const SAMPLE_BESIDE_PROMPTS_MS = 4000;
 /** A model that is wrong by more is not corrected further: something else is wrong. */
 const SCALE_LIMIT = 3;
+/** Whose first token is late has missed its SLO whatever comes: it holds a replica to so many times its TPOT target, not to that. */
+const LATE_TPOT_FACTOR = 2;
 
 export class ReplicaLoad {
   /** Requests ever opened on it: breaks ties, so that equals take turns. */
@@ -113,7 +115,7 @@ export class ReplicaLoad {
     return ahead;
   }
 
-  /** The tightest TPOT target that anything on it was promised, ms; infinite where none was. */
+  /** The tightest TPOT target that anything on it holds it to, ms; infinite where nothing does. */
   get tightestTpotMs(): number {
     return this.#tightestTpotMs;
   }
@@ -166,7 +168,8 @@ export class ReplicaLoad {
     if (request.prefix) this.prefixes.add(request.prefix);
     const prefillTokens = request.inputTokens - cachedTokens;
     const squares = request.inputTokens ** 2 - cachedTokens ** 2;
-    const open = { prefillTokens, squares, prefilling: true, expectedMs: this.#expectFirstToken(prefillTokens, squares, nowMs, stepTime) };
+    const expectedMs = this.#expectFirstToken(prefillTokens, squares, nowMs, stepTime);
+    const open = { prefillTokens, squares, prefilling: true, expectedMs, tpotMs: heldToTpotMs(request, nowMs) };
     this.#open.set(request, open);
     this.#prompts.push(open);
     this.started += 1;
@@ -175,8 +178,7 @@ export class ReplicaLoad {
     this.#owedTokens += request.predictedOutput.p50;
     this.expectedKvTokens += request.inputTokens + request.predictedOutput.p50;
     this.cautiousKvTokens += request.inputTokens + request.predictedOutput.p90;
-    const { tpotMs } = request.targets;
-    if (tpotMs !== undefined) this.#countTpot(tpotMs, 1);
+    if (open.tpotMs !== undefined) this.#countTpot(open.tpotMs, 1);
   }
 
   /** Its first token has come. */
@@ -213,8 +215,7 @@ export class ReplicaLoad {
     this.#owedTokens -= request.predictedOutput.p50 - request.producedTokens;
     this.expectedKvTokens -= request.inputTokens + request.predictedOutput.p50;
     this.cautiousKvTokens -= request.inputTokens + request.predictedOutput.p90;
-    const { tpotMs } = request.targets;
-    if (tpotMs !== undefined) this.#countTpot(tpotMs, -1);
+    if (open.tpotMs !== undefined) this.#countTpot(open.tpotMs, -1);
     // Sums of predictions are fractions: leave no dust behind.
     if (this.inFlight === 0) this.#clear();
     this.#closeSample();
@@ -325,6 +326,14 @@ interface Open {
   prefilling: boolean;
   /** When its first token is expected to come. */
   expectedMs: number;
+  /** TPOT that its replica is held to while it is there. */
+  tpotMs: number | undefined;
+}
+
+function heldToTpotMs({ arrivalMs, targets }: QueuedRequest, nowMs: number): number | undefined {
+  const { tpotMs, ttftMs = Number.POSITIVE_INFINITY, e2eMs = Number.POSITIVE_INFINITY } = targets;
+  const isLate = nowMs - arrivalMs > Math.min(ttftMs, e2eMs);
+  return isLate && tpotMs !== undefined ? LATE_TPOT_FACTOR * tpotMs : tpotMs;
 }
 
 /** Prompts that are likely not through yet. */
