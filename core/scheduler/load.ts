@@ -28,7 +28,7 @@ const SAMPLE_MS = 1000;
 const SAMPLE_BESIDE_PROMPTS_MS = 4000;
 /** A model that is wrong by more is not corrected further: something else is wrong. */
 const SCALE_LIMIT = 3;
-/** Whose first token is late has missed its SLO whatever comes: it holds a replica to so many times its TPOT target, not to that. */
+/** Who is sent after its first token or its end was due has missed its SLO whatever comes: it holds a replica to so many times its TPOT target, not to that. */
 const LATE_TPOT_FACTOR = 2;
 
 export class ReplicaLoad {
