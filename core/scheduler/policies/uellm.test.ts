@@ -252,6 +252,55 @@ describe('of several replicas', () => {
   });
 });
 
+describe('slow replicas, which get through much more with loose targets', () => {
+  const L40S = { d0: 22.32, d1: 0.03569, d2: 0.0001901, ra: 0.04902, rc: 0.01901, rb: 0.000002163, o: 1 };
+  const prefix = { blocks: ['x'], blockTokens: 512 };
+  const many = (kind: string, count: number, targets: object) =>
+    Array.from({ length: count }, (_, i) => queuedRequest({ id: `${kind} ${i}`, targets: { ttftMs: 10_000, ...targets } }));
+  /** A quick replica and two slow ones; requests that have waited for all of them for so long. */
+  function waiting(forMs: number, extra: readonly QueuedRequest[] = []) {
+    const slow = ['slow 1', 'slow 2'].map((id) => replicaView({ ...AMPLE, id, stepTime: L40S }));
+    const quick = replicaView({ ...AMPLE, id: 'quick' });
+    const scheduler = schedulerOf(uellm, [...extra, ...many('tight', 60, { tpotMs: 50 }), ...many('loose', 40, {})]);
+    const shut = [quick, ...slow].map((replica) => ({ ...replica, accepting: false }));
+    for (let nowMs = 0; nowMs < forMs; nowMs += 100) expect(scheduler.next(shut, nowMs)).toBeNull();
+    return { scheduler, slow, quick, shut };
+  }
+  const kinds = (ids: readonly string[]) => new Set(ids.map((id) => id.split(' ')[0]));
+
+  it('take none of tight targets while requests wait, as long as these have time', () => {
+    const { scheduler, slow, shut } = waiting(500);
+    const open = [shut[0]!, ...slow];
+    expect(kinds(releaseAll(scheduler, open, 500).map(({ request }) => request.id))).toEqual(new Set(['loose']));
+    expect(scheduler.next(open, 4900)?.request.id.startsWith('tight')).not.toBe(true);
+  });
+  it('take those that have waited for half of their time', () => {
+    const { scheduler, slow, shut } = waiting(500);
+    expect(scheduler.next([shut[0]!, ...slow], 5100)?.request.id).toBe('tight 0');
+  });
+  it('take all where nobody had to wait', () => {
+    const { scheduler, slow, shut } = waiting(0);
+    expect(scheduler.next([shut[0]!, ...slow], 0)?.request.id).toBe('tight 0');
+  });
+  it('take one whose prompt they have cached in part', () => {
+    const extra = queuedRequest({ id: 'again', prefix, targets: { ttftMs: 9000, tpotMs: 50 } });
+    const { scheduler, slow, shut } = waiting(500, [extra]);
+    slow[1]!.load.prefixes.add(prefix);
+    const went = scheduler.next([shut[0]!, ...slow], 500);
+    expect([went?.request.id, went?.replica.id]).toEqual(['again', 'slow 2']);
+  });
+  it('are told of in explanations', () => {
+    const extra = queuedRequest({ id: 'asks', explain: true, targets: { ttftMs: 9000, tpotMs: 50 } });
+    const { scheduler, slow, quick } = waiting(500, [extra]);
+    const { explanation } = scheduler.next([quick, ...slow], 500)!;
+    expect(explanation!.considered.map(({ replica, verdict }) => [replica, verdict])).toEqual([
+      ['quick', 'chosen'],
+      ['slow 1', 'kept for looser targets'],
+      ['slow 2', 'kept for looser targets'],
+    ]);
+  });
+});
+
 describe('explanations', () => {
   it('say why now, why there, and what spoke against the others', () => {
     const replicas = [

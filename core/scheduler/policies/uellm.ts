@@ -4,7 +4,8 @@
  * and bounded by ageing, never dropped; who is demoted, when not all can make it, is the costliest for what it is worth.
  *
  * The parts are in `../uellm/`: `waiting.ts` who waits, `turns.ts` whose turn it is among tenants, `overload.ts` who is given up, `fairness.ts`
- * who has been given up enough, `fit.ts` who may join which replica and how well it fits, `options.ts` the constants.
+ * who has been given up enough, `fit.ts` who may join which replica and how well it fits, `tiers.ts` which replicas are kept for whom,
+ * `options.ts` the constants.
  */
 import { byBatching } from '../by-batching.ts';
 import { explain } from '../explain.ts';
@@ -15,10 +16,11 @@ import { createStaticBatchScheduler } from '../static-batch-scheduler.ts';
 import type { Assignment, QueuedRequest, ReplicaView, Scheduler, SchedulerPolicy } from '../types.ts';
 import { Costs } from '../uellm/cost.ts';
 import { LengthFairness, lengthBucket, TenantUse } from '../uellm/fairness.ts';
-import { Fitting, type Standing } from '../uellm/fit.ts';
+import { type Fit, Fitting, type Standing } from '../uellm/fit.ts';
 import { UELLM_DEFAULTS, type UellmOptions } from '../uellm/options.ts';
 import { Outlook } from '../uellm/outlook.ts';
 import { Overload } from '../uellm/overload.ts';
+import { Tiers } from '../uellm/tiers.ts';
 import { Waiting, type WaitingItem } from '../uellm/waiting.ts';
 
 /** Requests of different TPOT targets that are tried at a time: the first of each, since what refuses one refuses its like. */
@@ -29,6 +31,8 @@ const LOOK_AHEAD = 64;
 const MAX_REPLICAS = 128;
 /** A replica that would take the request but for what passes quickly is kept for it; one over its TPOT limit by more is not. */
 const SOON = 1.1;
+/** Who keeps off a replica that is kept for looser targets could still be in time there, with this share of its time to spare. */
+const SPARE_SHARE = 0.1;
 /** An end-to-end target leaves the first token at least this share of itself. */
 const LEAST_START_SHARE = 0.1;
 /** Time per output token that requests are predicted on release, before any was. */
@@ -55,6 +59,7 @@ class UellmScheduler<R extends QueuedRequest, V extends ReplicaView> implements 
   readonly #lengths: LengthFairness;
   readonly #tenants = new TenantUse();
   readonly #fitting: Fitting;
+  readonly #tiers: Tiers;
   readonly #outlooks = new WeakMap<V, Outlook>();
   /** Replicas that are kept for a request which is due before those that are looked at now: an array, as clearing a set makes garbage. */
   readonly #kept: V[] = [];
@@ -73,6 +78,7 @@ class UellmScheduler<R extends QueuedRequest, V extends ReplicaView> implements 
     this.#lengths = new LengthFairness(options.lengthFairness);
     this.#overload = new Overload(options, this.#costs, this.#lengths, this.#tenants);
     this.#fitting = new Fitting(options, this.#costs);
+    this.#tiers = new Tiers(this.#costs, options.tierGain);
   }
 
   get size(): number {
@@ -81,6 +87,7 @@ class UellmScheduler<R extends QueuedRequest, V extends ReplicaView> implements 
 
   enqueue(request: R): void {
     this.#costs.observe(request);
+    this.#tiers.observe(request, this.#cost(request));
     const bucket = lengthBucket(request.inputTokens);
     const dueMs = this.#dueMs(request);
     this.#waiting.add({ request, dueMs, startByMs: dueMs - this.#headStartMs(request, bucket), lengthBucket: bucket, cost: 0, weight: 0 });
@@ -94,6 +101,7 @@ class UellmScheduler<R extends QueuedRequest, V extends ReplicaView> implements 
     if (this.#waiting.size === 0 || replicas.length === 0) return null;
     const looked = this.#some(replicas);
     this.#seen = looked[0]!;
+    this.#tiers.refresh(all, nowMs);
     this.#overload.tick(this.#waiting.urgent.length > 0, nowMs);
     if (this.#options.demotesAhead) this.#overload.relieve(this.#waiting, all, nowMs, (item) => this.#demote(item));
     return this.#aged(looked, nowMs, all) ?? this.#urgent(looked, nowMs, all) ?? this.#background(looked, nowMs, all);
@@ -192,6 +200,7 @@ class UellmScheduler<R extends QueuedRequest, V extends ReplicaView> implements 
         (standing !== 'aged' && (this.#kept.includes(replica) || replica === this.#emptying))
       )
         continue;
+      if (standing === 'urgent' && this.#keepsOff(replica, request, fit, slackMs, nowMs)) continue;
       if (fit.verdict === 'joins') {
         const isBetter = fit.score > bestScore || (fit.score === bestScore && best !== null && replica.load.started < best.load.started);
         if (isBetter) [best, bestScore] = [replica, fit.score];
@@ -206,6 +215,14 @@ class UellmScheduler<R extends QueuedRequest, V extends ReplicaView> implements 
     if (soon.length === 0 && nearest) soon.push(nearest);
     this.#kept.push(...soon);
     return null;
+  }
+
+  /** Leaves the replica to looser targets while requests have to wait: one that has time, and none of its prompt cached there. */
+  #keepsOff(replica: V, request: R, { ttftMs }: Fit, slackMs: number, nowMs: number): boolean {
+    if (!this.#overload.isPressed || !this.#tiers.isKeptFrom(replica, request)) return false;
+    const wholeMs = slackMs + nowMs - request.arrivalMs;
+    const isPatient = slackMs > this.#options.tierPatience * wholeMs && slackMs - ttftMs > SPARE_SHARE * wholeMs;
+    return isPatient && replica.load.cachedTokens(request.prefix, request.inputTokens) === 0;
   }
 
   #release(item: WaitingItem<R>, replica: V, standing: Standing, nowMs: number, all: readonly V[]): Assignment<R, V> {
@@ -241,6 +258,13 @@ class UellmScheduler<R extends QueuedRequest, V extends ReplicaView> implements 
     return this.#options.headStart * chunkedPrefillMs(stepTime, inputTokens, inputTokens ** 2) * load.stepTimeScale;
   }
 
+  /** In typical requests. */
+  #cost(request: R): number {
+    if (!this.#seen) return 1;
+    const { inputTokens } = request;
+    return this.#costs.cost(this.#seen, request, chunkedPrefillMs(this.#seen.stepTime, inputTokens, inputTokens ** 2));
+  }
+
   #outlook(replica: V, nowMs: number): Outlook {
     let outlook = this.#outlooks.get(replica);
     if (!outlook?.isOf(replica)) {
@@ -268,8 +292,10 @@ class UellmScheduler<R extends QueuedRequest, V extends ReplicaView> implements 
     return explain(this.#name, because, request, replica, all, nowMs, (other): string => {
       if (request.avoid.has(other.id)) return 'failed it before';
       const outlook = this.#outlook(other, nowMs);
-      const { verdict } = this.#fitting.look(other, outlook, request, standing, slackMs, largestTokens, nowMs);
-      return verdict === 'joins' ? 'fits less well' : verdict;
+      const fit = this.#fitting.look(other, outlook, request, standing, slackMs, largestTokens, nowMs);
+      if (fit.verdict !== 'joins') return fit.verdict;
+      if (standing === 'urgent' && this.#keepsOff(other, request, fit, slackMs, nowMs)) return 'kept for looser targets';
+      return 'fits less well';
     });
   }
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { queuedRequest, replicaView } from '../../../test/support/scheduling.ts';
+import { decodeStepMs } from '../../domain/step-time.ts';
 import { chunkedPrefillMs } from '../prefill.ts';
 import type { ReplicaView } from '../types.ts';
 import { Costs } from './cost.ts';
@@ -38,5 +39,38 @@ describe('what a request costs', () => {
     const [one, slow] = [costs.throughput([H100]), costs.throughput([SLOW])];
     expect(one).toBeGreaterThan(1.5 * slow);
     expect(costs.throughput([H100, SLOW, SLOW])).toBeCloseTo(one + 2 * slow, 9);
+  });
+});
+
+describe('what an engine gets through at a pace', () => {
+  const PLACES = { maxInFlight: 10_000, kvCacheTokens: 1e9 };
+  const ROOMY = replicaView({ ...PLACES, id: 'a' });
+  it.each([15, 30, 50])('keeps %i ms a token with the batch and the prompts that this takes', (tpotMs) => {
+    const [input, output] = [800, 150];
+    const perMs = seen(input, output).capacity(ROOMY, tpotMs);
+    const batch = perMs * output * tpotMs;
+    const promptShare = perMs * chunkedPrefillMs(ROOMY.stepTime, input, input ** 2);
+    const stepMs = decodeStepMs(ROOMY.stepTime, batch, batch * (input + output / 2));
+    expect(stepMs / (1 - promptShare) / tpotMs).toBeGreaterThan(0.99);
+    expect(stepMs / (1 - promptShare) / tpotMs).toBeLessThan(1.05);
+  });
+  it('is nothing where a step takes longer by itself', () => {
+    expect(seen(800, 150).capacity(SLOW, 12)).toBe(0);
+  });
+  it('gains more from a looser pace where steps take long by themselves', () => {
+    const gain = (replica: ReplicaView) => seen(800, 150).capacity(replica, 100) / seen(800, 150).capacity(replica, 50);
+    const slow = replicaView({ ...PLACES, id: 'b', stepTime: { ...H100.stepTime, d0: 21 } });
+    expect(gain(slow)).toBeGreaterThan(1.2);
+    expect(gain(ROOMY)).toBeLessThan(1.1);
+  });
+  it('is bounded by places and by KV cache, at any pace', () => {
+    const few = replicaView({ id: 'a', maxInFlight: 8, kvCacheTokens: 1e9 });
+    const small = replicaView({ id: 'a', maxInFlight: 10_000, kvCacheTokens: 8 * (800 + 75) });
+    for (const tpotMs of [50, 1000, Number.POSITIVE_INFINITY]) {
+      const perMs = seen(800, 150).capacity(few, tpotMs);
+      expect(perMs).toBeCloseTo(seen(800, 150).capacity(few, 100), 12);
+      expect(perMs).toBeCloseTo(seen(800, 150).capacity(small, tpotMs), 12);
+      expect(perMs).toBeLessThan(seen(800, 150).capacity(ROOMY, tpotMs));
+    }
   });
 });

@@ -47,6 +47,22 @@ export class Costs {
     return (prefillMs + decodeMs(stepTime, inputTokens, predictedOutput.p50)) / this.typicalMs(stepTime);
   }
 
+  /**
+   * Typical requests that a replica gets through in a millisecond when a token may take `tpotMs`: with the largest batch that keeps the
+   * pace beside the prompts that this takes, or that its places and its KV cache hold. 0 where a step takes longer by itself.
+   */
+  capacity({ stepTime, maxInFlight, kvCacheTokens }: ReplicaView, tpotMs: number): number {
+    const [input, output] = [this.#inputTokens, this.#outputTokens];
+    const contextTokens = input + output / 2;
+    const promptMs = chunkedPrefillMs(stepTime, input, input ** 2);
+    const fixedMs = stepTime.d0 + stepTime.o;
+    const sequenceMs = stepTime.d1 + stepTime.d2 * contextTokens;
+    const byPace = Math.max(0, 1 - fixedMs / tpotMs) / (promptMs + output * sequenceMs);
+    const sequences = Math.min(maxInFlight, kvCacheTokens / contextTokens);
+    const byRoom = sequences / (output * (fixedMs + sequences * sequenceMs) + sequences * promptMs);
+    return Math.min(byPace, byRoom);
+  }
+
   /** Typical requests that these replicas get through in a millisecond, when busy. */
   throughput(replicas: readonly ReplicaView[]): number {
     let perMs = 0;

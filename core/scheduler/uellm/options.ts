@@ -20,6 +20,10 @@ export interface UellmOptions {
   costWeight: number;
   /** Weight of what a prompt takes from those that decode there: sends prompt-heavy requests away from decode-heavy batches. */
   disturbanceWeight: number;
+  /** A replica that gets through so many times as much at a looser TPOT target may be kept for it (`tiers.ts`). Large: none is. */
+  tierGain: number;
+  /** Requests of tighter targets keep off it until this share of their time is left. */
+  tierPatience: number;
   /** A length of prompt whose share in time falls below so many times the overall share is demoted no further, as long as others are. 0: off. */
   lengthFairness: number;
   /** Of the releases, so many may go to those that have aged, so that a flood of them does not make everyone late. */
@@ -43,6 +47,8 @@ export const UELLM_DEFAULTS: UellmOptions = {
   demotesAhead: true,
   costWeight: 1,
   disturbanceWeight: 2,
+  tierGain: 1.35,
+  tierPatience: 0.5,
   lengthFairness: 0.6,
   agedShare: 0.5,
   backgroundFill: 0.5,

@@ -39,6 +39,11 @@ export class Overload<R extends QueuedRequest> {
     this.#tenants = tenants;
   }
 
+  /** Have some had to wait lately? Before that, how fast requests are released says nothing. */
+  get isPressed(): boolean {
+    return this.#waitedMs >= RATE_KNOWN_MS;
+  }
+
   /** Time passes: some wait, or nobody does. */
   tick(someWait: boolean, nowMs: number): void {
     const elapsedMs = nowMs - this.#lastMs;
@@ -64,7 +69,7 @@ export class Overload<R extends QueuedRequest> {
 
   /** Demotes what cannot all make it. */
   relieve(waiting: Waiting<R>, replicas: readonly ReplicaView[], nowMs: number, demote: (item: WaitingItem<R>) => void): void {
-    if (waiting.urgent.length < 2 || nowMs < this.#nextMs || this.#waitedMs < RATE_KNOWN_MS) return;
+    if (waiting.urgent.length < 2 || nowMs < this.#nextMs || !this.isPressed) return;
     this.#nextMs = nowMs + INTERVAL_MS;
     const perMs = Math.max(this.#releasedCost / this.#waitedMs, LEAST_OF_MODEL * this.#costs.throughput(replicas));
     let from = 0;
