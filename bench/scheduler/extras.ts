@@ -43,7 +43,7 @@ export const GROUPS: readonly Group[] = [
       { told: 'no complementarity', changes: { disturbanceWeight: 0 } },
       { told: 'neither', changes: { costWeight: 0, disturbanceWeight: 0 } },
       { told: 'demotes only the hopeless', changes: { demotesAhead: false } },
-      { told: 'keeps no replica for looser targets', changes: { tierGain: 1000 } },
+      { told: 'keeps no replica for looser targets', changes: { tierGain: 0 } },
       { told: 'no TPOT gate', changes: { tpotMargin: 10 } },
       { told: 'binds at once', changes: { promptsPerStep: 1000 } },
     ],

@@ -31,8 +31,13 @@ const LOOK_AHEAD = 64;
 const MAX_REPLICAS = 128;
 /** A replica that would take the request but for what passes quickly is kept for it; one over its TPOT limit by more is not. */
 const SOON = 1.1;
-/** Who keeps off a replica that is kept for looser targets could still be in time there, with this share of its time to spare. */
+/** Who keeps off a replica that is kept for looser targets could still be in time there, with so much of its time to spare, and a step. */
 const SPARE_SHARE = 0.1;
+const SPARE_MS = 50;
+/** And has not waited longer, however long it may. */
+const MOST_PATIENCE_MS = 5000;
+/** One that keeps off speaks for itself alone: of those behind it with its target so many are looked at for a prompt that is cached there. */
+const MAX_CACHED_LOOKS = 8;
 /** An end-to-end target leaves the first token at least this share of itself. */
 const LEAST_START_SHARE = 0.1;
 /** Time per output token that requests are predicted on release, before any was. */
@@ -69,6 +74,10 @@ class UellmScheduler<R extends QueuedRequest, V extends ReplicaView> implements 
   #agedCredit = 1;
   #tpotMs = TYPICAL_TPOT_MS;
   #rotation = 0;
+  /** When it was asked last, some that can be in time were left waiting. */
+  #leftWaiting = false;
+  /** Who was looked at last keeps off a replica. */
+  #keepsOff = false;
   /** Some replica of those seen last, for what a prompt takes about. */
   #seen: V | null = null;
 
@@ -94,15 +103,22 @@ class UellmScheduler<R extends QueuedRequest, V extends ReplicaView> implements 
   }
 
   cancel(request: R): boolean {
-    return this.#waiting.delete(request);
+    const waited = this.#waiting.delete(request);
+    this.#leftWaiting &&= this.#waiting.urgent.length > 0;
+    return waited;
   }
 
   next(replicas: readonly V[], nowMs: number, all: readonly V[] = replicas): Assignment<R, V> | null {
-    if (this.#waiting.size === 0 || replicas.length === 0) return null;
+    const next = this.#waiting.size === 0 || replicas.length === 0 ? null : this.#choose(replicas, nowMs, all);
+    this.#leftWaiting = this.#waiting.urgent.length > 0;
+    return next;
+  }
+
+  #choose(replicas: readonly V[], nowMs: number, all: readonly V[]): Assignment<R, V> | null {
     const looked = this.#some(replicas);
     this.#seen = looked[0]!;
     this.#tiers.refresh(all, nowMs);
-    this.#overload.tick(this.#waiting.urgent.length > 0, nowMs);
+    this.#overload.tick(this.#leftWaiting, nowMs);
     if (this.#options.demotesAhead) this.#overload.relieve(this.#waiting, all, nowMs, (item) => this.#demote(item));
     return this.#aged(looked, nowMs, all) ?? this.#urgent(looked, nowMs, all) ?? this.#background(looked, nowMs, all);
   }
@@ -111,11 +127,14 @@ class UellmScheduler<R extends QueuedRequest, V extends ReplicaView> implements 
   #urgent(replicas: readonly V[], nowMs: number, all: readonly V[]): Assignment<R, V> | null {
     const { urgent } = this.#waiting;
     const tried: (number | undefined)[] = [];
+    const keepOff: (number | undefined)[] = [];
+    let cachedLooks = 0;
     this.#kept.length = 0;
     for (let i = 0; i < urgent.length && i < LOOK_AHEAD && tried.length < MAX_TRIES && this.#kept.length < replicas.length; ) {
       const item = this.#waiting.inTurn(urgent[i]!);
       const { tpotMs } = item.request.targets;
-      if (tried.includes(tpotMs)) {
+      const mayGo = keepOff.includes(tpotMs) && cachedLooks++ < MAX_CACHED_LOOKS && this.#findsCached(replicas, item.request);
+      if (tried.includes(tpotMs) && !mayGo) {
         i++;
         continue;
       }
@@ -129,8 +148,10 @@ class UellmScheduler<R extends QueuedRequest, V extends ReplicaView> implements 
         this.#agedCredit = Math.min(1, this.#agedCredit + this.#options.agedShare / (1 - this.#options.agedShare));
         return this.#release(item, found, 'urgent', nowMs, all);
       }
-      tried.push(tpotMs);
       i++;
+      if (tried.includes(tpotMs)) continue;
+      tried.push(tpotMs);
+      if (this.#keepsOff) keepOff.push(tpotMs);
     }
     return null;
   }
@@ -191,6 +212,7 @@ class UellmScheduler<R extends QueuedRequest, V extends ReplicaView> implements 
     // What was not looked at may be quicker.
     let isPossible = replicas.length < all.length && slackMs > 0;
     const soon: V[] = [];
+    this.#keepsOff = false;
     for (const replica of replicas) {
       const outlook = this.#outlook(replica, nowMs);
       const fit = this.#fitting.look(replica, outlook, request, standing, slackMs, largestTokens, nowMs);
@@ -200,7 +222,10 @@ class UellmScheduler<R extends QueuedRequest, V extends ReplicaView> implements 
         (standing !== 'aged' && (this.#kept.includes(replica) || replica === this.#emptying))
       )
         continue;
-      if (standing === 'urgent' && this.#keepsOff(replica, request, fit, slackMs, nowMs)) continue;
+      if (standing === 'urgent' && this.#leavesToOthers(replica, request, fit, slackMs, nowMs)) {
+        this.#keepsOff = true;
+        continue;
+      }
       if (fit.verdict === 'joins') {
         const isBetter = fit.score > bestScore || (fit.score === bestScore && best !== null && replica.load.started < best.load.started);
         if (isBetter) [best, bestScore] = [replica, fit.score];
@@ -217,12 +242,25 @@ class UellmScheduler<R extends QueuedRequest, V extends ReplicaView> implements 
     return null;
   }
 
-  /** Leaves the replica to looser targets while requests have to wait: one that has time, and none of its prompt cached there. */
-  #keepsOff(replica: V, request: R, { ttftMs }: Fit, slackMs: number, nowMs: number): boolean {
+  /**
+   * Leaves the replica to looser targets while requests have to wait: one that has time, is tried for the first time, and has none of its
+   * prompt cached there. One that has nothing to do takes whatever comes.
+   */
+  #leavesToOthers(replica: V, request: R, { ttftMs }: Fit, slackMs: number, nowMs: number): boolean {
     if (!this.#overload.isPressed || !this.#tiers.isKeptFrom(replica, request)) return false;
-    const wholeMs = slackMs + nowMs - request.arrivalMs;
-    const isPatient = slackMs > this.#options.tierPatience * wholeMs && slackMs - ttftMs > SPARE_SHARE * wholeMs;
-    return isPatient && replica.load.cachedTokens(request.prefix, request.inputTokens) === 0;
+    if (replica.load.inFlight === 0 || request.avoid.size > 0) return false;
+    const waitedMs = nowMs - request.arrivalMs;
+    const wholeMs = slackMs + waitedMs;
+    const spareMs = Math.max(SPARE_SHARE * wholeMs, SPARE_MS + replica.stepTime.d0);
+    const hasTime = slackMs > this.#options.tierPatience * wholeMs && slackMs - ttftMs > spareMs && waitedMs < MOST_PATIENCE_MS;
+    return hasTime && replica.load.cachedTokens(request.prefix, request.inputTokens) === 0;
+  }
+
+  /** Is a part of its prompt cached on a replica that is kept for looser targets? */
+  #findsCached(replicas: readonly V[], request: R): boolean {
+    const { prefix, inputTokens } = request;
+    if (!prefix) return false;
+    return replicas.some((replica) => this.#tiers.isKeptFrom(replica, request) && replica.load.cachedTokens(prefix, inputTokens) > 0);
   }
 
   #release(item: WaitingItem<R>, replica: V, standing: Standing, nowMs: number, all: readonly V[]): Assignment<R, V> {
@@ -294,7 +332,7 @@ class UellmScheduler<R extends QueuedRequest, V extends ReplicaView> implements 
       const outlook = this.#outlook(other, nowMs);
       const fit = this.#fitting.look(other, outlook, request, standing, slackMs, largestTokens, nowMs);
       if (fit.verdict !== 'joins') return fit.verdict;
-      if (standing === 'urgent' && this.#keepsOff(other, request, fit, slackMs, nowMs)) return 'kept for looser targets';
+      if (standing === 'urgent' && this.#leavesToOthers(other, request, fit, slackMs, nowMs)) return 'kept for looser targets';
       return 'fits less well';
     });
   }

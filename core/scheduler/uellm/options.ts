@@ -20,7 +20,7 @@ export interface UellmOptions {
   costWeight: number;
   /** Weight of what a prompt takes from those that decode there: sends prompt-heavy requests away from decode-heavy batches. */
   disturbanceWeight: number;
-  /** A replica that gets through so many times as much at a looser TPOT target may be kept for it (`tiers.ts`). Large: none is. */
+  /** A replica that gets through so many times as much at a looser TPOT target may be kept for it (`tiers.ts`). 0: none is. */
   tierGain: number;
   /** Requests of tighter targets keep off it until this share of their time is left. */
   tierPatience: number;

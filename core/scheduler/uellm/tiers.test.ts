@@ -67,7 +67,7 @@ describe('replicas that are kept for looser targets', () => {
   it('are none where a looser target gains little', () => {
     const fast = replicas(FAST, 'a', 'b', 'c', 'd');
     expect(keptFrom(divided(fast), fast, 50)).toEqual([]);
-    expect(keptFrom(divided(mixed, USUAL, Number.POSITIVE_INFINITY), mixed, 50)).toEqual([]);
+    expect(keptFrom(divided(mixed, USUAL, 0), mixed, 50)).toEqual([]);
   });
   it('are none where all ask for the same, or nobody has asked', () => {
     expect(keptFrom(divided(mixed, [[50, 100]]), mixed, 50)).toEqual([]);
@@ -84,10 +84,14 @@ describe('replicas that are kept for looser targets', () => {
   it('are never all of a revision', () => {
     const all = [...replicas({ ...SLOW, revision: 1 }, 'a', 'b', 'c'), ...replicas({ ...SLOW, revision: 2 }, 'canary')];
     const loose: Mix = [
-      [50, 2],
-      [NONE, 98],
+      [50, 10],
+      [NONE, 90],
     ];
     expect(keptFrom(divided(all, loose), all, 50)).toEqual(['a', 'b']);
+  });
+  it('do not depend on a target that few ask for, or that none of them can keep', () => {
+    for (const rare of [1, 12, 40]) expect(keptFrom(divided(mixed, [...USUAL, [rare, 2]]), mixed, 50)).toEqual(['s1', 's2']);
+    expect(keptFrom(divided(mixed, [...USUAL, [3, 20]]), mixed, 50)).toEqual(['s1', 's2']);
   });
   it('are the same for gateways that see them in another order', () => {
     const reversed = [...mixed].reverse();
@@ -117,5 +121,11 @@ describe('replicas that are kept for looser targets', () => {
       tiers.refresh(mixed, 1000 * second);
     }
     expect(keptFrom(tiers, mixed, 50)).toEqual([]);
+    // And what is asked for anew counts after a pause or a change as at the start.
+    for (let second = 240; second < 480; second++) {
+      observe(tiers, costs, USUAL);
+      tiers.refresh(mixed, 1000 * second);
+    }
+    expect(keptFrom(tiers, mixed, 50)).toEqual(['s1', 's2']);
   });
 });

@@ -8,10 +8,12 @@ import type { QueuedRequest, ReplicaView } from '../types.ts';
 import type { Costs } from './cost.ts';
 
 const REFRESH_MS = 1000;
-/** Of the work that is remembered, what is left at the next refresh: about a minute of it counts. */
-const REMEMBERED = 0.98;
-/** Targets with less than this share of the work have nothing kept for them. */
-const LEAST_SHARE = 0.01;
+/** What was asked for counts the less the longer ago: this fades it to a third. */
+const WINDOW_MS = 60_000;
+/** Targets with less than this share of the work have nothing kept for them, nor are others kept from them. */
+const LEAST_SHARE = 0.05;
+/** Clients may name targets of their own: the least asked for are forgotten. */
+const MOST_TARGETS = 32;
 
 export class Tiers {
   readonly #costs: Costs;
@@ -22,7 +24,7 @@ export class Tiers {
   readonly #keptForMs = new Map<string, number>();
   #refreshedMs = Number.NEGATIVE_INFINITY;
 
-  /** @param leastGain how many times as much a replica has to get through at a looser target to be kept for it */
+  /** @param leastGain how many times as much a replica has to get through at a looser target to be kept for it; 0 keeps none */
   constructor(costs: Costs, leastGain: number) {
     this.#costs = costs;
     this.#leastGain = leastGain;
@@ -42,30 +44,44 @@ export class Tiers {
 
   /** Divides the replicas anew, each revision's by themselves, when it is time to. */
   refresh(replicas: readonly ReplicaView[], nowMs: number): void {
-    if (nowMs - this.#refreshedMs < REFRESH_MS) return;
+    const elapsedMs = nowMs - this.#refreshedMs;
+    if (elapsedMs < REFRESH_MS) return;
+    this.#fade(Number.isFinite(elapsedMs) ? Math.exp(-elapsedMs / WINDOW_MS) : 1);
     this.#refreshedMs = nowMs;
     this.#keptForMs.clear();
+    if (this.#leastGain === 0) return;
     const targets = this.#targets();
     if (targets.length > 1) for (const of of byRevision(replicas)) this.#divide(of, targets);
-    for (const [targetMs, work] of this.#work) this.#work.set(targetMs, REMEMBERED * work);
+  }
+
+  #fade(by: number): void {
+    for (const [targetMs, work] of this.#work) this.#work.set(targetMs, by * work);
+    if (this.#work.size <= MOST_TARGETS) return;
+    const least = [...this.#work].sort(([, a], [, b]) => b - a).slice(MOST_TARGETS);
+    for (const [targetMs] of least) this.#work.delete(targetMs);
   }
 
   /** Targets and their shares of the work, the loosest first. */
   #targets(): Target[] {
     let all = 0;
     for (const work of this.#work.values()) all += work;
-    for (const [targetMs, work] of this.#work) if (work < LEAST_SHARE * all) this.#work.delete(targetMs);
-    return [...this.#work].map(([targetMs, work]) => ({ targetMs, share: work / all })).sort((a, b) => b.targetMs - a.targetMs);
+    return [...this.#work]
+      .map(([targetMs, work]) => ({ targetMs, share: work / all }))
+      .filter(({ share }) => share >= LEAST_SHARE)
+      .sort((a, b) => b.targetMs - a.targetMs);
   }
 
   /** From the loosest target on; never all of the replicas, since the tightest target has a share of the work. */
   #divide(replicas: readonly ReplicaView[], targets: readonly Target[]): void {
-    const tightestMs = targets.at(-1)!.targetMs;
+    const perMs = (targetMs: number) => replicas.reduce((sum, replica) => sum + this.#costs.capacity(replica, targetMs), 0);
+    // One that none of them can keep says nothing of what they get through.
+    const tightest = targets.findLastIndex(({ targetMs }) => perMs(targetMs) > 0);
+    if (tightest < 1) return;
+    const tightestMs = targets[tightest]!.targetMs;
     let keptPerMs = 0;
-    let sharedPerMs = 0;
-    for (const replica of replicas) sharedPerMs += this.#costs.capacity(replica, tightestMs);
+    let sharedPerMs = perMs(tightestMs);
     let share = 0;
-    for (const target of targets.slice(0, -1)) {
+    for (const target of targets.slice(0, tightest)) {
       share += target.share;
       for (const { id, loosePerMs, tightPerMs } of this.#byGain(replicas, target.targetMs, tightestMs)) {
         const [kept, shared] = [keptPerMs + loosePerMs, sharedPerMs - tightPerMs];
@@ -76,14 +92,14 @@ export class Tiers {
     }
   }
 
-  /** Those that gain enough and are not kept yet, what gains most first; equals by id, so that several gateways choose the same. */
+  /** Those that gain enough and are not kept yet, what gains most first; equals by id: gateways that see the same traffic choose the same. */
   #byGain(replicas: readonly ReplicaView[], looseMs: number, tightMs: number) {
     return replicas
       .map((replica) => {
         const [loosePerMs, tightPerMs] = [this.#costs.capacity(replica, looseMs), this.#costs.capacity(replica, tightMs)];
         return { id: replica.id, loosePerMs, tightPerMs, gain: loosePerMs / tightPerMs };
       })
-      .filter(({ id, gain }) => gain >= this.#leastGain && !this.#keptForMs.has(id))
+      .filter(({ id, gain, loosePerMs }) => gain >= this.#leastGain && Number.isFinite(loosePerMs) && !this.#keptForMs.has(id))
       .sort((a, b) => b.gain - a.gain || (a.id < b.id ? -1 : 1));
   }
 }
