@@ -96,7 +96,7 @@ class UellmScheduler<R extends QueuedRequest, V extends ReplicaView> implements 
 
   enqueue(request: R): void {
     this.#costs.observe(request);
-    this.#tiers.observe(request, this.#cost(request));
+    this.#tiers.observe(request, this.#seen ? this.#costs.wholeCost(this.#seen, request) : 1);
     const bucket = lengthBucket(request.inputTokens);
     const dueMs = this.#dueMs(request);
     this.#waiting.add({ request, dueMs, startByMs: dueMs - this.#headStartMs(request, bucket), lengthBucket: bucket, cost: 0, weight: 0 });
@@ -294,13 +294,6 @@ class UellmScheduler<R extends QueuedRequest, V extends ReplicaView> implements 
     if (!this.#seen || !this.#lengths.isSpared(bucket)) return 0;
     const { stepTime, load } = this.#seen;
     return this.#options.headStart * chunkedPrefillMs(stepTime, inputTokens, inputTokens ** 2) * load.stepTimeScale;
-  }
-
-  /** In typical requests. */
-  #cost(request: R): number {
-    if (!this.#seen) return 1;
-    const { inputTokens } = request;
-    return this.#costs.cost(this.#seen, request, chunkedPrefillMs(this.#seen.stepTime, inputTokens, inputTokens ** 2));
   }
 
   #outlook(replica: V, nowMs: number): Outlook {

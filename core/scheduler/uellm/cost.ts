@@ -47,6 +47,11 @@ export class Costs {
     return (prefillMs + decodeMs(stepTime, inputTokens, predictedOutput.p50)) / this.typicalMs(stepTime);
   }
 
+  /** Of a request none of whose prompt is cached there. */
+  wholeCost(replica: ReplicaView, request: QueuedRequest): number {
+    return this.cost(replica, request, chunkedPrefillMs(replica.stepTime, request.inputTokens, request.inputTokens ** 2));
+  }
+
   /**
    * Typical requests that a replica gets through in a millisecond when a token may take `tpotMs`: with the largest batch that keeps the
    * pace beside the prompts that this takes, or that its places and its KV cache hold. 0 where a step takes longer by itself.

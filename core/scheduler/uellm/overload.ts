@@ -3,7 +3,6 @@
  * they take; when one would be late, the costliest so far is demoted. That leaves the fewest late. Here costs are weighed by what speaks
  * for or against a request (priority, tenant's share), and lengths of prompt that have had their part of demotion are spared.
  */
-import { chunkedPrefillMs } from '../prefill.ts';
 import type { QueuedRequest, ReplicaView } from '../types.ts';
 import type { Costs } from './cost.ts';
 import type { LengthFairness, TenantUse } from './fairness.ts';
@@ -97,10 +96,8 @@ export class Overload<R extends QueuedRequest> {
   }
 
   #weigh(item: WaitingItem<R>, reference: ReplicaView): void {
-    const { inputTokens, priority } = item.request;
-    const promptMs = chunkedPrefillMs(reference.stepTime, inputTokens, inputTokens ** 2);
-    item.cost = this.#costs.cost(reference, item.request, promptMs);
-    item.weight = item.cost * 2 ** (-priority / this.#options.priorityHalving);
+    item.cost = this.#costs.wholeCost(reference, item.request);
+    item.weight = item.cost * 2 ** (-item.request.priority / this.#options.priorityHalving);
   }
 
   #costliest(urgent: readonly WaitingItem<R>[], through: number, nowMs: number): WaitingItem<R> | null {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { queuedRequest, replicaView } from '../../../test/support/scheduling.ts';
+import { measuredStepTime } from '../../domain/step-time.ts';
 import type { ReplicaView } from '../types.ts';
 import { Costs } from './cost.ts';
 import { Tiers } from './tiers.ts';
@@ -8,7 +9,7 @@ const NONE = undefined;
 const ROOMY = { maxInFlight: 256 };
 const FAST = { ...ROOMY, stepTime: replicaView({ id: 'any' }).stepTime };
 /** An 8B model on an L40S: a step takes 22 ms before there is anything in it. */
-const L40S = { d0: 22.32, d1: 0.03569, d2: 0.0001901, ra: 0.04902, rc: 0.01901, rb: 0.000002163, o: 1 };
+const L40S = measuredStepTime('llama-3.1-8b', 'L40S', 1)!.coefficients;
 const SLOW = { ...ROOMY, stepTime: L40S };
 const replicas = (parts: Partial<ReplicaView>, ...ids: string[]) => ids.map((id) => replicaView({ ...parts, id }));
 const asking = (tpotMs: number | undefined) =>

@@ -4,6 +4,7 @@
  * kept from tighter targets as looser ones can fill. Source: PolyServe (Zhu et al., 2025, arXiv 2507.17769), which divides the fleet for
  * good; here it is a preference, for as long as requests have to wait and have time to.
  */
+import { groupBy } from '../../domain/group-by.ts';
 import type { QueuedRequest, ReplicaView } from '../types.ts';
 import type { Costs } from './cost.ts';
 
@@ -51,7 +52,7 @@ export class Tiers {
     this.#keptForMs.clear();
     if (this.#leastGain === 0) return;
     const targets = this.#targets();
-    if (targets.length > 1) for (const of of byRevision(replicas)) this.#divide(of, targets);
+    if (targets.length > 1) for (const of of groupBy(replicas, ({ revision }) => revision).values()) this.#divide(of, targets);
   }
 
   #fade(by: number): void {
@@ -73,18 +74,18 @@ export class Tiers {
 
   /** From the loosest target on; never all of the replicas, since the tightest target has a share of the work. */
   #divide(replicas: readonly ReplicaView[], targets: readonly Target[]): void {
-    const perMs = (targetMs: number) => replicas.reduce((sum, replica) => sum + this.#costs.capacity(replica, targetMs), 0);
+    const perMs = (targetMs: number) => replicas.map((replica) => this.#costs.capacity(replica, targetMs));
     // One that none of them can keep says nothing of what they get through.
-    const tightest = targets.findLastIndex(({ targetMs }) => perMs(targetMs) > 0);
+    const tightest = targets.findLastIndex(({ targetMs }) => perMs(targetMs).some((capacity) => capacity > 0));
     if (tightest < 1) return;
-    const tightestMs = targets[tightest]!.targetMs;
+    const tightPerMs = perMs(targets[tightest]!.targetMs);
     let keptPerMs = 0;
-    let sharedPerMs = perMs(tightestMs);
+    let sharedPerMs = tightPerMs.reduce((sum, capacity) => sum + capacity, 0);
     let share = 0;
     for (const target of targets.slice(0, tightest)) {
       share += target.share;
-      for (const { id, loosePerMs, tightPerMs } of this.#byGain(replicas, target.targetMs, tightestMs)) {
-        const [kept, shared] = [keptPerMs + loosePerMs, sharedPerMs - tightPerMs];
+      for (const { id, loose, tight } of this.#byGain(replicas, perMs(target.targetMs), tightPerMs)) {
+        const [kept, shared] = [keptPerMs + loose, sharedPerMs - tight];
         if (kept > share * (kept + shared)) continue;
         this.#keptForMs.set(id, target.targetMs);
         [keptPerMs, sharedPerMs] = [kept, shared];
@@ -93,13 +94,10 @@ export class Tiers {
   }
 
   /** Those that gain enough and are not kept yet, what gains most first; equals by id: gateways that see the same traffic choose the same. */
-  #byGain(replicas: readonly ReplicaView[], looseMs: number, tightMs: number) {
+  #byGain(replicas: readonly ReplicaView[], loosePerMs: readonly number[], tightPerMs: readonly number[]) {
     return replicas
-      .map((replica) => {
-        const [loosePerMs, tightPerMs] = [this.#costs.capacity(replica, looseMs), this.#costs.capacity(replica, tightMs)];
-        return { id: replica.id, loosePerMs, tightPerMs, gain: loosePerMs / tightPerMs };
-      })
-      .filter(({ id, gain, loosePerMs }) => gain >= this.#leastGain && Number.isFinite(loosePerMs) && !this.#keptForMs.has(id))
+      .map(({ id }, i) => ({ id, loose: loosePerMs[i]!, tight: tightPerMs[i]!, gain: loosePerMs[i]! / tightPerMs[i]! }))
+      .filter(({ id, gain, loose }) => gain >= this.#leastGain && Number.isFinite(loose) && !this.#keptForMs.has(id))
       .sort((a, b) => b.gain - a.gain || (a.id < b.id ? -1 : 1));
   }
 }
@@ -111,14 +109,4 @@ interface Target {
 
 function tpotTargetMs({ targets }: QueuedRequest): number {
   return targets.tpotMs ?? Number.POSITIVE_INFINITY;
-}
-
-function byRevision(replicas: readonly ReplicaView[]): Iterable<ReplicaView[]> {
-  const groups = new Map<number, ReplicaView[]>();
-  for (const replica of replicas) {
-    const group = groups.get(replica.revision);
-    if (group) group.push(replica);
-    else groups.set(replica.revision, [replica]);
-  }
-  return groups.values();
 }
