@@ -1,7 +1,6 @@
 /** Role `gateway`: the data plane on `UELLM_GATEWAY_PORT`, by the control plane's database or, with a file, all alone. */
 import cluster from 'node:cluster';
 import { join } from 'node:path';
-import { setFlagsFromString } from 'node:v8';
 import type { GatewayOptions } from '../gateway/options.ts';
 import { fileRouting } from '../gateway/routes/file-routing.ts';
 import { startGateway } from '../gateway/server.ts';
@@ -10,14 +9,14 @@ import { siblings } from './gateway-siblings.ts';
 import { startWorkers } from './gateway-workers.ts';
 import { CLOSE_WITHIN_MS, runRole } from './role.ts';
 import { tlsServers } from './tls.ts';
+import { collectYoungGarbageCheaply } from './young-garbage.ts';
 
 /** How long open requests may go on at the end: longer than nearly all streams take. */
 const STOP_SECONDS = 600;
 
 /** @param configFile replicas and policies of a gateway that runs alone: no Postgres, no Temporal */
 export async function runGateway(environment: Environment, configFile?: string): Promise<void> {
-  // Young garbage is little each time: sharing it out among threads costs more than it saves, and on busy cores each is waited for.
-  setFlagsFromString('--no-parallel-scavenge');
+  collectYoungGarbageCheaply();
   const { workers, worker, drainSeconds, stopSeconds = STOP_SECONDS } = environment.gateway;
   const closeWithinMs = (drainSeconds + stopSeconds) * 1000 + CLOSE_WITHIN_MS;
   if (workers > 1 && cluster.isPrimary) {

@@ -3,6 +3,7 @@
  * calls: the sketch of the prompt's words, the ids of its prefix, the predicted length, its deadlines, admission's queue and the policy's
  * choice between replicas that are busy. Reading JSON is not in it.
  */
+import { DEFAULT_TENANT, sloPolicySchema } from '../../core/domain/slo-policy.ts';
 import { quantile } from '../../core/domain/statistics.ts';
 import { measuredStepTime } from '../../core/domain/step-time.ts';
 import { predictOutput } from '../../core/profiler/predict.ts';
@@ -16,7 +17,9 @@ import type { QueuedRequest, ReplicaView } from '../../core/scheduler/types.ts';
 import { createRandom, lognormal } from '../../core/simulator/random.ts';
 import { deriveKey } from '../../gateway/access/feature-key.ts';
 import { PREFIX_BLOCK_BYTES, prefixBlocks } from '../../gateway/body/prefix.ts';
+import { readRequest } from '../../gateway/body/request.ts';
 import { TokenEstimate } from '../../gateway/body/token-estimate.ts';
+import { Queued } from '../../gateway/queued.ts';
 import type { Measured } from './measure.ts';
 
 /** Characters of a user's message: lognormal, half of them shorter than this. Source: LMSYS-Chat-1M and BurstGPT, both about 100 tokens. */
@@ -32,6 +35,12 @@ const WARM = 5000;
 const CALLS = 20_000;
 /** Prompts that go round, so that making them is no part of it. */
 const PROMPTS = 2000;
+
+const policy = sloPolicySchema.parse({ name: 'interactive', targets: { ttftMs: 500, tpotMs: 50 }, priority: 100 });
+/** Read from its body before the clock starts. */
+const asked = readRequest('chat', Buffer.from(JSON.stringify({ model: 'm', stream: true, messages: [{ role: 'user', content: 'Hi' }] })));
+const NO_HEADERS = {};
+const NO_NAMES: readonly string[] = [];
 
 export function measureDecision(): Measured {
   const random = createRandom('decisions');
@@ -51,8 +60,7 @@ export function measureDecision(): Measured {
   });
   const sketcher = createSketcher(deriveKey('0123456789abcdef'.repeat(4))!);
   const estimate = new TokenEstimate();
-  const policy = schedulerPolicy(DEFAULT_POLICY);
-  const scheduler = withRevisionShares<QueuedRequest, ReplicaView>(policy.createScheduler(1));
+  const scheduler = withRevisionShares<QueuedRequest, ReplicaView>(schedulerPolicy(DEFAULT_POLICY).createScheduler(1));
   const { coefficients: stepTime } = measuredStepTime('llama-3.1-8b', 'H100-SXM', 1)!;
   const replicas = Array.from({ length: REPLICAS }, (_, i): ReplicaView => {
     const kvCacheTokens = 400_000;
@@ -72,20 +80,36 @@ export function measureDecision(): Measured {
     const startMs = performance.now();
     const text = sketcher.sketch({ prompt, system, turn: 0, earlierAnswerCharacters: 0, temperature: 0.7, tools: false });
     const inputTokens = estimate.inputTokens('m', { characters: system.length + prompt.length, tokens: 0 });
-    const known = { model: 'm', class: 'interactive', tenant: 'default', inputTokens, maxTokens: null, streamed: true, text };
+    const known = { model: 'm', class: 'interactive', tenant: DEFAULT_TENANT, inputTokens, maxTokens: null, streamed: true, text };
     const prediction = predictOutput(COLD_START_SNAPSHOT, known);
-    const targets = { ttftMs: 500, tpotMs: 50, attainment: 0.99 };
     const blocks = prefixBlocks(pieces);
-    const request: QueuedRequest = {
-      ...{ id: `req-${call}`, deployment: 'm', class: 'interactive', tenant: 'default', tenantWeight: 1, priority: 100 },
-      ...{ arrivalMs: startMs, targets, deadlines: deadlinesOf(targets, startMs, prediction.p50, 30_000), inputTokens },
-      queue: { maxWaitMs: 30_000, onHopeless: 'demote' },
-      predictedOutput: prediction,
-      producedTokens: 0,
+    const id = `req-${call}`;
+    const request = new Queued({
+      id,
+      requestId: id,
+      request: asked,
+      path: '/v1/chat/completions',
+      headers: NO_HEADERS,
+      model: 'm',
+      deployment: 'm',
+      alternatives: NO_NAMES,
+      tenant: known.tenant,
+      class: known.class,
+      tenantWeight: 1,
+      policy,
+      targets: policy.targets,
+      arrivalMs: startMs,
+      acceptedAtMs: startMs,
+      deadlines: deadlinesOf(policy.targets, startMs, prediction.p50, policy.queue.maxWaitMs),
+      inputTokens,
+      prediction,
+      snapshotVersion: 0,
+      learnFrom: 'full',
+      text,
       prefix: { blocks, blockTokens: estimate.inputTokens('m', { characters: PREFIX_BLOCK_BYTES, tokens: 0 }) },
-      avoid: NONE,
       explain: false,
-    };
+      hold: null,
+    });
     scheduler.enqueue(request);
     let assignment = scheduler.next(replicas, startMs, replicas);
     if (call >= WARM) times.push((performance.now() - startMs) * 1000);
@@ -103,5 +127,3 @@ export function measureDecision(): Measured {
   }
   return { figures: { decisionUs: quantile(times, 0.5), decisionP99Us: quantile(times, 0.99) }, failed: 0, failure: null };
 }
-
-const NONE: ReadonlySet<string> = new Set();

@@ -124,28 +124,21 @@ export function createSketcher({ id: keyId, ...key }: SketchKey): Sketcher {
   const bytes = Buffer.from(units.buffer);
   const hashOfText = (text: string) => halfSipHash(units, 0, windowOf(text, bytes), key);
   const cues = cueTable(CUES.map(hashOfText));
-  const seen = new Uint32Array(WORD_BUCKETS);
+  /** 1 for those of `found`. */
+  const seen = new Uint8Array(WORD_BUCKETS);
   const found = new Uint16Array(MAX_BUCKETS);
-  let stamp = 0;
   let count = 0;
 
   const add = (hash: number) => {
     const bucket = hash & (WORD_BUCKETS - 1);
-    if (seen[bucket] === stamp || count === MAX_BUCKETS) return;
-    seen[bucket] = stamp;
+    if (seen[bucket] === 1 || count === MAX_BUCKETS) return;
+    seen[bucket] = 1;
     found[count++] = bucket;
   };
 
   return {
     sketch({ prompt, promptCharacters, system, turn, earlierAnswerCharacters, temperature, tools }) {
       const dense = new Float32Array(DENSE_FEATURES);
-      stamp = (stamp + 1) >>> 0;
-      if (stamp === 0) {
-        // After 4 billion sketches the stamps begin anew.
-        seen.fill(0);
-        stamp = 1;
-      }
-      count = 0;
       if (system !== '') add(hashPair(hashOfText(system), 0x73797374));
 
       const length = windowOf(prompt, bytes);
@@ -235,7 +228,10 @@ export function createSketcher({ id: keyId, ...key }: SketchKey): Sketcher {
         system: system === '' ? 0 : 1,
       };
       for (let i = 0; i < NUMBERS; i++) dense[i] = numbers[NUMBER_NAMES[i]!];
-      return { keyId, dense, buckets: found.slice(0, count) };
+      const buckets = found.slice(0, count);
+      for (let i = 0; i < count; i++) seen[buckets[i]!] = 0;
+      count = 0;
+      return { keyId, dense, buckets };
     },
   };
 }

@@ -35,8 +35,10 @@ export function textHeadFrom(prior: TextPrior): TextHead {
 
 /** To be added to the expected ln(output tokens). */
 export function textAdjustment(head: TextHead, { keyId, dense, buckets }: TextSketch): number {
-  let sum = head.bias;
+  // From 0: a sum that begins with a field's value stays an object, one more for each feature.
+  let sum = 0;
   for (let i = 0; i < DENSE_FEATURES; i++) sum += head.dense[i]! * dense[i]!;
+  sum += head.bias;
   if (head.keyId === keyId && buckets.length > 0) {
     const weights = wordWeights(head);
     let words = 0;
