@@ -27,7 +27,7 @@ import {
   tooLarge,
 } from './errors.ts';
 import { Exchange, type ExchangeParts } from './exchange.ts';
-import { HOP_BY_HOP } from './hop-by-hop.ts';
+import { HOP_BY_HOP, namedHeaders } from './hop-by-hop.ts';
 import type { Destination, Routes } from './routes/routing.ts';
 
 export interface AcceptParts extends ExchangeParts {
@@ -188,12 +188,6 @@ function prefixOf({ fleet, estimate }: AcceptParts, { model, deployments }: Dest
   if (blocks.length === 0) return null;
   const characters = (PREFIX_BLOCK_BYTES * prompt.characters) / Math.max(1, prompt.bytes);
   return { blocks, blockTokens: estimate.inputTokens(model, { characters, tokens: 0 }) };
-}
-
-/** The headers that a client says to be of its connection alone; null for none. Source: RFC 9110, section 7.6.1. */
-function namedHeaders(connection: string | undefined): string[] | null {
-  if (connection === undefined || connection === 'keep-alive' || connection === 'close') return null;
-  return connection.toLowerCase().split(/[ \t]*,[ \t]*/);
 }
 
 function forwardedHeaders(req: IncomingMessage, requestId: string): Record<string, string> {

@@ -293,10 +293,12 @@ export class Dispatcher {
     }
   }
 
-  /** What the longest waiting have waited is about what a newcomer would. */
+  /** What the one that waits longest has waited is about what a newcomer would. */
   #retryAfterSeconds(waiting: Iterable<Waiting>): number {
-    const [oldest] = waiting;
-    const waitedMs = oldest ? performance.now() - oldest.arrivalMs : 0;
+    const nowMs = performance.now();
+    let oldestMs = nowMs;
+    for (const { arrivalMs } of waiting) oldestMs = Math.min(oldestMs, arrivalMs);
+    const waitedMs = nowMs - oldestMs;
     return Math.min(MAX_RETRY_AFTER_SECONDS, Math.max(1, waitedMs / 1000));
   }
 }

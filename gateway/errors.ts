@@ -61,6 +61,9 @@ export const malformedJson = (detail: string) => invalid(400, 'malformed_json', 
 export const invalidField = (field: string, given: unknown, allowed: string) =>
   invalid(400, 'invalid_value', `'${field}': got ${show(given)}, allowed is ${allowed}`, field);
 
+export const valueTooLarge = (field: string, bytes: number, most: number) =>
+  invalid(400, 'invalid_value', `'${field}': got ${bytes} bytes, allowed are ${most} at the most`, field);
+
 export const chatTemplateFailed = (detail: string) =>
   invalid(400, 'chat_template_failed', `the model's chat template does not take these messages: ${detail.slice(0, 500)}`, 'messages');
 
@@ -68,6 +71,11 @@ export const engineRejected = (detail: string) => invalid(400, 'engine_rejected'
 
 export const modelNotFound = (name: string, served: readonly string[]) =>
   invalid(404, 'model_not_found', `the model ${show(name)} is not served here; ${servedNames(served)}`, 'model');
+
+export const noHost = () => invalid(400, 'malformed_request', 'a request of HTTP/1.1 has a Host header');
+
+export const unknownExpectation = (given: string) =>
+  invalid(417, 'expectation_failed', `'expect': got ${show(given)}, allowed is 100-continue`);
 
 export const unknownPath = (path: string) => invalid(404, 'unknown_url', `there is nothing at ${show(path)}`);
 

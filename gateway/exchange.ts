@@ -22,6 +22,7 @@ import type { EngineAnswer, Posting } from './engines/dialect.ts';
 import { DIALECTS } from './engines/registry.ts';
 import { type ApiError, internalError, RequestError, upstreamFailed } from './errors.ts';
 import type { Fleet } from './fleet.ts';
+import { onceGone } from './pipelined.ts';
 import { Queued } from './queued.ts';
 import type { LiveReplica } from './replica.ts';
 import type { RequestTrace, Tracing } from './tracing/tracing.ts';
@@ -59,7 +60,8 @@ export class Exchange extends Queued implements Waiting, AttemptOwner {
   #replica: LiveReplica | null = null;
   #attempts = 0;
   #refusals = 0;
-  #queuedMs = 0;
+  /** Since when it waits; null while it does not. */
+  #queuedMs: number | null = null;
   #queueMs = 0;
   #overheadMs = 0;
   #predicted: PredictedLatency | null = null;
@@ -79,7 +81,7 @@ export class Exchange extends Queued implements Waiting, AttemptOwner {
 
   start(): void {
     this.#parts.open.set(this.#res, this);
-    this.#res.once('close', () => this.#clientGone());
+    onceGone(this.#res, () => this.#clientGone());
     this.#queuedMs = performance.now();
     if (this.#parts.tracing) this.#trace = this.#parts.tracing.begin(this.accepted);
     if (this.accepted.request.streamed) this.#parts.keepAlive?.add(this, this.#queuedMs);
@@ -121,7 +123,7 @@ export class Exchange extends Queued implements Waiting, AttemptOwner {
     }
     const nowMs = performance.now();
     const { accepted } = this;
-    this.#queueMs += nowMs - this.#queuedMs;
+    this.#leaveQueue(nowMs);
     const latency = predictLatency(replica, this, nowMs);
     this.#predicted = { ttftMs: nowMs - accepted.arrivalMs + latency.ttftMs, tpotMs: latency.tpotMs };
     this.#replica = replica;
@@ -130,13 +132,25 @@ export class Exchange extends Queued implements Waiting, AttemptOwner {
     this.#attempt = attempt;
     if (!accepted.request.streamed) attempt.reservation.expectFirstToken(latency.ttftMs);
     this.#overheadMs = performance.now() - accepted.arrivalMs - this.#queueMs;
-    const headers = this.#trace ? this.#trace.sent(replica.row, this.#queuedMs, posting.headers) : posting.headers;
+    const headers = this.#trace ? this.#trace.sent(replica.row, posting.headers) : posting.headers;
     attempt.send(posting.path, headers, posting.body);
+  }
+
+  #leaveQueue(nowMs: number): void {
+    if (this.#queuedMs === null) return;
+    this.#queueMs += nowMs - this.#queuedMs;
+    this.#trace?.waited(this.#queuedMs, nowMs);
+    this.#queuedMs = null;
   }
 
   refuse(error: ApiError, outcome: 'shed' | 'failed'): void {
     if (this.explain) this.#explanation = this.#refusal(error);
     this.#fail(error, outcome);
+  }
+
+  /** All of a whole answer comes at its end, however long that takes: only of an engine that is ill is silence a sign. */
+  mayBeSilent({ replica }: Attempt): boolean {
+    return !this.accepted.request.streamed && replica.healthy;
   }
 
   onHead(attempt: Attempt, status: number, headers: IncomingHttpHeaders): void {
@@ -258,6 +272,8 @@ export class Exchange extends Queued implements Waiting, AttemptOwner {
   #finish(outcome: Ended['outcome'], code?: string): void {
     if (this.#ended) return;
     this.#ended = true;
+    const nowMs = performance.now();
+    this.#leaveQueue(nowMs);
     this.#parts.open.delete(this.#res);
     this.#parts.keepAlive?.delete(this);
     this.#parts.heldBytes.give(this.accepted.request.body.length);
@@ -276,7 +292,7 @@ export class Exchange extends Queued implements Waiting, AttemptOwner {
         answer?.lastTokenMs ?? 0,
         outputTokens === null ? null : outputTokens / this.accepted.request.choices,
       ),
-      e2eMs: performance.now() - arrivalMs,
+      e2eMs: nowMs - arrivalMs,
       outputTokens,
     };
     const ended: Ended = { outcome, measured, usage, queueMs: this.#queueMs, predicted: this.#predicted, replica: this.#replica };

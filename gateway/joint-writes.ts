@@ -27,5 +27,14 @@ export function atEndOfTurn(write: () => void): void {
 function writeHeld(): void {
   const writes = held;
   held = [];
-  for (const write of writes) write();
+  let failure: { error: unknown } | null = null;
+  for (const write of writes) {
+    try {
+      write();
+    } catch (error) {
+      // The others are other requests'.
+      failure = { error };
+    }
+  }
+  if (failure) throw failure.error;
 }

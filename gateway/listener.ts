@@ -11,13 +11,16 @@ import {
   errorBody,
   internalError,
   modelNotFound,
+  noHost,
   notThisKeys,
   sendError,
   tooManyHeaders,
+  unknownExpectation,
   unknownPath,
   wrongMethod,
 } from './errors.ts';
 import type { ExchangeParts } from './exchange.ts';
+import { mayGoAhead } from './pipelined.ts';
 
 export interface ListenerParts {
   keyring: Keyring;
@@ -57,14 +60,16 @@ export function createListener(accept: AcceptParts, parts: ListenerParts, create
       connectionsCheckingInterval: Math.min(LOOK_EVERY_MS, parts.headersWithinMs / 4),
       keepAliveTimeout: KEEP_ALIVE_MS,
       maxHeaderSize: MAX_HEADER_BYTES,
+      requireHostHeader: false, // it would be refused without a word
     },
     (req, res) => {
       // A connection that breaks is noticed by its 'close'; an error without a listener would end the process.
       res.on('error', () => undefined);
-      handle(accept, parts, req, res);
+      if (mayGoAhead(res)) handle(accept, parts, req, res);
     },
   );
   server.maxHeadersCount = 0; // beyond a count it would drop them unsaid
+  server.on('checkExpectation', (req, res) => refuse(accept, res, unknownExpectation(String(req.headers.expect))));
   server.on('clientError', (error, socket) => answerBrokenRequest(error, socket as Socket, accept.onRefused));
   letHalfClosedStay(server, accept.open);
   return server;
@@ -121,6 +126,10 @@ function handle(accept: AcceptParts, parts: ListenerParts, req: IncomingMessage,
   if (parts.leaving() || req.headers.upgrade !== undefined) res.shouldKeepAlive = false;
   if (req.rawHeaders.length > 2 * MAX_HEADERS) {
     refuse(accept, res, tooManyHeaders(MAX_HEADERS), { connection: 'close' });
+    return;
+  }
+  if (req.headers.host === undefined && req.httpVersion === '1.1') {
+    refuse(accept, res, noHost(), { connection: 'close' });
     return;
   }
   const url = originForm(req);

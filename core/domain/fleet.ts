@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { acceleratorKindSchema, MAX_USD_PER_HOUR } from './accelerators.ts';
 import { engineArgsSchema } from './deployment.ts';
+import { engineUrlSchema } from './engine-url.ts';
 import { linkSpecSchema } from './links.ts';
 import { nameSchema } from './names.ts';
 
@@ -29,7 +30,7 @@ export function declaredUsdPerHour({ usdPerHour, purchase }: z.infer<typeof acce
 
 export const externalEndpointSchema = z.strictObject({
   /** Base URL of a server that someone else runs: OpenAI-compatible, or the HTTP port of a Triton with its metrics two ports above. */
-  url: z.url({ protocol: /^https?$/ }),
+  url: engineUrlSchema,
   /** Declared under this name, and served under it too. */
   model: nameSchema,
   engine: z.enum(['vllm', 'triton']).default('vllm'),

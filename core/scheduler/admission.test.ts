@@ -35,6 +35,10 @@ describe('a queue that a tenant has filled', () => {
     expect(admission(queue, small(), 4)).toMatchObject({ verdict: 'admit', instead: { id: 'flood-3' } });
     expect(admission(queue, queuedRequest({ id: 'x', tenant: 'flood' }), 4).verdict).toBe('full');
   });
+  it('takes them in the place of its youngest, wherever that stands: what a replica has failed stands at the end', () => {
+    const [oldest, ...others] = flood(4);
+    expect(admission(new Set([...others, oldest!]), small(), 4)).toMatchObject({ instead: { id: 'flood-3' } });
+  });
   it('is shared by weights', () => {
     const queue = new Set([...flood(3, { tenantWeight: 3 }), small()]);
     expect(admission(queue, small(), 4).verdict).toBe('full');

@@ -1,7 +1,7 @@
 /** Who may wait, and for how long. The same for every policy. */
 import type { QueuedRequest } from './types.ts';
 
-/** All that wait, in the order in which they came. */
+/** All that wait, in any order. */
 type Queue<R> = Iterable<R> & { readonly size: number };
 
 export type Admission<R> = { verdict: 'admit'; instead: R | null } | { verdict: 'full' };
@@ -39,8 +39,8 @@ function youngestOfGreediest<R extends QueuedRequest>(queue: Queue<R>, request: 
       shares.set(waiting.tenant, share);
     }
     share.waiting += 1 / waiting.tenantWeight;
-    // They wait in the order in which they came.
-    share.youngest = waiting;
+    // One that a replica has failed came before those that it waits behind now.
+    if (!share.youngest || waiting.arrivalMs >= share.youngest.arrivalMs) share.youngest = waiting;
   }
   let most = (shares.get(request.tenant)?.waiting ?? 0) + 1 / request.tenantWeight;
   let victim: R | null = null;

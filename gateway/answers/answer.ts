@@ -1,11 +1,14 @@
 /** The answer of an engine that speaks OpenAI's API, as it comes: a stream of events, or a whole. */
 import type { IncomingHttpHeaders } from 'node:http';
+import type { CompletionRequest } from '../body/request.ts';
 import type { EngineAnswer } from '../engines/dialect.ts';
 import { EventStream, type Passed } from './event-stream.ts';
 import { type Usage, usageOfWhole } from './usage.ts';
 
 /** A whole answer is kept to read its usage at the end, up to this length. */
 const MAX_KEPT_BYTES = 4 * 1024 * 1024;
+
+const EVENTS = 'text/event-stream';
 
 export class Answer implements EngineAnswer {
   readonly status: number;
@@ -18,12 +21,14 @@ export class Answer implements EngineAnswer {
   #outputs = 0;
   #usageOfWhole: Usage | null | undefined;
 
-  /** @param hideUsage the client did not ask for the usage chunk of a stream */
-  constructor(status: number, headers: IncomingHttpHeaders, hideUsage: boolean) {
+  constructor(status: number, headers: IncomingHttpHeaders, { streamed, wantsUsage }: Pick<CompletionRequest, 'streamed' | 'wantsUsage'>) {
     this.status = status;
-    this.headers = headers;
-    const streams = status === 200 && String(headers['content-type'] ?? '').startsWith('text/event-stream');
-    this.#events = streams ? new EventStream(hideUsage) : null;
+    const type = String(headers['content-type'] ?? '').toLowerCase();
+    const isEvents = type.startsWith(EVENTS);
+    // Some engines do not say what they send, or say it otherwise; where JSON comes to who asked for a stream it is a whole answer.
+    const streams = status === 200 && (isEvents || (streamed && !type.includes('json')));
+    this.headers = streams && !isEvents ? { ...headers, 'content-type': EVENTS } : headers;
+    this.#events = streams ? new EventStream(!wantsUsage) : null;
   }
 
   get isStream(): boolean {
@@ -64,7 +69,8 @@ export class Answer implements EngineAnswer {
 
   end(): { verdict: 'ok' | 'failed' | 'rejected' | 'cut-off'; rest: Buffer | null } {
     if (!this.#events) return { verdict: this.status >= 500 ? 'failed' : this.status >= 400 ? 'rejected' : 'ok', rest: null };
-    if (!this.#events.done) return { verdict: 'cut-off', rest: null };
+    // What the engine says itself of its failure is the end of its stream.
+    if (!this.#events.done) return { verdict: this.#events.failed ? 'failed' : 'cut-off', rest: null };
     return { verdict: this.#events.failed ? 'failed' : 'ok', rest: this.#events.rest() };
   }
 

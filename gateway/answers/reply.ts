@@ -4,7 +4,7 @@
  */
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { type ApiError, errorBody, sendError } from '../errors.ts';
-import { HOP_BY_HOP } from '../hop-by-hop.ts';
+import { HOP_BY_HOP, namedHeaders } from '../hop-by-hop.ts';
 import { atEndOfTurn, writeWithOthers } from '../joint-writes.ts';
 import type { UpstreamCall } from '../upstream/upstream.ts';
 import { asChunk, LAST_CHUNK } from './http-chunk.ts';
@@ -47,9 +47,10 @@ export class Reply {
    */
   begin(status: number, headers: IncomingHttpHeaders, added: Record<string, string>, events: boolean): void {
     const passed: Record<string, string | string[]> = {};
+    const ofConnection = namedHeaders(headers.connection);
     for (const name in headers) {
       const value = headers[name];
-      if (value === undefined || HOP_BY_HOP.has(name) || (events && name === 'content-length')) continue;
+      if (value === undefined || HOP_BY_HOP.has(name) || ofConnection?.includes(name) || (events && name === 'content-length')) continue;
       passed[name] = value;
     }
     this.#head = { status, headers: Object.assign(passed, added), added, events };

@@ -1,5 +1,6 @@
 /** Reads a request's body once, whole and bounded. */
 import type { IncomingMessage } from 'node:http';
+import { Gathered } from './gathered.ts';
 import type { HeldBytes } from './held-bytes.ts';
 
 export type BodyOutcome = { kind: 'body'; body: Buffer } | { kind: 'too-large' } | { kind: 'no-room' } | { kind: 'gone' };
@@ -9,24 +10,22 @@ export type BodyOutcome = { kind: 'body'; body: Buffer } | { kind: 'too-large' }
  * client went away. The bytes of a body that came are whoever's it is called back with to give back.
  */
 export function readBody(req: IncomingMessage, limitBytes: number, room: HeldBytes, done: (outcome: BodyOutcome) => void): void {
-  let chunks: Buffer[] = [];
-  let bytes = 0;
+  let gathered = new Gathered();
   let settled = false;
   const settle = (outcome: BodyOutcome) => {
     if (settled) return;
     settled = true;
-    chunks = [];
-    if (outcome.kind !== 'body') room.give(bytes);
+    if (outcome.kind !== 'body') room.give(gathered.bytes);
+    gathered = new Gathered();
     done(outcome);
   };
   req.on('data', (chunk: Buffer) => {
     if (settled) return;
-    if (bytes + chunk.length > limitBytes) return settle({ kind: 'too-large' });
+    if (gathered.bytes + chunk.length > limitBytes) return settle({ kind: 'too-large' });
     if (!room.take(chunk.length)) return settle({ kind: 'no-room' });
-    bytes += chunk.length;
-    chunks.push(chunk);
+    gathered.add(chunk);
   });
-  req.on('end', () => settle({ kind: 'body', body: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks) }));
+  req.on('end', () => settle({ kind: 'body', body: gathered.whole() }));
   req.on('error', () => settle({ kind: 'gone' }));
   req.on('close', () => settle({ kind: 'gone' }));
   if (Number(req.headers['content-length'] ?? 0) > limitBytes) settle({ kind: 'too-large' });

@@ -103,6 +103,11 @@ export class JsonScanner {
     return this.next() === QUOTE;
   }
 
+  isNumber(): boolean {
+    const byte = this.next();
+    return byte === MINUS || isDigit(byte);
+  }
+
   /** Walks over an object. @param visit at each value, over which it has to walk; of equal keys the last counts, as for JSON.parse */
   object(visit: (key: string) => void): void {
     this.#at += 1;

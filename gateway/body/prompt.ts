@@ -1,7 +1,7 @@
 /** What the gateway makes of a prompt: its length, its beginning to know it again by, and the parts that the profiler may look at. */
 import type { PromptParts } from '../../core/profiler/text/sketch.ts';
 import type { TextSpan } from './json-scan.ts';
-import { lookedAt, type Message } from './prompt-scan.ts';
+import { lookedAt, type Message, type Messages, type PromptList } from './prompt-scan.ts';
 import type { RequestFields } from './request-fields.ts';
 
 /** Length of the prompt: of text only its characters are known before the engine has tokenized it. */
@@ -12,46 +12,24 @@ export interface PromptSize {
   tokens: number;
 }
 
-/** A completion's, where it is not one text in the body. */
-export type Prompt = string | readonly (string | number | readonly number[])[];
+export const sizeOfMessages = ({ characters, bytes }: Messages): PromptSize => ({ characters, bytes, tokens: 0 });
 
-export function isPrompt(value: unknown): value is Prompt {
-  if (typeof value === 'string') return true;
-  if (!Array.isArray(value)) return false;
-  return isTokens(value) || value.every((item) => typeof item === 'string') || value.every((item) => Array.isArray(item) && isTokens(item));
+export function sizeOfPrompt(prompt: TextSpan | PromptList): PromptSize {
+  return isList(prompt)
+    ? { characters: prompt.characters, bytes: prompt.bytes, tokens: prompt.tokens }
+    : { characters: prompt.characters, bytes: prompt.end - prompt.start, tokens: 0 };
 }
 
-const isTokens = (value: readonly unknown[]): value is number[] => value.every((item) => typeof item === 'number');
-const isList = (prompt: TextSpan | Prompt): prompt is Exclude<Prompt, string> => Array.isArray(prompt);
-
-export function sizeOfMessages(messages: readonly Message[]): PromptSize {
-  const size: PromptSize = { characters: 0, bytes: 0, tokens: 0 };
-  for (const { texts } of messages) {
-    for (const text of texts) {
-      if (text === null) continue;
-      size.characters += text.characters;
-      size.bytes += text.end - text.start;
-    }
-  }
-  return size;
-}
-
-export function sizeOfPrompt(prompt: TextSpan | Prompt): PromptSize {
-  if (typeof prompt === 'string') return { characters: prompt.length, bytes: Buffer.byteLength(prompt), tokens: 0 };
-  if (!isList(prompt)) return { characters: prompt.characters, bytes: prompt.end - prompt.start, tokens: 0 };
-  const size: PromptSize = { characters: 0, bytes: 0, tokens: 0 };
-  for (const item of prompt) {
-    if (typeof item === 'string') {
-      size.characters += item.length;
-      size.bytes += Buffer.byteLength(item);
-    } else size.tokens += typeof item === 'number' ? 1 : item.length;
-  }
-  return size;
-}
+const isList = (prompt: TextSpan | PromptList): prompt is PromptList => 'prompts' in prompt;
 
 /** Each of several prompts is answered. */
-export function promptsIn(prompt: TextSpan | Prompt): number {
-  return !isList(prompt) || typeof prompt[0] === 'number' ? 1 : Math.max(1, prompt.length);
+export function promptsIn(prompt: TextSpan | PromptList): number {
+  return isList(prompt) ? prompt.prompts : 1;
+}
+
+/** Several prompts are several sequences for an engine: only the first is looked at. */
+function textOf(prompt: TextSpan | PromptList): TextSpan | null {
+  return isList(prompt) ? prompt.first : prompt;
 }
 
 /** Roles and texts in turn, up to the first thing that is no text. */
@@ -67,11 +45,9 @@ export function piecesOfMessages(body: Buffer, messages: readonly Message[]): Bu
   return pieces;
 }
 
-/** Several prompts are several sequences for an engine: only the first is looked at. */
-export function piecesOfPrompt(body: Buffer, prompt: TextSpan | Prompt): Buffer[] {
-  if (typeof prompt === 'string') return [];
-  if (!isList(prompt)) return [body.subarray(prompt.start, prompt.end)];
-  return typeof prompt[0] === 'string' ? [Buffer.from(prompt[0])] : [];
+export function piecesOfPrompt(body: Buffer, prompt: TextSpan | PromptList): Buffer[] {
+  const text = textOf(prompt);
+  return text && text.end > text.start ? [body.subarray(text.start, text.end)] : [];
 }
 
 /** What is asked for is the last message of the user; what the model said before tells how long it answers here. */
@@ -106,15 +82,19 @@ export function partsOfChat(fields: RequestFields, messages: readonly Message[])
   };
 }
 
-export function partsOfCompletion(fields: RequestFields, prompt: TextSpan | Prompt): PromptParts | null {
-  const others = { system: '', turn: 0, earlierAnswerCharacters: 0, temperature: temperatureOf(fields), tools: false };
-  if (typeof prompt === 'string') return { prompt, promptCharacters: prompt.length, ...others };
-  if (!isList(prompt)) {
-    const { text, characters } = lookedAt(fields.body, [prompt]);
-    return { prompt: text, promptCharacters: characters, ...others };
-  }
-  const [first] = prompt;
-  return typeof first === 'string' ? { prompt: first, promptCharacters: first.length, ...others } : null;
+export function partsOfCompletion(fields: RequestFields, prompt: TextSpan | PromptList): PromptParts | null {
+  const first = textOf(prompt);
+  if (!first) return null;
+  const { text, characters } = lookedAt(fields.body, [first]);
+  return {
+    prompt: text,
+    promptCharacters: characters,
+    system: '',
+    turn: 0,
+    earlierAnswerCharacters: 0,
+    temperature: temperatureOf(fields),
+    tools: false,
+  };
 }
 
 function temperatureOf(fields: RequestFields): number | null {

@@ -1,8 +1,8 @@
 /** The fields of a request's body that the gateway reads: found in one walk over its bytes, made values of when they are asked for. */
 import { isUtf8 } from 'node:buffer';
-import { invalidField, malformedJson, RequestError } from '../errors.ts';
+import { invalidField, malformedJson, RequestError, valueTooLarge } from '../errors.ts';
 import { JsonError, JsonScanner, type Span, type TextSpan, valueAt } from './json-scan.ts';
-import { type Message, scanMessages } from './prompt-scan.ts';
+import { type Messages, type PromptList, scanMessages, scanPrompt } from './prompt-scan.ts';
 
 /** All others pass unread. */
 const READ = new Set([
@@ -19,15 +19,19 @@ const READ = new Set([
   'prompt',
   'input',
 ]);
+/** Names, numbers and options are never so long; prompts and messages are walked over. */
+const MAX_VALUE_BYTES = 64 * 1024;
 const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACKET = 0x5d;
+/** Of null. */
+const LETTER_N = 0x6e;
 
 export class RequestFields {
   readonly body: Buffer;
   readonly #spans = new Map<string, Span>();
-  #messages: Message[] | null = null;
-  /** Of a field that holds a prompt as one text. */
-  readonly #texts = new Map<string, TextSpan>();
+  #messages: Messages | null = null;
+  /** Of the fields that hold a prompt. */
+  readonly #prompts = new Map<string, TextSpan | PromptList | null>();
 
   /** @throws RequestError 400 for what is not a JSON object in UTF-8 */
   constructor(body: Buffer) {
@@ -48,7 +52,7 @@ export class RequestFields {
   }
 
   /** The messages; null where there are none, or others than a list of objects. */
-  get messages(): readonly Message[] | null {
+  get messages(): Messages | null {
     return this.#messages;
   }
 
@@ -57,14 +61,24 @@ export class RequestFields {
     return this.#spans.get(name) ?? null;
   }
 
-  /** Of a field that holds one text. */
-  text(name: string): TextSpan | null {
-    return this.#texts.get(name) ?? null;
+  /** Of a field that holds a prompt; null where it is none. */
+  prompt(name: string): TextSpan | PromptList | null {
+    return this.#prompts.get(name) ?? null;
   }
 
+  /** Is it absent, or null? */
+  hasNone(name: string): boolean {
+    const span = this.#spans.get(name);
+    return !span || this.body[span.start] === LETTER_N;
+  }
+
+  /** Of a field that is read as a whole. @throws RequestError 400 where it is larger than any such field: made a value of it could take all memory */
   value(name: string): unknown {
     const span = this.#spans.get(name);
-    return span && valueAt(this.body, span);
+    if (!span) return undefined;
+    const bytes = span.end - span.start;
+    if (bytes > MAX_VALUE_BYTES) throw new RequestError(valueTooLarge(name, bytes, MAX_VALUE_BYTES));
+    return valueAt(this.body, span);
   }
 
   /** @throws RequestError 400 that names the field */
@@ -86,17 +100,16 @@ export class RequestFields {
   #pass(scanner: JsonScanner, key: string): void {
     scanner.next();
     const start = scanner.at;
-    this.#texts.delete(key);
     if (key === 'messages') this.#messages = scanMessages(scanner);
-    else if ((key === 'prompt' || key === 'input') && scanner.isString()) this.#texts.set(key, scanner.text());
+    else if (key === 'prompt' || key === 'input') this.#prompts.set(key, scanPrompt(scanner));
     else scanner.value();
     if (READ.has(key)) this.#spans.set(key, { start, end: scanner.at });
   }
 }
 
 function refuseOther(body: Buffer, scanner: JsonScanner): never {
-  const isList = scanner.isList();
+  const kind = scanner.isList() ? 'list' : scanner.isString() ? 'string' : null;
   const span = scanner.value();
   scanner.end();
-  throw new RequestError(malformedJson(`it is ${isList ? 'a list' : `a ${typeof valueAt(body, span)}`}`));
+  throw new RequestError(malformedJson(`it is a ${kind ?? typeof valueAt(body, span)}`));
 }

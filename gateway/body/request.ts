@@ -4,11 +4,9 @@
  */
 import type { PromptParts } from '../../core/profiler/text/sketch.ts';
 import { invalidField, RequestError } from '../errors.ts';
-import type { Span } from './json-scan.ts';
+import { type Span, type TextSpan, valueAt } from './json-scan.ts';
 import { type Change, spliceObject } from './json-splice.ts';
 import {
-  isPrompt,
-  type Prompt,
   type PromptSize,
   partsOfChat,
   partsOfCompletion,
@@ -18,7 +16,7 @@ import {
   sizeOfMessages,
   sizeOfPrompt,
 } from './prompt.ts';
-import type { Message } from './prompt-scan.ts';
+import type { Messages, PromptList } from './prompt-scan.ts';
 import { RequestFields } from './request-fields.ts';
 
 export type Endpoint = 'chat' | 'completion' | 'embedding';
@@ -43,7 +41,6 @@ export interface CompletionRequest {
   prompt: PromptSize;
   /** Keys that we may have to change, and where their values lie; null where they are absent. */
   given: {
-    streamOptions: Record<string, unknown> | null | undefined;
     streamOptionsAt: Span | null;
     priorityAt: Span | null;
     modelAt: Span | null;
@@ -65,6 +62,8 @@ const MAX_CHOICES = 16_384;
 const MAX_TOKENS = 2 ** 31 - 1;
 const NO_PIECES = () => [];
 const NO_PARTS = () => null;
+/** Of a completion without a prompt. */
+const NO_TEXT: TextSpan = { start: 0, end: 0, characters: 0, escaped: false };
 const NO_PROMPT: PromptSize = { characters: 0, bytes: 0, tokens: 0 };
 
 /** @throws RequestError 400 for what is not a JSON object or has a field of the wrong type */
@@ -72,10 +71,9 @@ export function readRequest(endpoint: Endpoint, body: Buffer): ReadRequest {
   const fields = new RequestFields(body);
   const model = fields.checked('model', isModelName, 'the name of a served model');
   const streamed = fields.checked('stream', isOptionalBoolean, 'true or false') ?? false;
-  const streamOptions = fields.checked('stream_options', isOptionalObject, 'an object');
+  const includeUsage = fields.checked('stream_options', isOptionalObject, 'an object')?.include_usage;
   const choices = fields.checked('n', isOptionalChoices, `a whole number from 1 to ${MAX_CHOICES}`) ?? 1;
   const maxTokens = fields.checked('max_tokens', isOptionalCount, 'a whole number of at least 0');
-  const includeUsage = streamOptions?.include_usage;
   if (includeUsage != null && !isBoolean(includeUsage))
     throw new RequestError(invalidField('stream_options.include_usage', includeUsage, 'true or false'));
   const completionLimit = fields.checked('max_completion_tokens', isOptionalCount, 'a whole number of at least 0');
@@ -90,7 +88,6 @@ export function readRequest(endpoint: Endpoint, body: Buffer): ReadRequest {
     choices,
     prompt: NO_PROMPT,
     given: {
-      streamOptions,
       streamOptionsAt: fields.span('stream_options'),
       priorityAt: fields.span('priority'),
       modelAt: fields.span('model'),
@@ -101,17 +98,17 @@ export function readRequest(endpoint: Endpoint, body: Buffer): ReadRequest {
   if (endpoint === 'embedding') {
     // vLLM takes messages in the place of the input, too.
     const messages = messagesOf(fields, true);
-    request.prompt = messages ? sizeOfMessages(messages) : sizeOfPrompt(promptOf(fields, 'input', isPrompt));
+    request.prompt = messages ? sizeOfMessages(messages) : sizeOfPrompt(promptOf(fields, 'input'));
     request.streamed = false;
     request.choices = 1;
   } else if (endpoint === 'chat') {
     const messages = messagesOf(fields, false)!;
     request.prompt = sizeOfMessages(messages);
     request.maxTokens = atMost(MAX_TOKENS, completionLimit ?? maxTokens ?? null);
-    request.pieces = () => piecesOfMessages(body, messages);
-    request.promptParts = () => partsOfChat(fields, messages);
+    request.pieces = () => piecesOfMessages(body, messages.list);
+    request.promptParts = () => partsOfChat(fields, messages.list);
   } else {
-    const prompt = promptOf(fields, 'prompt', isOptionalPrompt) ?? '';
+    const prompt = fields.hasNone('prompt') ? NO_TEXT : promptOf(fields, 'prompt');
     request.prompt = sizeOfPrompt(prompt);
     request.maxTokens = atMost(MAX_TOKENS, maxTokens ?? DEFAULT_COMPLETION_TOKENS);
     request.choices = choices * promptsIn(prompt);
@@ -133,10 +130,14 @@ export function forgetPrompt(request: ReadRequest): void {
  */
 export function forwardedBody(request: CompletionRequest, priority: number, model = request.model): Buffer {
   const changes: Change[] = [];
-  const { streamOptions, streamOptionsAt, priorityAt, modelAt } = request.given;
+  const { streamOptionsAt, priorityAt, modelAt } = request.given;
   if (model !== request.model) changes.push({ key: 'model', value: JSON.stringify(model), at: modelAt });
   if (request.streamed && !request.wantsUsage) {
-    changes.push({ key: 'stream_options', value: withUsage(streamOptions ?? {}), at: streamOptionsAt });
+    changes.push({
+      key: 'stream_options',
+      value: withUsage(streamOptionsAt && valueAt(request.body, streamOptionsAt)),
+      at: streamOptionsAt,
+    });
   }
   // Pooling engines know no priority, and some refuse what they do not know.
   if (priorityAt !== null || (priority !== 0 && request.endpoint !== 'embedding'))
@@ -144,9 +145,10 @@ export function forwardedBody(request: CompletionRequest, priority: number, mode
   return spliceObject(request.body, changes);
 }
 
-function withUsage(options: Record<string, unknown>): string {
+/** @param options as they were checked when the request came */
+function withUsage(options: unknown): string {
   try {
-    return JSON.stringify({ ...options, include_usage: true });
+    return JSON.stringify({ ...(options as object | null), include_usage: true });
   } catch {
     throw new RequestError(invalidField('stream_options', options, 'options that are not nested so deeply'));
   }
@@ -162,7 +164,6 @@ const isOptionalBoolean = optional(isBoolean);
 const isOptionalObject = optional(isObject);
 const isOptionalChoices = optional(isChoices);
 const isOptionalCount = optional(isCount);
-const isOptionalPrompt = optional(isPrompt);
 
 function optional<T>(is: (value: unknown) => value is T): (value: unknown) => value is T | null | undefined {
   return (value): value is T | null | undefined => value === undefined || value === null || is(value);
@@ -171,7 +172,7 @@ function optional<T>(is: (value: unknown) => value is T): (value: unknown) => va
 const atMost = <T extends number | null>(most: number, count: T) => (count === null ? count : Math.min(most, count));
 
 /** @returns null where they are optional and not there */
-function messagesOf(fields: RequestFields, areOptional: boolean): readonly Message[] | null {
+function messagesOf(fields: RequestFields, areOptional: boolean): Messages | null {
   const { messages } = fields;
   if (messages) return messages;
   const given = fields.value('messages');
@@ -179,7 +180,8 @@ function messagesOf(fields: RequestFields, areOptional: boolean): readonly Messa
   throw new RequestError(invalidField('messages', given, 'a list of messages, each an object with a role'));
 }
 
-/** One text stays where it lies; what else a prompt may be is rare and made values of. */
-function promptOf<T extends Prompt | null | undefined>(fields: RequestFields, name: string, is: (value: unknown) => value is T) {
-  return fields.text(name) ?? fields.checked(name, is, 'a string, a list of strings, or a list of token ids');
+function promptOf(fields: RequestFields, name: string): TextSpan | PromptList {
+  const prompt = fields.prompt(name);
+  if (prompt) return prompt;
+  throw new RequestError(invalidField(name, fields.value(name), 'a string, a list of strings, or a list of token ids'));
 }

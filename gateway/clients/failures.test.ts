@@ -87,6 +87,7 @@ describe('a request that fails before its first token', () => {
     const alone = await complete(gateway, {});
     expect(alone.status).toBe(status);
     expect(await alone.text()).toBe('{"error":{"message":"draining"}}');
+    expect(alone.headers.get('retry-after')).toBe(status === 500 ? null : '1');
     expect(bad.received).toHaveLength(2);
     await bad.close();
   });

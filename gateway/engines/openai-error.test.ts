@@ -37,6 +37,13 @@ describe("an engine's refusal", () => {
     });
   });
 
+  it('for now is one of rates, and says when to come again', () => {
+    expect(errorOf(429, 'busy')).toMatchObject({ type: 'rate_limit_error', code: 'engine_rejected' });
+    expect(new ErrorAnswer(429, {}).headers['retry-after']).toBe('1');
+    expect(new ErrorAnswer(503, { 'retry-after': '7' }).headers['retry-after']).toBe('7');
+    expect(new ErrorAnswer(400, {}).headers).not.toHaveProperty('retry-after');
+  });
+
   it('is a failure from 500 on, and short however long it was', () => {
     expect(said(503, 'busy').verdict).toBe('failed');
     expect(errorOf(503, 'busy')).toMatchObject({ type: 'server_error', code: 'engine_failed' });

@@ -7,6 +7,8 @@ import type { EngineAnswer } from './dialect.ts';
 /** What is longer says nothing to people. */
 const MAX_ERROR_BYTES = 64 * 1024;
 const MAX_WORDS = 500;
+/** Where the engine does not say. */
+const RETRY_AFTER_SECONDS = '1';
 
 export class ErrorAnswer implements EngineAnswer {
   readonly status: number;
@@ -18,10 +20,18 @@ export class ErrorAnswer implements EngineAnswer {
   #said: Buffer[] = [];
   #bytes = 0;
 
-  /** @param status 400 or more */
-  constructor(status: number, { 'content-length': _, 'content-encoding': __, ...headers }: IncomingHttpHeaders) {
+  readonly #words: string | null;
+
+  /** @param status 400 or more; `words` stand for what the engine says, where that is not for the client */
+  constructor(
+    status: number,
+    { 'content-length': _, 'content-encoding': __, ...headers }: IncomingHttpHeaders,
+    words: string | null = null,
+  ) {
     this.status = status;
     this.headers = { ...headers, 'content-type': 'application/json' };
+    if ((status === 429 || status === 503) && headers['retry-after'] === undefined) this.headers['retry-after'] = RETRY_AFTER_SECONDS;
+    this.#words = words;
   }
 
   outputTokens(): null {
@@ -40,7 +50,7 @@ export class ErrorAnswer implements EngineAnswer {
   }
 
   end(): ReturnType<EngineAnswer['end']> {
-    const said = Buffer.concat(this.#said);
+    const said = this.#words === null ? Buffer.concat(this.#said) : Buffer.from(this.#words);
     const rest = hasForm(said) ? said : Buffer.from(inForm(this.status, said.toString('utf8')));
     return { verdict: this.status >= 500 ? 'failed' : 'rejected', rest };
   }
@@ -56,7 +66,8 @@ function inForm(status: number, body: string): string {
   const { error, message, detail } = parsed(body);
   const words = [error, message, detail].find((said) => typeof said === 'string') ?? (detail ? JSON.stringify(detail) : body.trim());
   const told = words === '' || words.startsWith('<') ? `status ${status}` : words.slice(0, MAX_WORDS);
-  return errorBody(status >= 500 ? upstreamFailed(told) : { ...engineRejected(told), status });
+  if (status >= 500) return errorBody(upstreamFailed(told));
+  return errorBody({ ...engineRejected(told), status, ...(status === 429 && { type: 'rate_limit_error' }) });
 }
 
 function parsed(body: string): Record<string, unknown> {

@@ -11,6 +11,9 @@ function nameFor({ servedAs, deployment, model }: RoutedReplica, asked: string):
   return servedAs ?? (asked === model ? model : deployment);
 }
 
+/** Nothing that this API answers with: a redirection is of the engine's own network, and an answer without content says nothing. */
+const isNoAnswer = (status: number) => status < 400 && status !== 200;
+
 export const openai: EngineDialect = {
   refusal: () => null,
   compose: ({ request, path, headers, policy }, replica) => ({
@@ -19,9 +22,11 @@ export const openai: EngineDialect = {
     // In shadow mode engines put none before another either.
     body: forwardedBody(request, replica.shadowed ? 0 : policy.priority, nameFor(replica, request.model)),
   }),
-  isWorthRetrying: (status) => status >= 500 || status === 429,
-  answer: (status, headers, { request }) =>
-    status >= 400 ? new ErrorAnswer(status, headers) : new Answer(status, headers, !request.wantsUsage),
+  isWorthRetrying: (status) => status >= 500 || status === 429 || isNoAnswer(status),
+  answer(status, headers, { request }) {
+    if (isNoAnswer(status) || status === 401 || status === 403) return new ErrorAnswer(502, {}, `it answers with status ${status}`);
+    return status >= 400 ? new ErrorAnswer(status, headers) : new Answer(status, headers, request);
+  },
   async gauges(upstream, _, timeoutMs) {
     const text = await upstream.read('/metrics', timeoutMs);
     return text === null ? null : readEngineGauges(text);

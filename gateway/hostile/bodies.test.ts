@@ -186,6 +186,30 @@ describe('what is odd but valid passes as it came', () => {
   });
 });
 
+describe('what would be large as a value', () => {
+  it.each([
+    ['stream_options', `{"x":[${'{},'.repeat(100_000)}{}]}`],
+    ['n', `[${'{},'.repeat(100_000)}{}]`],
+    ['model', `"${'m'.repeat(100_000)}"`],
+    ['max_tokens', `[${'1,'.repeat(100_000)}1]`],
+  ])('is refused by its size: %s', async (field, value) => {
+    const body = `{"model":"chat","prompt":"x","${field}":${value}}`;
+    const { code, param, message } = await refused(body);
+    expect([code, param]).toEqual(['invalid_value', field]);
+    expect(message).toMatch(/got \d{6} bytes, allowed are 65536 at the most$/);
+  });
+
+  it('passes where it is a prompt: millions of tokens, parts and messages', async () => {
+    const many = (item: string) => Array(1_000_000).fill(item).join(',');
+    const prompt = `{"model":"chat","prompt":[${many('7')}]}`;
+    expect(await passed(prompt)).toBe(prompt);
+    const messages = `{"model":"chat","messages":[${many('{}')}]}`;
+    expect(await passed(messages, 'chat/completions')).toBe(messages);
+    const parts = `{"model":"chat","messages":[{"role":"user","content":[${many('1')}]}]}`;
+    expect(await passed(parts, 'chat/completions')).toBe(parts);
+  });
+});
+
 describe('names of prototypes are names like any other', () => {
   it.each(['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'valueOf'])('%s is no model', async (model) => {
     const response = await post(JSON.stringify({ model, prompt: 'x' }));
@@ -194,7 +218,7 @@ describe('names of prototypes are names like any other', () => {
   });
 
   it('and no model breaks the line of an error', async () => {
-    const response = await post(JSON.stringify({ model: `a\r\nset-cookie: x\r\n\r\n\0${'y'.repeat(100_000)}`, prompt: 'x' }));
+    const response = await post(JSON.stringify({ model: `a\r\nset-cookie: x\r\n\r\n\0${'y'.repeat(50_000)}`, prompt: 'x' }));
     expect(response.status).toBe(404);
     expect(response.headers.get('set-cookie')).toBeNull();
     const { message } = await errorOf(response);

@@ -5,9 +5,12 @@ import { complete, routedReplica, until } from '../../test/support/gateway.ts';
 import { type BesiegedGateway, errorOf, type RawEngine, startBesieged, startRawEngine } from '../../test/support/hostile.ts';
 import { DONE, token } from '../../test/support/upstream.ts';
 
+/** Longest silence of an engine. */
+const SILENT_MS = 400;
+
 let gateway: BesiegedGateway;
 beforeAll(async () => {
-  gateway = await startBesieged({ upstreamIdleMs: 400 });
+  gateway = await startBesieged({ upstreamIdleMs: SILENT_MS });
 });
 afterAll(() => gateway.close());
 
@@ -62,6 +65,16 @@ describe('what is no HTTP is a clear error', () => {
     expect(response.headers.get('set-cookie')).toBeNull();
     expect(await errorOf(response)).toMatchObject({ type: 'server_error', code: 'engine_failed' });
     expect(requests).toHaveLength(3);
+  });
+
+  it('and nothing for long is none: a whole answer comes at its end', async () => {
+    engine = await startRawEngine((socket) => setTimeout(() => socket.write(whole('content-length: 2\r\n', '{}')), 4 * SILENT_MS));
+    gateway.serve(routedReplica({ replicaId: 'r1', endpoint: engine.url }));
+    expect(await (await ask()).text()).toBe('{}');
+    expect(engine.requests).toHaveLength(1);
+    // Of a stream it is a sign.
+    const stream = await ask(true);
+    expect([stream.status, (await errorOf(stream)).message]).toEqual([502, expect.stringContaining('silent')]);
   });
 
   it('also where it never ends', async () => {
@@ -141,9 +154,44 @@ describe('an answer that is not what its head says', () => {
     expect([response.status, await response.text()]).toEqual([200, '{}']);
   });
 
-  it('no content is an answer', async () => {
-    await serveBytes('HTTP/1.1 204 No Content\r\n\r\n');
-    expect((await ask()).status).toBe(204);
+  it.each([
+    ['204 No Content', ''],
+    ['205 Reset Content', 'content-length: 0\r\n'],
+    ['302 Found', 'location: http://10.0.0.1/internal\r\ncontent-length: 0\r\n'],
+    ['304 Not Modified', ''],
+    ['401 Unauthorized', 'www-authenticate: Basic realm=engine\r\ncontent-length: 0\r\n'],
+  ])('%s is none of this API', async (status, head) => {
+    await serveBytes(`HTTP/1.1 ${status}\r\n${head}\r\n`);
+    const response = await ask();
+    expect([response.status, response.headers.get('location'), response.headers.get('www-authenticate')]).toEqual([502, null, null]);
+    const { code, message } = await errorOf(response);
+    expect([code, message]).toEqual(['engine_failed', `the engine did not answer: it answers with status ${status.slice(0, 3)}`]);
+  });
+
+  it.each(['', 'content-type: Text/Event-Stream\r\n', 'content-type: text/plain\r\n'])(
+    'a stream that is called %j is one',
+    async (head) => {
+      const bytes = (body: string) => `HTTP/1.1 200 OK\r\n${head}content-length: ${body.length}\r\n\r\n${body}`;
+      await serveBytes(bytes(token('a') + DONE));
+      const response = await ask(true);
+      expect([response.status, await response.text()]).toEqual([200, token('a') + DONE]);
+      expect(response.headers.get('content-type')?.toLowerCase()).toBe('text/event-stream');
+      await serveBytes(bytes(token('a')));
+      expect(await (await ask(true)).text()).toContain('its stream broke off');
+      await serveBytes(bytes(''));
+      expect((await ask(true)).status).toBe(502);
+    },
+  );
+
+  it('an error in a stream that ends with it is told once', async () => {
+    await serveBytes(events('', `${token('a')}data: {"error":{"message":"boom"}}\n\n`));
+    expect(await (await ask(true)).text()).toBe(`${token('a')}data: {"error":{"message":"boom"}}\n\n`);
+  });
+
+  it('headers that it says to be of the connection stay on it, too', async () => {
+    await serveBytes(whole('content-length: 2\r\nconnection: x-inner, close\r\nx-inner: 1\r\nx-outer: 2\r\n', '{}'));
+    const response = await ask();
+    expect([response.headers.get('x-inner'), response.headers.get('x-outer')]).toEqual([null, '2']);
   });
 
   it('its headers of the connection stay on it', async () => {

@@ -69,7 +69,7 @@ describe('what is rare but allowed is served', () => {
 
   it('any other expectation is refused', async () => {
     expect(await send(`${POST}connection: close\r\nexpect: wonders\r\ncontent-length: ${BODY.length}\r\n\r\n${BODY}`)).toMatch(
-      /^HTTP\/1\.1 417 /,
+      /^HTTP\/1\.1 417 [\s\S]*"expectation_failed"/,
     );
   });
 
@@ -109,6 +109,11 @@ describe('what is rare but allowed is served', () => {
       expect(answer).not.toContain('malformed_request');
       goOn();
     });
+  });
+
+  it('without a host is refused in words', async () => {
+    const answer = await send(rawCompletion(BODY).replace('host: localhost\r\n', ''));
+    expect(answer).toMatch(/^HTTP\/1\.1 400 [\s\S]*"malformed_request"/);
   });
 
   it.each(['http://localhost', 'https://evil.example', 'HTTP://127.0.0.1:8000'])('a path with its host: %s', async (origin) => {

@@ -105,6 +105,18 @@ aliases: { gpt-4o-mini: llama, 'org/Other': other }`,
     await Promise.all([plain.close(), named.close()]);
   });
 
+  it('that is edited while it is read for the first time is read again', async () => {
+    const write = (port: number) => writeFileSync(path, `replicas: [{ endpoint: 'http://127.0.0.1:${port}', model: chat }]`);
+    write(1111);
+    const opening = fileRouting(path, pino({ enabled: false }));
+    setTimeout(() => write(22_222), 0);
+    const routing = await opening;
+    const ports: string[] = [];
+    routing.start(({ table }) => ports.push(new URL(table.replicas[0]!.endpoint).port));
+    await until(() => ports.at(-1) === '22222');
+    await routing.close();
+  });
+
   it('is refused at the start when it cannot be read', async () => {
     await expect(fileRouting(join(directory, 'none.yaml'), pino({ enabled: false }))).rejects.toThrow(/a file that can be read/);
   });

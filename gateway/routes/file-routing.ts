@@ -19,6 +19,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { acceleratorKindSchema } from '../../core/domain/accelerators.ts';
 import { engineKindSchema } from '../../core/domain/deployment.ts';
+import { engineUrlSchema } from '../../core/domain/engine-url.ts';
 import { messageOf, UellmError } from '../../core/domain/errors.ts';
 import { nameSchema } from '../../core/domain/names.ts';
 import { batchingSchema, type ChatTemplate, chatTemplateSchema, type RoutedReplica } from '../../core/domain/routing.ts';
@@ -35,7 +36,7 @@ const servedNameSchema = z.string().regex(/^[\x21-\x7e]{1,200}$/, SERVED_NAME);
 
 const fileReplicaSchema = z.strictObject({
   /** Base URL of an OpenAI-compatible server, or of Triton. */
-  endpoint: z.url({ protocol: /^https?$/ }),
+  endpoint: engineUrlSchema,
   model: nameSchema,
   /** The name that its engine knows, where that is another. */
   servedAs: servedNameSchema.optional(),
@@ -62,7 +63,7 @@ const fileReplicaSchema = z.strictObject({
 
 const unique = (values: readonly string[]) => new Set(values).size === values.length;
 
-export const gatewayFileSchema = z.strictObject({
+const gatewayFileSchema = z.strictObject({
   replicas: z
     .array(fileReplicaSchema)
     .min(1)
@@ -120,28 +121,40 @@ export async function parseGatewayFile(text: string, where: string, version: num
 /** Reads the file once, so that a wrong one is refused at the start. @throws invalid-input */
 export async function fileRouting(path: string, logger: Logger): Promise<RoutingSource> {
   const read = async (version: number) => parseGatewayFile(await readText(path), path, version);
-  let view = await read(1);
+  // Before it is read: an edit meanwhile is one that has not been seen.
   let seen = await modified(path);
+  let view = await read(1);
   let timer: NodeJS.Timeout | null = null;
+  let isReading = false;
+  const readAgain = async (apply: (view: RoutingView) => void) => {
+    const now = await modified(path);
+    if (now === null || now === seen) return;
+    seen = now;
+    try {
+      view = await read(view.table.version + 1);
+      if (timer === null) return;
+      apply(view);
+      logger.info({ replicas: view.table.replicas.length }, 'the gateway file has changed and is in force');
+    } catch (error) {
+      logger.error({ error: messageOf(error) }, 'the gateway file has changed and is not valid: the last valid one stays in force');
+    }
+  };
   return {
     start(apply) {
       apply(view);
       timer = setInterval(async () => {
-        const now = await modified(path);
-        if (now === null || now === seen) return;
-        seen = now;
-        try {
-          view = await read(view.table.version + 1);
-          apply(view);
-          logger.info({ replicas: view.table.replicas.length }, 'the gateway file has changed and is in force');
-        } catch (error) {
-          logger.error({ error: messageOf(error) }, 'the gateway file has changed and is not valid: the last valid one stays in force');
-        }
+        // On a slow disk a reading may take longer: an older one must not follow a newer one.
+        if (isReading) return;
+        isReading = true;
+        await readAgain(apply).finally(() => {
+          isReading = false;
+        });
       }, LOOK_EVERY_MS);
       timer.unref();
     },
     async close() {
       if (timer) clearInterval(timer);
+      timer = null;
     },
   };
 }

@@ -97,17 +97,28 @@ export class LeaseKeeper {
   }
 
   async #writeOnce(): Promise<boolean> {
-    const lease: Lease = { ...this.#identity, ...this.#state() };
     try {
+      const lease: Lease = { ...this.#identity, ...this.#state() };
       await within(WRITE_WITHIN_MS, 'writing the lease', renewLease(this.#db, lease));
-      this.#onDemands(await within(WRITE_WITHIN_MS, 'reading the leases', gatewayDemands(this.#db)));
-      if (!this.#held) this.#logger.info('the lease is renewed again');
-      this.#held = true;
     } catch (error) {
       if (this.#held) this.#logger.warn({ error: messageOf(error) }, 'the lease cannot be renewed: Postgres is away');
       this.#held = false;
       this.#onDemands(null);
+      return false;
     }
-    return this.#held;
+    if (!this.#held) this.#logger.info('the lease is renewed again');
+    this.#held = true;
+    await this.#readOthers();
+    return true;
+  }
+
+  async #readOthers(): Promise<void> {
+    let demands: GatewayDemand[] | null = null;
+    try {
+      demands = await within(WRITE_WITHIN_MS, 'reading the leases', gatewayDemands(this.#db));
+    } catch (error) {
+      this.#logger.warn({ error: messageOf(error) }, 'the leases of the other gateways cannot be read');
+    }
+    this.#onDemands(demands);
   }
 }

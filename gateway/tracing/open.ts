@@ -89,8 +89,11 @@ class OpenTrace implements RequestTrace {
     this.#arrivalMs = arrivalMs;
   }
 
-  sent(replica: RoutedReplica, queuedMs: number, headers: Record<string, string>): Record<string, string> {
-    this.#tracer.startSpan('queue', { startTime: queuedMs }, this.#context).end(performance.now());
+  waited(fromMs: number, untilMs: number): void {
+    this.#tracer.startSpan('queue', { startTime: fromMs }, this.#context).end(untilMs);
+  }
+
+  sent(replica: RoutedReplica, headers: Record<string, string>): Record<string, string> {
     const { hostname, port, protocol } = new URL(replica.endpoint);
     const attributes = {
       'server.address': hostname,

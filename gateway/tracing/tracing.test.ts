@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { sloPolicySchema } from '../../core/domain/slo-policy.ts';
 import { complete, type RoutedGateway, routedReplica, startRoutedGateway, until } from '../../test/support/gateway.ts';
 import { startUpstream, streamed, type TestUpstream, whole } from '../../test/support/upstream.ts';
 
@@ -131,6 +132,23 @@ describe('a traced request', () => {
     expect(queue).toHaveLength(2);
     expect(bad.received[0]!.headers.traceparent).toContain(send[0]!.spanId);
     await bad.close();
+  });
+
+  it('that was never sent has waited, too', async () => {
+    const policy = { name: 'short', targets: { ttftMs: 500 }, priority: -1, queue: { maxWaitMs: 100, onHopeless: 'shed' } };
+    gateway.route([routedReplica({ replicaId: 'r1', endpoint: engine.url, maxInFlight: 1 })], [sloPolicySchema.parse(policy)]);
+    const leave = new AbortController();
+    engine.answer = () => undefined;
+    const first = complete(gateway, {}, { signal: leave.signal }).catch(() => undefined);
+    await until(() => engine.received.length === 1);
+    expect((await complete(gateway, {}, { headers: SAMPLED })).status).toBe(429);
+    leave.abort();
+    await first;
+    const { queue = [], send = [] } = await delivered();
+    const ofTrace = (spans: CollectedSpan[]) => spans.filter(({ traceId }) => traceId === TRACE);
+    expect([ofTrace(queue).length, ofTrace(send).length]).toEqual([1, 0]);
+    const [waited] = ofTrace(queue);
+    expect(Number(BigInt(waited!.endTimeUnixNano) - BigInt(waited!.startTimeUnixNano)) / 1e6).toBeGreaterThan(90);
   });
 
   it('begins a trace where it has no parent, and says why it failed', async () => {

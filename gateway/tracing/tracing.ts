@@ -15,8 +15,10 @@ export interface Tracing {
 
 /** One request's. Times are on the monotonic clock, ms. */
 export interface RequestTrace {
-  /** It leaves the queue for a replica. @returns the headers for the engine, with this sending as the parent of what the engine does */
-  sent(replica: RoutedReplica, queuedMs: number, headers: Record<string, string>): Record<string, string>;
+  /** It has left the queue, for a replica or for good. */
+  waited(fromMs: number, untilMs: number): void;
+  /** It goes to a replica. @returns the headers for the engine, with this sending as the parent of what the engine does */
+  sent(replica: RoutedReplica, headers: Record<string, string>): Record<string, string>;
   /** The engine has begun to answer. */
   answered(status: number): void;
   /** The sending came to nothing, and another follows. */

@@ -4,6 +4,7 @@ import type { LiveReplica, Reservation } from '../replica.ts';
 import type { Upstream, UpstreamCall, UpstreamHandler } from './upstream.ts';
 
 export interface AttemptOwner {
+  mayBeSilent(attempt: Attempt): boolean;
   onHead(attempt: Attempt, status: number, headers: IncomingHttpHeaders): void;
   onData(attempt: Attempt, chunk: Buffer, isLast: boolean): void;
   onEnd(attempt: Attempt): void;
@@ -43,6 +44,10 @@ export class Attempt implements UpstreamHandler {
   drop(): void {
     this.#dropped = true;
     this.#call?.abort();
+  }
+
+  mayBeSilent(): boolean {
+    return this.#owner.mayBeSilent(this);
   }
 
   onHead(status: number, headers: IncomingHttpHeaders): void {

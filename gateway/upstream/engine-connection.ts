@@ -42,6 +42,8 @@ export class EngineConnection implements AnswerSink {
   /** Bytes have come, or need not come, since the last look. */
   #heard = true;
   #silentSinceMs = 0;
+  /** Of the answer that is due, something has come. */
+  #begun = false;
   #freeUntilMs = 0;
 
   constructor({ host, port, tls }: Target, connectTimeoutMs: number, owner: ConnectionOwner) {
@@ -71,6 +73,7 @@ export class EngineConnection implements AnswerSink {
     const call = new Call(this, handler);
     this.#call = call;
     this.#heard = true;
+    this.#begun = false;
     this.#reader.next();
     const socket = this.#socket;
     writeWithOthers(socket);
@@ -95,7 +98,7 @@ export class EngineConnection implements AnswerSink {
   look(nowMs: number, maxSilenceMs: number): void {
     if (this.#call === null) {
       if (nowMs >= this.#freeUntilMs) this.destroy();
-    } else if (this.#heard || this.#socket.isPaused() || !this.#connected) {
+    } else if (this.#heard || this.#socket.isPaused() || !this.#connected || (!this.#begun && this.#call.mayBeSilent())) {
       this.#heard = false;
       this.#silentSinceMs = nowMs;
     } else if (maxSilenceMs > 0 && nowMs - this.#silentSinceMs >= maxSilenceMs) {
@@ -126,6 +129,7 @@ export class EngineConnection implements AnswerSink {
 
   #read(bytes: number): void {
     this.#heard = true;
+    this.#begun = true;
     // What comes unasked is meant for nobody.
     if (this.#call === null) {
       this.destroy();
@@ -182,6 +186,10 @@ class Call implements UpstreamCall {
   constructor(connection: EngineConnection, handler: UpstreamHandler) {
     this.#connection = connection;
     this.#handler = handler;
+  }
+
+  mayBeSilent(): boolean {
+    return this.#handler.mayBeSilent();
   }
 
   pause(): void {

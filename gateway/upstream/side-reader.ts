@@ -24,7 +24,10 @@ export class SideReader {
   read(path: string, timeoutMs: number): Promise<string | null> {
     if (this.#closed) return Promise.reject(new Error('it is not routed any more'));
     return new Promise((resolve, reject) => {
-      const signal = AbortSignal.timeout(timeoutMs);
+      const late = new AbortController();
+      const { signal } = late;
+      // When this process was held up its answer may lie in the socket: what has come is read first.
+      const timer = setTimeout(() => setImmediate(() => late.abort()), timeoutMs).unref();
       const failed = (error: Error) => reject(signal.aborted ? new Error(`no answer within ${timeoutMs} ms`) : error);
       let hasAnswer = false;
       const asked = this.#get(this.#origin + path, { agent: this.#agent, signal }, (answer) => {
@@ -38,6 +41,7 @@ export class SideReader {
       this.#open += 1;
       asked.on('error', failed);
       asked.on('close', () => {
+        clearTimeout(timer);
         this.#open -= 1;
         this.#endWhenClosed();
         // Where it wants to speak another protocol there is neither an answer nor an error.

@@ -57,6 +57,7 @@ function post(to: Upstream, body = '{}', act: Partial<UpstreamHandler> = {}) {
   let call: ReturnType<Upstream['post']> | undefined;
   const ended = new Promise<Partial<Heard>>((resolve) => {
     call = to.post('/v1/x', { 'x-a': 'b' }, Buffer.from(body), {
+      mayBeSilent: () => false,
       onHead: (status, headers) => {
         heard.status = status;
         act.onHead?.(status, headers);

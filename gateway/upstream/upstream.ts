@@ -7,6 +7,8 @@ import { type ConnectionOwner, EngineConnection, type Target } from './engine-co
 import { SideReader } from './side-reader.ts';
 
 export interface UpstreamHandler {
+  /** Before anything has come: is its silence no sign of anything? Asked now and then. */
+  mayBeSilent(): boolean;
   onHead(status: number, headers: IncomingHttpHeaders): void;
   /** @param isLast `onEnd` follows at once */
   onData(chunk: Buffer, isLast: boolean): void;

@@ -1,0 +1,17 @@
+import { describe, expect, it } from 'vitest';
+import { engineUrlSchema } from './engine-url.ts';
+
+describe('the URL of an engine', () => {
+  it.each(['http://10.0.0.5:8000', 'https://engine.local', 'http://[::1]:8000/', 'http://host:8000/behind/a/proxy', 'http://host/v1beta'])(
+    'is %s',
+    (url) => {
+      expect(engineUrlSchema.parse(url)).toBe(url);
+    },
+  );
+  it.each(['http://h:8000/v1', 'http://h:8000/v1/', 'http://u:p@h:8000', 'http://h?x=1', 'http://h#x', 'ftp://h', 'h:8000', ''])(
+    'is not %j, and what is allowed is said',
+    (url) => {
+      expect(() => engineUrlSchema.parse(url)).toThrow(/HOST:PORT, without \/v1/);
+    },
+  );
+});
