@@ -3,7 +3,7 @@ import { PassingSet } from './passing-map.ts';
 import { batchesStatically } from './static-batch-scheduler.ts';
 import type { Assignment, QueuedRequest, ReplicaView, Scheduler } from './types.ts';
 
-/** The replicas of a deployment are of one kind nearly always; where they are mixed, the rule is the continuous one. */
+/** The replicas of a deployment are of one kind nearly always; where they are mixed, also between revisions, the rule is the continuous one. */
 export function byBatching<R extends QueuedRequest, V extends ReplicaView>(
   continuous: Scheduler<R, V>,
   staticOne: () => Scheduler<R, V>,
@@ -30,8 +30,8 @@ export function byBatching<R extends QueuedRequest, V extends ReplicaView>(
       waiting.delete(request);
       return active.cancel(request);
     },
-    next(replicas, nowMs, all): Assignment<R, V> | null {
-      const allStatic = replicas.length > 0 && replicas.every(batchesStatically);
+    next(replicas, nowMs, all = replicas): Assignment<R, V> | null {
+      const allStatic = all.length > 0 && all.every(batchesStatically);
       if (allStatic && active === continuous) {
         statics ??= staticOne();
         change(statics);

@@ -48,7 +48,7 @@ export function predictTtftMs(replica: ReplicaView, request: QueuedRequest): num
 }
 
 /** One decode step of the batch with this request in it, without prompts beside it. */
-export function predictDecodeStepMs(replica: ReplicaView, request: QueuedRequest): number {
+function predictDecodeStepMs(replica: ReplicaView, request: QueuedRequest): number {
   const { stepTime, load } = replica;
   const sequences = decodingSequences(replica) + load.prefilling + 1;
   const contextTokens = load.decodeContextTokens + load.prefillTokens + request.inputTokens + request.predictedOutput.p50 / 2;

@@ -40,7 +40,7 @@ class StaticBatchScheduler<R extends QueuedRequest, V extends ReplicaView> imple
   /** What is planned for idle replicas and not yet asked for. */
   readonly #handedOut = new Map<V, R[]>();
   #plan: R[][] = [];
-  readonly #startedMs = new Map<V, number>();
+  readonly #startedMs = new WeakMap<V, number>();
   #agedTurn = false;
 
   get size(): number {

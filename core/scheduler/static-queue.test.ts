@@ -85,4 +85,23 @@ describe('one policy for both kinds of batching', () => {
     expect(both.cancel(five[4]!)).toBe(true);
     expect(both.next([staticView({ id: 's' })], 0)).toBeNull();
   });
+
+  it('is the continuous one for all revisions where one of them batches so', () => {
+    const asked: string[] = [];
+    const named = (name: string) => {
+      const inner = queue(() => true, false, []);
+      const enqueue = inner.enqueue.bind(inner);
+      return Object.assign(inner, {
+        enqueue(request: QueuedRequest) {
+          asked.push(`${name} ${request.id}`);
+          enqueue(request);
+        },
+      });
+    };
+    const both = byBatching(named('continuous'), () => named('static'));
+    for (const one of five) both.enqueue(one);
+    const all = [staticView({ id: 's', revision: 1 }), replicaView({ id: 'c', revision: 2 })];
+    for (const replica of [...all, ...all]) both.next([replica], 0, all);
+    expect(asked).toEqual(five.map(({ id }) => `continuous ${id}`));
+  });
 });

@@ -59,7 +59,7 @@ function overheads({ sloMs, outputTokens }: Reference, batch: number): Pick<SloO
 /** Seconds of deadline that a predicted token is worth in the order of static batches. Source: the paper's code. */
 const SECONDS_PER_TOKEN = 0.5;
 
-export function createSloOdbs(name: string, summary: string, options: SloOdbsOptions): SchedulerPolicy {
+function createSloOdbs(name: string, summary: string, options: SloOdbsOptions): SchedulerPolicy {
   return {
     name,
     summary,

@@ -124,6 +124,22 @@ describe('requests that cannot be in time', () => {
     expect(order).toHaveLength(40);
     for (const kind of ['aged', 'fresh']) expect(order.slice(0, 20).filter((id) => id.startsWith(kind)).length).toBeGreaterThan(5);
   });
+  it('take their share however many of them went while nobody else waited', () => {
+    const queue = { maxWaitMs: 100 };
+    const aged = (id: string) => queuedRequest({ id, queue, targets: { ttftMs: 100 } });
+    const scheduler = schedulerOf(
+      uellm,
+      Array.from({ length: 200 }, (_, i) => aged(`aged ${i}`)),
+    );
+    const replica = replicaView({ ...AMPLE, id: 'a' });
+    expect(served(scheduler, replica, 5000)).toHaveLength(200);
+    for (let i = 0; i < 20; i++) {
+      scheduler.enqueue(aged(`aged then ${i}`));
+      scheduler.enqueue(queuedRequest({ id: `fresh ${i}`, arrivalMs: 4990, targets: { ttftMs: 10_000 } }));
+    }
+    const first = served(scheduler, replica, 5000).slice(0, 20);
+    expect(first.filter((id) => id.startsWith('aged')).length).toBeGreaterThan(5);
+  });
   it('once they have aged, have a replica emptied for them that can hold them, and no other', () => {
     const small = replicaView({ ...AMPLE, id: 'small', kvCacheTokens: 10_000 });
     const running = runningRequests(30, { inputTokens: 2000, targets: { tpotMs: 100 }, predictedOutput: { p50: 500, p90: 800 } });
@@ -147,10 +163,9 @@ describe('requests that cannot be in time', () => {
     const aged = (id: string, inputTokens: number) => queuedRequest({ id, inputTokens, queue: { maxWaitMs: 100 } });
     const scheduler = schedulerOf(uellm, [aged('1 short', 100), aged('2 long', 50_000)]);
     expect(scheduler.next([{ ...replica, accepting: false }], 5000)).toBeNull();
-    // That takes the turn of the aged, and the long one has the replica emptied while nobody else waits.
-    expect(served(scheduler, replica, 5000)).toEqual(['1 short']);
     for (const id of ['first', 'second']) scheduler.enqueue(queuedRequest({ id, arrivalMs: 5000, targets: { ttftMs: 10_000 } }));
-    expect(served(scheduler, replica, 5000)).toEqual(['first']);
+    // The short one takes the turn of the aged, the first one brings it back, and then the long one has the replica emptied.
+    expect(served(scheduler, replica, 5000)).toEqual(['1 short', 'first']);
     for (const request of running) replica.load.end(request, 5100, replica.stepTime);
     expect(served(scheduler, replica, 5100)).toEqual(['2 long', 'second']);
   });

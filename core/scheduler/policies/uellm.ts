@@ -95,8 +95,11 @@ class UellmScheduler<R extends QueuedRequest, V extends ReplicaView> implements 
   }
 
   enqueue(request: R): void {
-    this.#costs.observe(request);
-    this.#tiers.observe(request, this.#seen ? this.#costs.wholeCost(this.#seen, request) : 1);
+    // One that comes again is no new demand.
+    if (request.avoid.size === 0) {
+      this.#costs.observe(request);
+      this.#tiers.observe(request, this.#seen ? this.#costs.wholeCost(this.#seen, request) : 1);
+    }
     const bucket = lengthBucket(request.inputTokens);
     const dueMs = this.#dueMs(request);
     this.#waiting.add({ request, dueMs, startByMs: dueMs - this.#headStartMs(request, bucket), lengthBucket: bucket, cost: 0, weight: 0 });
@@ -172,7 +175,8 @@ class UellmScheduler<R extends QueuedRequest, V extends ReplicaView> implements 
       return null;
     }
     this.#emptying = null;
-    this.#agedCredit -= 1;
+    // What they take while nobody else could go costs nobody anything.
+    if (this.#waiting.urgent.length > 0) this.#agedCredit -= 1;
     return this.#release(this.#waiting.item(request), found, 'aged', nowMs, all);
   }
 

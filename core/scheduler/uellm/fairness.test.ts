@@ -62,7 +62,7 @@ describe('tenants', () => {
     ]);
     expect(excess('heavy')).toBeCloseTo(excess('light'), 6);
   });
-  it('are forgiven with time, alike, and never beyond bounds', () => {
+  it('are forgiven with time, and never held to more or less than bounds', () => {
     const excess = use([
       { tenant: 'much', times: 1000 },
       { tenant: 'little', times: 1 },
@@ -70,9 +70,23 @@ describe('tenants', () => {
       { tenant: 'fourth', times: 1 },
       { tenant: 'fifth', times: 1 },
     ]);
-    expect(excess('much', 3_600_000)).toBeCloseTo(excess('much'), 6);
-    expect(excess('much')).toBeLessThan(10);
-    expect(excess('little')).toBeGreaterThan(0.1);
+    expect(excess('much')).toBe(4);
+    expect(excess('little')).toBe(0.25);
+    expect(excess('much', 3_600_000)).toBeLessThanOrEqual(1);
+  });
+  it('count by how lately they were served: those of an hour ago are no reason to give up others', () => {
+    const tenants = new TenantUse();
+    const served = (tenant: string, atMs: number, times = 1) => {
+      for (let i = 0; i < times; i++) tenants.count(queuedRequest({ id: 'r', tenant }), 1, atMs);
+    };
+    for (let i = 0; i < 200; i++) served(`gone-${i}`, i, 50);
+    const nowMs = 3_600_000;
+    for (let i = 0; i < 10; i++) {
+      served('hog', nowMs + i, 9);
+      served('small', nowMs + i);
+    }
+    expect(tenants.excess('hog', nowMs + 10)).toBeCloseTo(1.8, 2);
+    expect(tenants.excess('small', nowMs + 10)).toBe(0.25);
   });
   it('are forgotten beyond ten thousand, those first that were served longest ago', () => {
     const tenants = new TenantUse();

@@ -17,7 +17,7 @@ const KNOWN = 10;
 const TENANT_WINDOW_MS = 60_000;
 /** A tenant is held to have taken at most so many times its share, or so little. */
 const TENANT_LIMIT = 4;
-/** Tenants that are remembered; beyond that, the one that used least is forgotten. */
+/** Tenants that are remembered; beyond that, the one that was served longest ago is forgotten. */
 const MAX_TENANTS = 10_000;
 
 export function lengthBucket(inputTokens: number): number {
@@ -59,29 +59,45 @@ interface Use {
 /** What tenants have had of the engines lately, for their weights. */
 export class TenantUse {
   readonly #uses = new PassingMap<string, Use>();
-  #total = 0;
-  #totalAtMs = 0;
+  /** Of all together, as it was then. */
+  #cost = 0;
+  /** How many they are: one that was served just now counts as one, another as much less as its use is forgotten. */
+  #present = 0;
+  #atMs = 0;
 
   count({ tenant, tenantWeight }: QueuedRequest, cost: number, nowMs: number): void {
-    const use = this.#uses.get(tenant) ?? { cost: 0, atMs: nowMs };
+    this.#cost = decayed(this.#cost, this.#atMs, nowMs);
+    this.#present = decayed(this.#present, this.#atMs, nowMs);
+    this.#atMs = nowMs;
+    const before = this.#takeOut(tenant, nowMs);
     const weighed = cost / tenantWeight;
-    use.cost = decayed(use.cost, use.atMs, nowMs) + weighed;
-    use.atMs = nowMs;
     // The last to be served is the last to be forgotten.
-    this.#uses.delete(tenant);
-    this.#uses.set(tenant, use);
-    this.#total = decayed(this.#total, this.#totalAtMs, nowMs) + weighed;
-    this.#totalAtMs = nowMs;
-    if (this.#uses.size > MAX_TENANTS) this.#uses.delete(this.#uses.keys().next().value!);
+    this.#uses.set(tenant, { cost: before + weighed, atMs: nowMs });
+    this.#cost += before + weighed;
+    this.#present += 1;
+    if (this.#uses.size > MAX_TENANTS) this.#takeOut(this.#uses.keys().next().value!, nowMs);
   }
 
   /** How many times its share a tenant has had: 1 where there is but one. */
   excess(tenant: string, nowMs: number): number {
     if (this.#uses.size < 2) return 1;
     const use = this.#uses.get(tenant);
-    const mean = decayed(this.#total, this.#totalAtMs, nowMs) / this.#uses.size;
-    if (!use || mean <= 0) return 1 / TENANT_LIMIT;
-    return Math.min(TENANT_LIMIT, Math.max(1 / TENANT_LIMIT, decayed(use.cost, use.atMs, nowMs) / mean));
+    if (!use || this.#cost <= 0) return 1 / TENANT_LIMIT;
+    // Both are forgotten alike, so that it does not matter what the time is.
+    const share = decayed(use.cost, use.atMs, this.#atMs) / this.#cost;
+    const tenants = Math.max(1, decayed(this.#present, this.#atMs, nowMs));
+    return Math.min(TENANT_LIMIT, Math.max(1 / TENANT_LIMIT, share * tenants));
+  }
+
+  /** @returns what is left of its use */
+  #takeOut(tenant: string, nowMs: number): number {
+    const use = this.#uses.get(tenant);
+    if (!use) return 0;
+    const left = decayed(use.cost, use.atMs, nowMs);
+    this.#uses.delete(tenant);
+    this.#cost -= left;
+    this.#present -= decayed(1, use.atMs, nowMs);
+    return left;
   }
 }
 
