@@ -22,18 +22,26 @@ export async function readSloFile(path: string): Promise<SloClass[]> {
   return parseInput(sloFileSchema, documents.length > 1 ? documents : documents[0], path).classes;
 }
 
-/** Before hours of work: can a file be written there? @throws invalid-input where it cannot */
-export async function checkWritable(flag: string, path: string): Promise<void> {
+/**
+ * Before hours of work: can a file be written there, and is it none of those that are read?
+ * @param inputs the files that other flags name
+ * @throws invalid-input
+ */
+export async function checkWritable(flag: string, path: string, inputs: readonly (readonly [string, string | undefined])[]): Promise<void> {
   try {
     const there = await stat(path).catch(() => null);
     if (there?.isDirectory()) throw new Error('it is a folder');
+    for (const [of, input] of inputs) {
+      const read = there && input !== undefined ? await stat(input).catch(() => null) : null;
+      if (read && read.ino === there!.ino && read.dev === there!.dev) throw new Error(`it is the file of ${of}`);
+    }
     await access(there ? path : dirname(path), constants.W_OK);
   } catch (error) {
     throw unusable(flag, path, 'a file in a folder that can be written to', error);
   }
 }
 
-function unusable(flag: string, path: string, allowed: string, error: unknown): UellmError {
+export function unusable(flag: string, path: string, allowed: string, error: unknown): UellmError {
   const given = `${JSON.stringify(path)} (${messageOf(error)})`;
   return new UellmError({ kind: 'invalid-input', what: 'the command line', issues: [{ field: flag, given, allowed }] });
 }

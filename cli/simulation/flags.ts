@@ -21,8 +21,10 @@ const number = <S extends z.ZodNumber>(schema: S) => z.preprocess(toNumber, sche
 const list = <S extends z.ZodType>(item: S) => z.array(item).transform((items) => [...new Set(items)]);
 /** Slower, and times grow so large that they cannot be told apart to a microsecond. */
 const SMALLEST_RATE_SCALE = 1e-6;
-/** Millisecond figures beyond a day are mistakes. */
-const milliseconds = () => number(z.number().nonnegative().max(86_400_000));
+/** Figures beyond are mistakes, and steps of minutes would be simulated for hours. */
+const milliseconds = (most: number) => number(z.number().nonnegative().max(most));
+const MOST_STEP_MS = 10_000;
+const A_DAY_MS = 86_400_000;
 
 const flagsSchema = z
   .object({
@@ -43,12 +45,12 @@ const flagsSchema = z
     search: list(number(z.number().positive().max(1))).optional(),
     model: z.string().min(1).optional(),
     report: z.string().min(1).optional(),
-    stepOverheadMs: milliseconds().default(DEFAULT_STEP_OVERHEAD_MS),
+    stepOverheadMs: milliseconds(MOST_STEP_MS).default(DEFAULT_STEP_OVERHEAD_MS),
     chunkTokens: number(z.number().int().min(1).max(1_000_000)).default(DEFAULT_MAX_BATCHED_TOKENS),
     maxSequences: number(z.number().int().min(1).max(100_000)).default(DEFAULT_MAX_SEQUENCES),
     memory: number(z.number().positive().max(1)).default(DEFAULT_MEMORY_UTILISATION),
-    engineStateAgeMs: milliseconds().default(SIMULATION_DEFAULTS.engineStateAgeMs),
-    streamDelayMs: milliseconds().default(SIMULATION_DEFAULTS.streamDelayMs),
+    engineStateAgeMs: milliseconds(A_DAY_MS).default(SIMULATION_DEFAULTS.engineStateAgeMs),
+    streamDelayMs: milliseconds(A_DAY_MS).default(SIMULATION_DEFAULTS.streamDelayMs),
     stepNoise: number(z.number().min(0).max(1)).default(SIMULATION_DEFAULTS.stepNoise),
     modelFactor: number(z.number().positive().max(1000)).default(SIMULATION_DEFAULTS.modelFactor),
     prefixCaching: z.boolean().default(true),
@@ -62,6 +64,8 @@ const flagsSchema = z
     if (flags.workload === undefined) {
       for (const flag of ['requests', 'rate'] as const) if (flags[flag] !== undefined) refuse(flag, 'absent without --workload');
     } else if (flags.format !== undefined) refuse('format', 'absent without --trace');
+    if (!Number.isSafeInteger(flags.seed + flags.seeds - 1))
+      refuse('seed', `at most ${Number.MAX_SAFE_INTEGER} with the last of the seeds`);
     if (flags.search && flags.rateScale.length > 1) refuse('rateScale', 'a single rate beside --search: where it begins to look');
   });
 

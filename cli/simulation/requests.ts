@@ -24,18 +24,24 @@ const SHOWN_ROWS = 3;
 
 /** @throws invalid-input for a trace that cannot be read or holds no request */
 export async function openRequests(flags: SimulateFlags, classes: readonly SloClass[]): Promise<RequestSource> {
-  return flags.workload === undefined ? await openTrace(flags.trace!, flags) : openWorkload(flags.workload, flags, classes);
+  return flags.workload === undefined ? await openTrace(flags.trace!, flags, classes) : openWorkload(flags.workload, flags, classes);
 }
 
-async function openTrace(path: string, { format: asked, limit }: SimulateFlags): Promise<RequestSource> {
-  const { requests: all, rejected, notes: oddities, format } = await readTraceFile(path, asked);
+async function openTrace(path: string, { format: asked, limit }: SimulateFlags, classes: readonly SloClass[]): Promise<RequestSource> {
+  const names = classes.map(({ name }) => name);
+  const { requests: all, rejected, notes: oddities, format } = await readTraceFile(path, { format: asked, classes: names });
   const requests = all.slice(0, limit);
-  const { outOfOrder, duplicates } = oddities;
+  const { outOfOrder, duplicates, unreadFields } = oddities;
+  const unread = Object.entries(unreadFields).slice(0, SHOWN_ROWS);
   const notes = [
     ...limitNotes(requests.length, all.length),
     ...(rejected.count > 0 ? [rejectedNote(rejected)] : []),
     ...(outOfOrder > 0 ? [`${counted(outOfOrder, 'row')} of the trace ${plural(outOfOrder)} out of order: sorted by arrival`] : []),
     ...(duplicates > 0 ? [`${counted(duplicates, 'row')} of the trace ${plural(duplicates)} equal to an earlier one: kept`] : []),
+    ...unread.map(
+      ([name, rows]) =>
+        `${counted(rows, 'row')} of the trace with ${JSON.stringify(name)}, which the ${format} format does not know: not read`,
+    ),
     ...gapNotes(requests),
   ];
   return { name: basename(path), format, requests: () => requests, notes, rejectedRows: rejected };

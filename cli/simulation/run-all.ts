@@ -5,6 +5,7 @@ import { largestRate } from '../../core/simulator/search.ts';
 import type { ReplicaSpec } from '../../core/simulator/simulated-replica.ts';
 import { reportSimulation } from '../../core/simulator/simulation.ts';
 import type { SloClass } from '../../core/simulator/slo-classes.ts';
+import type { TraceRequest } from '../../core/simulator/traces/rows.ts';
 import { percent } from '../output/figures.ts';
 import type { SimulateFlags } from './flags.ts';
 import type { SimulationProgress } from './progress.ts';
@@ -84,6 +85,7 @@ function searchAll(inputs: RunInputs, subjects: readonly Subject[], targets: rea
       if (attained.every((share) => share >= attainment)) {
         notes.push(`${subject.policy} attains ${percent(attainment)} at every rate looked at: more requests would tell more`);
       }
+      notes.push(...burstNotes(run, inputs.source.requests(subject.seed)));
       return [{ run, series: byRate.get(run.rateScale)!.series }];
     });
     visited.push(...[...byRate.values()].map(({ run }) => run));
@@ -91,6 +93,18 @@ function searchAll(inputs: RunInputs, subjects: readonly Subject[], targets: rea
   });
   const runs = targets.flatMap((attainment) => found.filter(({ run }) => run.searchedAttainment === attainment));
   return { runs, unreachable, visited, notes };
+}
+
+/** Where most of the time goes by after the last arrival, a queue was worked off that would have gone on growing. */
+const LONGEST_TAIL = 0.5;
+
+function burstNotes({ policy, searchedAttainment, rateScale, durationSeconds }: Run, trace: readonly TraceRequest[]): string[] {
+  const arrivalSeconds = (trace.at(-1)!.arrivalMs - trace[0]!.arrivalMs) / 1000 / rateScale;
+  const tailSeconds = durationSeconds - arrivalSeconds;
+  if (tailSeconds <= LONGEST_TAIL * arrivalSeconds) return [];
+  return [
+    `${policy} at ${percent(searchedAttainment ?? null)}: all requests come within ${arrivalSeconds.toFixed(0)} s there, and the last ends ${tailSeconds.toFixed(0)} s later: a burst that is got over, not a rate that could be kept up; more requests would tell more`,
+  ];
 }
 
 function runOne(

@@ -165,7 +165,7 @@ describe('odd traces', () => {
     expect(notes).toEqual(
       expect.arrayContaining([
         expect.stringMatching(
-          /^4 rows of the trace are no requests: line 5: .*line 6: not a JSON object; line 8: .*outputTokens.*; and 1 more$/,
+          /^4 rows of the trace are no requests: line 5: .*line 6: got "x", allowed is a JSON object; line 8: .*outputTokens.*; and 1 more$/,
         ),
         '1 row of the trace is out of order: sorted by arrival',
         '1 row of the trace is equal to an earlier one: kept',
@@ -330,10 +330,7 @@ describe('bad usage', () => {
     [['--trace', '/nothing/here.csv'], /--trace: got ENOENT/],
     [['--trace', file('empty.jsonl', '\n')], /--trace: got an empty file/],
     [['--trace', file('none.csv', 'TIMESTAMP,ContextTokens,GeneratedTokens\n')], /rows of the azure format/],
-    [
-      ['--trace', file('vip.jsonl', row(0, { class: 'vip' }))],
-      /class of request 1: got "vip", allowed is one of the SLO file's: fast, slow/,
-    ],
+    [['--trace', file('vip.jsonl', row(0, { class: 'vip' }))], /line 1: class: got "vip", allowed is one of the SLO file's: fast, slow/],
     [['--trace', TRACE, '--report', '/nothing/here.html'], /--report: got "\/nothing\/here.html" \(ENOENT/],
     [
       ['--trace', TRACE, '--slo', file('bad.yaml', 'classes: [{ name: a, ttft: 3 }]')],

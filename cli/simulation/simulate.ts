@@ -6,14 +6,15 @@
  */
 import { writeFile } from 'node:fs/promises';
 import { counted } from '../../core/domain/counted.ts';
+import type { UellmError } from '../../core/domain/errors.ts';
 import { TRACE_PREFIX_BLOCK_TOKENS } from '../../core/simulator/requests.ts';
 import type { TraceRequest } from '../../core/simulator/traces/rows.ts';
 import { useAccelerators } from '../accelerators.ts';
 import { type OutputOptions, print } from '../output/print.ts';
 import { renderReport } from '../report/report.ts';
 import type { Terminal } from '../terminal.ts';
-import { checkWritable, readSloFile, readText } from './files.ts';
-import { parseFlags } from './flags.ts';
+import { checkWritable, readSloFile, readText, unusable } from './files.ts';
+import { parseFlags, type SimulateFlags } from './flags.ts';
 import { parseFleet } from './fleet-file.ts';
 import { createSimulationProgress } from './progress.ts';
 import { type PlacedReplica, placeReplicas } from './replicas.ts';
@@ -26,7 +27,7 @@ import { runTables, unreachableText } from './tables.ts';
 export async function simulateCommand(terminal: Terminal, options: OutputOptions): Promise<void> {
   const { output, json: _, ...texts } = options as OutputOptions & { json?: boolean };
   const flags = parseFlags(texts);
-  if (flags.report !== undefined) await checkWritable('--report', flags.report);
+  if (flags.report !== undefined) await checkWritable('--report', flags.report, inputFiles(flags));
   if (flags.accelerators !== undefined) await useAccelerators(flags.accelerators, '--accelerators');
   const classes = await readSloFile(flags.slo);
   const fleet = parseFleet(await readText('--fleet', flags.fleet), flags.fleet);
@@ -58,6 +59,7 @@ export async function simulateCommand(terminal: Terminal, options: OutputOptions
     rejectedRows: source.rejectedRows,
     replicas: replicas.map(({ spec: _spec, ...replica }) => replica),
   };
+  let reportFailure: UellmError | null = null;
   // Before anything is printed: whoever reads may hang up (`| head`), which ends the process.
   if (flags.report !== undefined) {
     const { unreachable, visited } = results;
@@ -69,12 +71,19 @@ export async function simulateCommand(terminal: Terminal, options: OutputOptions
       notes: [...unreachable.map(unreachableText), ...notes],
       generatedAt: new Date(),
     });
-    await writeFile(flags.report, renderReport(header, results.runs, visited));
+    await writeFile(flags.report, renderReport(header, results.runs, visited)).catch((error) => {
+      // What took hours is told all the same.
+      reportFailure = unusable('--report', flags.report!, 'a file that can be written', error);
+    });
   }
   print(terminal, { output }, result, () => runTables(runs, results.unreachable, { columns: terminal.columns(), colour: terminal.colour }));
   for (const note of notes) terminal.err(`note: ${note}\n`);
+  if (reportFailure) throw reportFailure;
   if (flags.report !== undefined) terminal.err(`report: ${flags.report}\n`);
 }
+
+const inputFiles = ({ trace, fleet, slo, accelerators }: SimulateFlags) =>
+  Object.entries({ '--trace': trace, '--fleet': fleet, '--slo': slo, '--accelerators': accelerators });
 
 /** All but the longest hundredth of the requests need at most so many tokens of KV cache. */
 function typicalTokens(requests: readonly TraceRequest[]): number {

@@ -72,7 +72,7 @@ function classColumns(runs: readonly Run[]): Column[] {
 /** The tenth of the requests, by input length, that attains least, and how long its inputs are. */
 function worstTenth({ attainmentByInputDecile: tenths, inputDecileTokens: tokens }: Run): string {
   const worst = tenths.indexOf(Math.min(...tenths));
-  const from = worst === 0 ? 1 : tokens[worst - 1]!;
+  const from = worst === 0 ? 'up' : tokens[worst - 1]!;
   return `${percent(tenths[worst]!)} (${from} to ${tokens[worst]} tokens)`;
 }
 

@@ -26,14 +26,34 @@ describe('readTraceFile', () => {
     expect(requests).toMatchObject([{ arrivalMs: 0, inputTokens: 374, outputTokens: 44 }]);
   });
 
+  it('is told by the first line that tells, and by names rather than values', async () => {
+    const good = '{"timestamp": 5, "input_length": 374, "output_length": 44}\n';
+    for (const first of [
+      '# a comment\n',
+      '{"timestamp": -1, "input_length": 1, "output_length": 1}\n',
+      '{"timestamp": 0, "output_length": 0}\n',
+    ]) {
+      const read = await readTraceFile(await file('m.txt', first + good));
+      expect([read.format, read.requests.length, read.rejected.examples[0]!.line]).toEqual(['mooncake', 1, 1]);
+    }
+  });
+
   it('counts rejected rows by their line in the file', async () => {
     const path = await file('d.jsonl', '\n\nbroken\n{"arrivalMs": 0, "inputTokens": 1, "outputTokens": 1}\n');
-    expect((await readTraceFile(path)).rejected).toEqual({ count: 1, examples: [{ line: 3, reason: 'not a JSON object' }] });
+    expect((await readTraceFile(path)).rejected).toEqual({
+      count: 1,
+      examples: [{ line: 3, reason: 'got "broken", allowed is a JSON object' }],
+    });
   });
 
   it.each([
     ['of another format', 'e.txt', 'prefill,decode\n1,2\n', 'first line "prefill,decode", allowed is the header TIMESTAMP'],
-    ['of another format with a known extension', 'f.csv', 'prefill,decode\n1,2\n', 'no header TIMESTAMP,ContextTokens,GeneratedTokens'],
+    [
+      'of another format with a known extension',
+      'f.csv',
+      'prefill,decode\n1,2\n',
+      'got "prefill,decode", allowed is a header with TIMESTAMP,ContextTokens,GeneratedTokens',
+    ],
     ['that is empty', 'g.csv', '\n', 'got an empty file'],
   ])('refuses a file %s', async (_, name, text, message) => {
     await expect(readTraceFile(await file(name, text))).rejects.toThrow(message);

@@ -1,4 +1,4 @@
-/** Reads a trace line by line: of the format that is asked for, else told by its first line, else by its extension. */
+/** Reads a trace line by line: of the format that is asked for, else told by one of its first lines, else by its extension. */
 import { createReadStream } from 'node:fs';
 import { extname } from 'node:path';
 import { createInterface } from 'node:readline/promises';
@@ -8,22 +8,36 @@ import { detectTraceFormat, type Trace, type TraceFormat, type TraceParser, trac
 /** What an extension promises where the first line keeps no promise: the error then says what the rows lack. */
 const BY_EXTENSION: Record<string, TraceFormat> = { '.csv': 'azure', '.jsonl': 'jsonl', '.ndjson': 'jsonl' };
 
-/** @throws invalid-input when the file cannot be read, is of no known format, or holds no request */
-export async function readTraceFile(path: string, asked?: TraceFormat): Promise<Trace & { format: TraceFormat }> {
+/** So many of the first lines may be something else before one tells the format. */
+const MOST_BEFORE = 10;
+
+/**
+ * @param classes those that rows may name
+ * @throws invalid-input when the file cannot be read, is of no known format, or holds no request
+ */
+export async function readTraceFile(
+  path: string,
+  { format: asked, classes }: { format?: TraceFormat | undefined; classes?: readonly string[] } = {},
+): Promise<Trace & { format: TraceFormat }> {
   const what = `trace ${path}`;
   let format: TraceFormat | undefined = asked;
   let parser: TraceParser | undefined;
-  let blankLines = 0;
+  const before: string[] = [];
+  const begin = () => {
+    format ??= formatOf(before, path, what);
+    parser = traceParser(format, what, classes && { classes });
+    for (const line of before) parser.line(line);
+  };
   try {
     for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY })) {
-      if (!parser && line.trim() === '') {
-        blankLines++;
-        continue;
+      if (parser) parser.line(line);
+      else {
+        before.push(line);
+        const said = before.filter((text) => text.trim() !== '').length;
+        if (said > 0 && (asked || detectTraceFormat(line) || said === MOST_BEFORE)) begin();
       }
-      format ??= formatOf(line, path, what);
-      parser ??= traceParser(format, what, { firstLine: blankLines + 1 });
-      parser.line(line);
     }
+    if (!parser && before.some((text) => text.trim() !== '')) begin();
   } catch (error) {
     if (error instanceof UellmError) throw error;
     throw invalid(what, messageOf(error), 'a file that can be read', error);
@@ -32,10 +46,10 @@ export async function readTraceFile(path: string, asked?: TraceFormat): Promise<
   return { ...parser.end(), format };
 }
 
-function formatOf(firstLine: string, path: string, what: string): TraceFormat {
-  const format = detectTraceFormat(firstLine) ?? BY_EXTENSION[extname(path).toLowerCase()];
+function formatOf(lines: readonly string[], path: string, what: string): TraceFormat {
+  const format = detectTraceFormat(lines.at(-1)!) ?? BY_EXTENSION[extname(path).toLowerCase()];
   if (format) return format;
-  const given = JSON.stringify(firstLine.slice(0, 80));
+  const given = JSON.stringify(lines.find((line) => line.trim() !== '')!.slice(0, 80));
   throw invalid(
     what,
     `first line ${given}`,

@@ -138,6 +138,6 @@ function toReplayed(recorded: RecordedRequest, index: number, fromMs: number, { 
 }
 
 /** As long as it was; of one that never had its answer, as long as was predicted. */
-export function answerTokens({ outputTokens, predictedOutputP50 }: RecordedRequest): number {
+function answerTokens({ outputTokens, predictedOutputP50 }: RecordedRequest): number {
   return Math.max(1, Math.round(outputTokens ?? predictedOutputP50 ?? 1));
 }

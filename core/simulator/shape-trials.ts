@@ -52,7 +52,7 @@ function rounded({ inputVariation, outputVariation }: Variations): Variations {
 }
 
 /** The largest of the factors at which the shape attains what its deployment is promised; 1 where nothing is promised, 0 where none does. */
-export function provenFactor(trials: ShapeTrials, { targets, ...rest }: DeploymentDemand, { speed, capacity }: Shape): number {
+function provenFactor(trials: ShapeTrials, { targets, ...rest }: DeploymentDemand, { speed, capacity }: Shape): number {
   if (!targets || !capacity.meetsSlo) return 1;
   const attains = (factor: number) =>
     trials.attainment(speed, { ...rest, targets }, capacity.requestsPerSecond * factor) >= targets.attainment - TOLERANCE;

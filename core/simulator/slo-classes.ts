@@ -5,7 +5,7 @@ import type { SloTargets } from '../domain/slo-policy.ts';
 
 const latencyMs = z.number().positive().max(86_400_000);
 
-export const sloClassSchema = z
+const sloClassSchema = z
   .strictObject({
     name: nameSchema,
     /** Of the requests that name no class, relative to the sum of all shares. */

@@ -1,4 +1,5 @@
 /** From what became of every request to the figures of a run. */
+import { quantileOfSorted } from '../domain/statistics.ts';
 import type { ClusterResult } from './cluster.ts';
 import type { Quantiles, Run, RunSeries } from './run.ts';
 import type { BusySpan } from './simulated-replica.ts';
@@ -112,12 +113,7 @@ function sortedLatencies(served: readonly SimulatedRequest[]): { ttftMs: Float64
 }
 
 export function quantiles(sorted: Float64Array): Quantiles {
-  return { p50: quantile(sorted, 0.5), p90: quantile(sorted, 0.9), p99: quantile(sorted, 0.99) };
-}
-
-/** The smallest value that a share of `q` does not exceed; 0 of nothing. */
-function quantile(sorted: Float64Array, q: number): number {
-  return sorted.length === 0 ? 0 : sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)]!;
+  return { p50: quantileOfSorted(sorted, 0.5), p90: quantileOfSorted(sorted, 0.9), p99: quantileOfSorted(sorted, 0.99) };
 }
 
 /** To 0.01 ms: a report has thousands of them. */

@@ -11,7 +11,7 @@ const rowSchema = z.object({
   prefixBlocks: z.array(z.union([z.string(), z.number()])).optional(),
 });
 
-export const jsonlLine = jsonLines(
+export const jsonlLines = jsonLines(
   rowSchema,
   (row) =>
     isArrivalMs(row.arrivalMs) &&

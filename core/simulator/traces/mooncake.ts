@@ -9,7 +9,7 @@ const rowSchema = z.object({
   hash_ids: z.array(z.number().int()).optional(),
 });
 
-export const mooncakeLine = jsonLines(
+export const mooncakeLines = jsonLines(
   rowSchema,
   (row) =>
     isArrivalMs(row.timestamp) &&

@@ -8,10 +8,12 @@ export interface TraceNotes {
   duplicates: number;
   /** The longest time between two arrivals, seconds; 0 with a single request. */
   longestGapSeconds: number;
+  /** Names that rows have and that the format does not know, and in how many rows. */
+  unreadFields: Record<string, number>;
 }
 
 /** @param requests by arrival */
-export function traceNotes(requests: readonly TraceRequest[], outOfOrder: number): TraceNotes {
+export function traceNotes(requests: readonly TraceRequest[], outOfOrder: number): Omit<TraceNotes, 'unreadFields'> {
   let duplicates = 0;
   let longestGapMs = 0;
   for (let from = 0; from < requests.length; ) {

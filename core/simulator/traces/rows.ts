@@ -18,6 +18,9 @@ export interface TraceRequest {
 export type ParsedLine = TraceRequest | string | null;
 export type LineParser = (text: string) => ParsedLine;
 
+/** Of a line that is no row, characters. */
+export const MOST_SHOWN = 60;
+
 /** More than any model takes: beyond it a row is broken, not large. */
 export const MAX_TOKENS = 10_000_000;
 export const tokensSchema = z.number().int().min(1).max(MAX_TOKENS);
@@ -30,24 +33,27 @@ export const isArrivalMs = (value: unknown): value is number => typeof value ===
 const inRange = (value: number, least: number, most: number) => value >= least && value <= most;
 
 /**
- * A parser for lines of JSON objects; fields that the schema does not name pass.
+ * A parser for lines of JSON objects; fields that the schema does not name pass, and are counted.
  * @param isRow knows most valid rows at a glance, because a schema takes four times as long and a trace may have a million rows. A row
  *   that it does not know goes to the schema, which alone rejects and says why; it must know none that the schema would reject.
  */
-export function jsonLines<S extends z.ZodType>(
+export function jsonLines<S extends z.ZodObject>(
   schema: S,
   isRow: (row: Partial<Record<keyof z.output<S>, unknown>>) => boolean,
   toRequest: (row: z.output<S>) => TraceRequest,
-): LineParser {
-  return (text) => {
+): (unread: Map<string, number>) => LineParser {
+  return (unread) => (text) => {
     let row: unknown;
     try {
       row = JSON.parse(text);
     } catch {
-      return 'not a JSON object';
+      return `got ${JSON.stringify(text.slice(0, MOST_SHOWN))}, allowed is a JSON object`;
     }
-    if (typeof row === 'object' && row !== null && isRow(row)) return toRequest(row as z.output<S>);
-    const result = schema.safeParse(row);
-    return result.success ? toRequest(result.data) : fieldIssues(result.error, row).map(describeIssue).join('; ');
+    if (typeof row !== 'object' || row === null || !isRow(row)) {
+      const result = schema.safeParse(row);
+      if (!result.success) return fieldIssues(result.error, row).map(describeIssue).join('; ');
+    }
+    for (const name in row as object) if (!Object.hasOwn(schema.shape, name)) unread.set(name, (unread.get(name) ?? 0) + 1);
+    return toRequest(row as z.output<S>);
   };
 }

@@ -48,7 +48,33 @@ describe('azure', () => {
   });
 
   it('refuses a file without a header', () => {
-    expect(() => parse('azure', '2023-11-16 18:15:46,374,44')).toThrow('no header TIMESTAMP,ContextTokens,GeneratedTokens');
+    expect(() => parse('azure', '2023-11-16 18:15:46,374,44')).toThrow('allowed is a header with TIMESTAMP,ContextTokens,GeneratedTokens');
+  });
+});
+
+describe('what a trace says', () => {
+  const row = (more = '') => `{"arrivalMs": 0, "inputTokens": 1, "outputTokens": 1${more}}`;
+
+  it('is read as far as the format goes, and the rest is counted', () => {
+    const { requests, notes } = parse('jsonl', [row(', "clas": "x"'), row(), row(', "clas": "y", "note": 1')].join('\n'));
+    expect(requests).toHaveLength(3);
+    expect(notes.unreadFields).toEqual({ clas: 2, note: 1 });
+  });
+
+  it('of classes is one of those that there are', () => {
+    const parser = traceParser('jsonl', 'trace', { classes: ['chat'] });
+    for (const line of [row(), row(', "class": "chat"'), row(', "class": "nope"')]) parser.line(line);
+    const { requests, rejected } = parser.end();
+    expect(requests.map((r) => r.class)).toEqual([undefined, 'chat']);
+    expect(rejected.examples).toEqual([{ line: 3, reason: 'class: got "nope", allowed is one of the SLO file\'s: chat' }]);
+  });
+
+  it('is of this century, its header may be quoted', () => {
+    const text =
+      '"TIMESTAMP","ContextTokens","GeneratedTokens"\n2023-11-16 18:15:46,374,44\n0001-11-16 18:15:47,1,1\n2203-11-16 18:15:47,1,1';
+    const { requests, rejected } = parse('azure', text);
+    expect([requests.length, rejected.count]).toEqual([1, 2]);
+    expect(rejected.examples[0]!.reason).toContain('of 2000 to 2099');
   });
 });
 
@@ -110,7 +136,7 @@ describe('jsonl', () => {
       { arrivalMs: 10, inputTokens: 5, outputTokens: 6, class: 'batch' },
     ]);
     expect(rejected.examples).toEqual([
-      { line: 3, reason: 'not a JSON object' },
+      { line: 3, reason: 'got "nope", allowed is a JSON object' },
       { line: 4, reason: 'arrivalMs: got -1, allowed is a number of at least 0; inputTokens: got 1.5, allowed is a whole number' },
     ]);
   });
@@ -152,14 +178,14 @@ describe('notes', () => {
 
   it('has none of a plain trace', () => {
     const { notes } = parse('jsonl', [row(5), row(1005), row(3005)].join('\n'));
-    expect(notes).toEqual({ outOfOrder: 0, duplicates: 0, longestGapSeconds: 2 });
-    expect(parse('jsonl', row(5)).notes).toEqual({ outOfOrder: 0, duplicates: 0, longestGapSeconds: 0 });
+    expect(notes).toEqual({ outOfOrder: 0, duplicates: 0, longestGapSeconds: 2, unreadFields: {} });
+    expect(parse('jsonl', row(5)).notes).toEqual({ outOfOrder: 0, duplicates: 0, longestGapSeconds: 0, unreadFields: {} });
   });
 
   it('counts rows out of order, and measures gaps in order', () => {
     const { requests, notes } = parse('jsonl', [row(3000), row(0), row(1000), row(500)].join('\n'));
     expect(requests.map((r) => r.arrivalMs)).toEqual([0, 500, 1000, 3000]);
-    expect(notes).toEqual({ outOfOrder: 2, duplicates: 0, longestGapSeconds: 2 });
+    expect(notes).toEqual({ outOfOrder: 2, duplicates: 0, longestGapSeconds: 2, unreadFields: {} });
   });
 
   it('keeps duplicates and counts them, wherever they are', () => {

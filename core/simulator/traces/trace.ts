@@ -3,12 +3,12 @@
  * nothing is dropped silently: rejected rows are counted, the first few with their line and reason, and what is odd about the rest is noted.
  * Whoever calls reads the file.
  */
-import { UellmError } from '../../domain/errors.ts';
+import { describeIssue, UellmError } from '../../domain/errors.ts';
 import { azureLines } from './azure.ts';
-import { jsonlLine } from './jsonl.ts';
-import { mooncakeLine } from './mooncake.ts';
+import { jsonlLines } from './jsonl.ts';
+import { mooncakeLines } from './mooncake.ts';
 import { type TraceNotes, traceNotes } from './notes.ts';
-import type { LineParser, TraceRequest } from './rows.ts';
+import type { LineParser, ParsedLine, TraceRequest } from './rows.ts';
 
 export type { TraceNotes } from './notes.ts';
 export type { TraceRequest } from './rows.ts';
@@ -26,7 +26,7 @@ export interface Trace {
   /** By arrival. */
   requests: TraceRequest[];
   rejected: RejectedRows;
-  /** Of the requests: what is odd, but usable. */
+  /** What is odd, but usable. */
   notes: TraceNotes;
 }
 
@@ -38,9 +38,17 @@ export interface TraceParser {
 
 const EXAMPLES = 10;
 
-/** @param what what is parsed, as errors call it: `trace chat.csv`; `firstLine` the number of the first line that comes, from 1 */
-export function traceParser(format: TraceFormat, what: string, { firstLine = 1 } = {}): TraceParser {
-  const parse = lineParser(format);
+/**
+ * @param what what is parsed, as errors call it: `trace chat.csv`; `firstLine` the number of the first line that comes, from 1; `classes` those
+ *   that a row may name, any where absent
+ */
+export function traceParser(
+  format: TraceFormat,
+  what: string,
+  { firstLine = 1, classes }: { firstLine?: number; classes?: readonly string[] } = {},
+): TraceParser {
+  const unread = new Map<string, number>();
+  const parse = lineParser(format, unread);
   const requests: TraceRequest[] = [];
   const rejected: RejectedRows = { count: 0, examples: [] };
   let lines = firstLine - 1;
@@ -51,7 +59,7 @@ export function traceParser(format: TraceFormat, what: string, { firstLine = 1 }
       lines++;
       const trimmed = text.replace(/^\uFEFF/, '').trim();
       if (trimmed === '') return;
-      const parsed = parse(trimmed);
+      const parsed = classes ? withKnownClass(parse(trimmed), classes) : parse(trimmed);
       if (typeof parsed === 'string') {
         rejected.count++;
         if (rejected.examples.length < EXAMPLES) rejected.examples.push({ line: lines, reason: parsed });
@@ -65,28 +73,33 @@ export function traceParser(format: TraceFormat, what: string, { firstLine = 1 }
       if (requests.length === 0) throw noRequests(format, what, lines, rejected);
       if (outOfOrder > 0) requests.sort((a, b) => a.arrivalMs - b.arrivalMs);
       if (format === 'azure') rebase(requests); // its rows carry calendar times
-      return { requests, rejected, notes: traceNotes(requests, outOfOrder) };
+      return { requests, rejected, notes: { ...traceNotes(requests, outOfOrder), unreadFields: Object.fromEntries(unread) } };
     },
   };
 }
 
-function lineParser(format: TraceFormat): LineParser {
+function lineParser(format: TraceFormat, unread: Map<string, number>): LineParser {
   switch (format) {
     case 'azure':
       return azureLines();
     case 'mooncake':
-      return mooncakeLine;
+      return mooncakeLines(unread);
     case 'jsonl':
-      return jsonlLine;
+      return jsonlLines(unread);
   }
 }
 
-/** The format of a file by its first line that is not blank; null where it is none of them. */
-export function detectTraceFormat(firstLine: string): TraceFormat | null {
-  const line = firstLine.replace(/^\uFEFF/, '').trim();
-  if (/^timestamp\s*,/i.test(line)) return 'azure';
-  if (!line.startsWith('{')) return null;
-  return typeof mooncakeLine(line) === 'object' ? 'mooncake' : 'jsonl';
+function withKnownClass(parsed: ParsedLine, classes: readonly string[]): ParsedLine {
+  if (parsed === null || typeof parsed === 'string' || parsed.class === undefined || classes.includes(parsed.class)) return parsed;
+  return describeIssue({ field: 'class', given: JSON.stringify(parsed.class), allowed: `one of the SLO file's: ${classes.join(', ')}` });
+}
+
+/** The format of a file by one of its lines: by the names that the line has, whether its values are possible or not. null where it does not tell. */
+export function detectTraceFormat(line: string): TraceFormat | null {
+  const text = line.replace(/^\uFEFF/, '').trim();
+  if (/^"?timestamp"?\s*,/i.test(text)) return 'azure';
+  if (!text.startsWith('{')) return null;
+  return /"(timestamp|input_length|output_length|hash_ids)"\s*:/.test(text) ? 'mooncake' : 'jsonl';
 }
 
 function rebase(requests: TraceRequest[]): void {
