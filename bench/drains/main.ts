@@ -1,7 +1,5 @@
 /** `npm run bench:drains -- [--drains 20] [--seconds 5-60] [--clients 16] [--seed 1] [--json]`. Exit code 1 where a request was dropped. */
-import { parseArgs } from 'node:util';
-import { messageOf } from '../../core/domain/errors.ts';
-import { invalidFlag, wholeNumberFlag } from '../support/flags.ts';
+import { invalidFlag, readFlags, runBench, wholeNumberFlag } from '../support/flags.ts';
 import { renderTable } from '../support/table.ts';
 import { type DrainsResult, runDrains } from './run.ts';
 
@@ -11,15 +9,13 @@ function secondsFlag(given: string): readonly [number, number] {
   return [Number(least), Number(most)];
 }
 
-function readFlags() {
-  const { values } = parseArgs({
-    options: {
-      drains: { type: 'string', default: '20' },
-      seconds: { type: 'string', default: '5-60' },
-      clients: { type: 'string', default: '16' },
-      seed: { type: 'string', default: '1' },
-      json: { type: 'boolean', default: false },
-    },
+function parseFlags() {
+  const values = readFlags({
+    drains: { type: 'string', default: '20' },
+    seconds: { type: 'string', default: '5-60' },
+    clients: { type: 'string', default: '16' },
+    seed: { type: 'string', default: '1' },
+    json: { type: 'boolean', default: false },
   });
   return {
     drains: wholeNumberFlag('--drains', values.drains, 1, 1000),
@@ -47,8 +43,8 @@ function tableOf({ drains, requests, failures }: DrainsResult): string {
   ].join('\n');
 }
 
-try {
-  const { json, ...options } = readFlags();
+await runBench(async () => {
+  const { json, ...options } = parseFlags();
   const began = Date.now();
   const result = await runDrains({
     ...options,
@@ -56,7 +52,4 @@ try {
   });
   console.log(json ? JSON.stringify(result, null, 2) : tableOf(result));
   process.exit(result.failures.length === 0 && result.drains.every((d) => d.equal) ? 0 : 1);
-} catch (error) {
-  console.error(messageOf(error));
-  process.exit(2);
-}
+});

@@ -6,9 +6,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
-import { messageOf } from '../../core/domain/errors.ts';
-import { invalidFlag, wholeNumberFlag } from '../support/flags.ts';
+import { invalidFlag, readFlags, runBench, wholeNumberFlag } from '../support/flags.ts';
 import { judge, US } from './bars.ts';
 import { mediansOf, renderBars, renderSeveral, renderSpreads, spreadsOf } from './report.ts';
 import { DEFAULT_PEERS, PEERS, uellm } from './routers.ts';
@@ -20,21 +18,19 @@ const QUICK_PARTS: readonly Part[] = ['plain', 'streaming'];
 /** The other takes minutes by itself. */
 const DEFAULT_PARTS = PARTS.filter((part) => part !== 'memory');
 
-function readFlags() {
-  const { values } = parseArgs({
-    options: {
-      quick: { type: 'boolean', default: false },
-      all: { type: 'boolean', default: false },
-      peers: { type: 'string' },
-      'peer-policy': { type: 'string', default: 'round_robin' },
-      rounds: { type: 'string' },
-      seconds: { type: 'string' },
-      requests: { type: 'string', default: '1000000' },
-      'requests-per-second': { type: 'string', default: '14' },
-      only: { type: 'string' },
-      tree: { type: 'string' },
-      out: { type: 'string', default: 'bench/results' },
-    },
+function parseFlags() {
+  const values = readFlags({
+    quick: { type: 'boolean', default: false },
+    all: { type: 'boolean', default: false },
+    peers: { type: 'string' },
+    'peer-policy': { type: 'string', default: 'round_robin' },
+    rounds: { type: 'string' },
+    seconds: { type: 'string' },
+    requests: { type: 'string', default: '1000000' },
+    'requests-per-second': { type: 'string', default: '14' },
+    only: { type: 'string' },
+    tree: { type: 'string' },
+    out: { type: 'string', default: 'bench/results' },
   });
   const { quick, out, only, tree } = values;
   // The gateways side by side have engines and a load of their own.
@@ -69,7 +65,7 @@ function known<T>(flag: string, given: string, all: readonly T[], nameOf: (item:
 }
 
 async function main(): Promise<void> {
-  const flags = readFlags();
+  const flags = parseFlags();
   const began = Date.now();
   const log = (line: string) => console.error(`${((Date.now() - began) / 1000).toFixed(0).padStart(5)} s  ${line}`);
   if (flags.only === SEVERAL) {
@@ -99,9 +95,4 @@ function write(out: string, name: string, result: object): string {
   return file;
 }
 
-try {
-  await main();
-} catch (error) {
-  console.error(messageOf(error));
-  process.exitCode = 2;
-}
+await runBench(main);

@@ -7,7 +7,7 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { nameFlag, readFlags, runBench, wholeNumberFlag } from '../support/flags.ts';
 import { spreadOf } from '../support/spread.ts';
 import { type Answers, loadAnswers, MODEL } from './answers.ts';
 import { LENGTHS, type Lengths, type Predicted, predictAnswers } from './predictions.ts';
@@ -19,10 +19,10 @@ import { REQUESTS } from './scenario.ts';
 const SETTINGS = [...REQUESTS.map((requests) => ({ engines: 1, requests })), { engines: 4, requests: 300 }];
 
 function main(): void {
-  const { values } = parseArgs({ options: { seeds: { type: 'string', default: '12' }, model: { type: 'string', default: MODEL } } });
-  const seeds = Math.max(1, Number(values.seeds) || 1);
+  const values = readFlags({ seeds: { type: 'string', default: '12' }, model: { type: 'string', default: MODEL } });
+  const seeds = wholeNumberFlag('--seeds', values.seeds, 1, 1000);
   const answers = loadAnswers(join(process.cwd(), '..', 'shared'));
-  const model = answers.byModel.has(values.model) ? values.model : MODEL;
+  const model = nameFlag('--model', values.model, [...answers.byModel.keys()]);
   const predictions = new Map(LENGTHS.map((lengths) => [lengths, predictAnswers(answers, model, lengths)]));
   const results: Result[] = [];
   for (const { engines, requests } of SETTINGS) {
@@ -71,4 +71,4 @@ function measure(
   };
 }
 
-main();
+await runBench(main);

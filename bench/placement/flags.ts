@@ -1,6 +1,5 @@
 /** The command line of `npm run bench:placement`. */
-import { parseArgs } from 'node:util';
-import { invalidFlag, numberFlag, wholeNumberFlag } from '../support/flags.ts';
+import { nameFlag, numberFlag, readFlags, wholeNumberFlag } from '../support/flags.ts';
 
 export const PARTS = ['instances', 'time', 'links', 'capacity'] as const;
 export type Part = (typeof PARTS)[number];
@@ -30,11 +29,10 @@ const QUICK_ROUNDS = 1;
 const SHARE = 0.05;
 const QUICK_SHARE = 0.02;
 
-/** @throws invalid-input; whatever parseArgs says of unknown options */
+/** @throws invalid-input */
 export function parseFlags(args: readonly string[]): Flags {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
+  const values = readFlags(
+    {
       quick: { type: 'boolean', default: false },
       only: { type: 'string' },
       instances: { type: 'string' },
@@ -43,10 +41,10 @@ export function parseFlags(args: readonly string[]): Flags {
       'capacity-share': { type: 'string' },
       out: { type: 'string', default: 'bench/results' },
     },
-  });
+    args,
+  );
   const { quick } = values;
-  const only = values.only === undefined ? null : PARTS.find((part) => part === values.only);
-  if (only === undefined) throw invalidFlag('--only', values.only!, `one of ${PARTS.join(', ')}`);
+  const only = values.only === undefined ? null : nameFlag('--only', values.only, PARTS);
   const instances = wholeNumberFlag('--instances', values.instances ?? String(quick ? QUICK_INSTANCES : INSTANCES), 1, 100_000);
   const first = wholeNumberFlag('--seed', values.seed, 1, 1_000_000);
   return {

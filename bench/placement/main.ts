@@ -7,8 +7,8 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { messageOf } from '../../core/domain/errors.ts';
 import { loadHighsSolver } from '../../core/placement/fleet/highs.ts';
+import { runBench } from '../support/flags.ts';
 import { benchCapacity } from './capacity.ts';
 import { type Flags, parseFlags } from './flags.ts';
 import { drawInstance } from './instances.ts';
@@ -71,7 +71,4 @@ function print(...blocks: string[]): void {
   console.log(`${blocks.join('\n\n')}\n`);
 }
 
-main().catch((error) => {
-  console.error(messageOf(error));
-  process.exitCode = 1;
-});
+await runBench(main);

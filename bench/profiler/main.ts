@@ -7,12 +7,10 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
-import { messageOf } from '../../core/domain/errors.ts';
 import { mean } from '../../core/domain/statistics.ts';
 import { assess, type Evaluation, type Example, ExamplePredictor, evaluate } from '../../core/profiler/evaluate.ts';
 import { COLD_START_SNAPSHOT } from '../../core/profiler/snapshot.ts';
-import { wholeNumberFlag } from '../support/flags.ts';
+import { readFlags, runBench, wholeNumberFlag } from '../support/flags.ts';
 import { spreadOf } from '../support/spread.ts';
 import { learningCurve, shift } from './adapting.ts';
 import { type Baseline, constantMedian, fiveBuckets, inputLengthRegression } from './baselines.ts';
@@ -42,7 +40,7 @@ const SHIFTS = [
 ] as const;
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { seeds: { type: 'string', default: '3' }, rows: { type: 'string', default: '1000000' } } });
+  const values = readFlags({ seeds: { type: 'string', default: '3' }, rows: { type: 'string', default: '1000000' } });
   const seeds = wholeNumberFlag('--seeds', values.seeds, 1, 100);
   const rows = wholeNumberFlag('--rows', values.rows, 0, 100_000_000);
   const times = predictionTimes(COLD_START_SNAPSHOT);
@@ -146,7 +144,4 @@ async function measureStored(rows: number): Promise<StorageResult> {
   return storage;
 }
 
-main().catch((error) => {
-  console.error(messageOf(error));
-  process.exitCode = 1;
-});
+await runBench(main);

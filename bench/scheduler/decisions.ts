@@ -3,6 +3,7 @@
  * left them. A scheduler that counts stands before the policy's: it keeps the queue at its length, turning others away as a gateway with a
  * full queue does, and measures from when engines and queue are full.
  */
+import { quantileOfSorted } from '../../core/domain/statistics.ts';
 import type { QueuedRequest, ReplicaView, Scheduler, SchedulerPolicy } from '../../core/scheduler/types.ts';
 import { simulate } from '../../core/simulator/simulation.ts';
 import type { TraceRequest } from '../../core/simulator/traces/rows.ts';
@@ -121,10 +122,10 @@ class Measurement {
       calls: sorted.length,
       releases: this.#releaseUs.length,
       runningPerEngine: this.#running / engines,
-      p50Us: quantile(sorted, 0.5),
-      p99Us: quantile(sorted, 0.99),
-      maxUs: quantile(sorted, 1),
-      releaseP99Us: quantile(Float64Array.from(this.#releaseUs).sort(), 0.99),
+      p50Us: quantileOfSorted(sorted, 0.5),
+      p99Us: quantileOfSorted(sorted, 0.99),
+      maxUs: quantileOfSorted(sorted, 1),
+      releaseP99Us: quantileOfSorted(Float64Array.from(this.#releaseUs).sort(), 0.99),
     };
   }
 }
@@ -132,8 +133,4 @@ class Measurement {
 function chats(requestsPerSecond: number, requests: number): TraceRequest[] {
   const stream = chatWorkload({ seed: 1, requestsPerSecond });
   return Array.from({ length: requests }, () => stream.next().value);
-}
-
-function quantile(sorted: Float64Array, share: number): number {
-  return sorted.length === 0 ? 0 : sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)]!;
 }

@@ -1,7 +1,6 @@
 /** The command line of `npm run bench:scheduler`. */
 import { availableParallelism } from 'node:os';
-import { parseArgs } from 'node:util';
-import { invalidFlag, numberFlag, wholeNumberFlag } from '../support/flags.ts';
+import { nameFlag, numberFlag, readFlags, wholeNumberFlag } from '../support/flags.ts';
 import { type Cell, cellsMatching } from './cells.ts';
 import { type Choice, POLICIES, TARGETS } from './plan.ts';
 
@@ -19,11 +18,10 @@ export interface Flags extends Choice {
   threads: number;
 }
 
-/** @throws invalid-input; whatever parseArgs says of unknown options */
+/** @throws invalid-input */
 export function parseFlags(args: readonly string[]): Flags {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
+  const values = readFlags(
+    {
       quick: { type: 'boolean', default: false },
       cells: { type: 'string' },
       policies: { type: 'string' },
@@ -35,9 +33,10 @@ export function parseFlags(args: readonly string[]): Flags {
       out: { type: 'string', default: 'bench/results' },
       threads: { type: 'string' },
     },
-  });
+    args,
+  );
   const quick = values.quick;
-  const only = values.only === undefined ? null : list('--only', values.only, PARTS)[0]!;
+  const only = values.only === undefined ? null : nameFlag('--only', values.only, PARTS);
   return {
     quick,
     cells: values.cells === undefined ? null : cellsMatching(values.cells.split(',')),
@@ -65,9 +64,5 @@ function targets(given: string): number[] {
 }
 
 function list<T extends string>(flag: string, given: string, allowed: readonly T[]): T[] {
-  return given.split(',').map((name) => {
-    const found = allowed.find((candidate) => candidate === name);
-    if (found === undefined) throw invalidFlag(flag, name, `of ${allowed.join(', ')}`);
-    return found;
-  });
+  return given.split(',').map((name) => nameFlag(flag, name, allowed));
 }

@@ -7,8 +7,8 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { messageOf } from '../../core/domain/errors.ts';
 import { schedulerPolicy } from '../../core/scheduler/registry.ts';
+import { runBench } from '../support/flags.ts';
 import { DECISION_SETTINGS, type Decisions, measureDecisions } from './decisions.ts';
 import { type ExtrasChoice, planExtras, planRobustness } from './extras.ts';
 import { renderExtras, summariseExtras, sustainedBy } from './extras-report.ts';
@@ -81,7 +81,4 @@ function print(...blocks: string[]): void {
   if (told.length > 0) console.log(`${told.join('\n\n')}\n`);
 }
 
-main().catch((error) => {
-  console.error(messageOf(error));
-  process.exitCode = 1;
-});
+await runBench(main);

@@ -26,7 +26,7 @@ const STATIC_ONLY = ['s3', 'morphling'];
 
 export const POLICIES: readonly string[] = SCHEDULER_POLICIES.map(({ name }) => name).filter((name) => !STATIC_ONLY.includes(name));
 /** The plainest, and those that are hardest to beat. */
-export const QUICK_POLICIES: readonly string[] = [PLAINEST, 'shortest-predicted-ttft', 'slo-odbs', 'edf', OURS];
+const QUICK_POLICIES: readonly string[] = [PLAINEST, 'shortest-predicted-ttft', 'slo-odbs', 'edf', OURS];
 
 /** Each traffic and each fleet twice. */
 export const QUICK_CELLS: readonly string[] = [

@@ -66,6 +66,6 @@ function rangeText({ min, max }: Spread): string {
   return min === max ? '' : `(${rateText(min)}-${rateText(max)})`;
 }
 
-export function ratioText(value: number | null): string {
+function ratioText(value: number | null): string {
   return value === null ? '-' : times(value);
 }

@@ -1,5 +1,41 @@
 /** What flags of a benchmark hold. */
-import { UellmError } from '../../core/domain/errors.ts';
+import { type ParseArgsConfig, parseArgs } from 'node:util';
+import { messageOf, UellmError } from '../../core/domain/errors.ts';
+
+type Options = NonNullable<ParseArgsConfig['options']>;
+
+/** @returns the flags' texts, by name @throws invalid-input that tells which flags there are */
+export function readFlags<const T extends Options>(options: T, args: readonly string[] = process.argv.slice(2)) {
+  try {
+    return parseArgs({ options, args: [...args] }).values;
+  } catch (error) {
+    const given = messageOf(error).split('. ')[0]!;
+    const allowed = Object.keys(options).map((name) => `--${name}`);
+    throw new UellmError({
+      kind: 'invalid-input',
+      what: 'bench',
+      issues: [{ field: 'the command line', given, allowed: allowed.join(', ') }],
+    });
+  }
+}
+
+/** One of some names. @throws invalid-input */
+export function nameFlag<T extends string>(flag: string, given: string, allowed: readonly T[]): T {
+  const found = allowed.find((candidate) => candidate === given);
+  if (found === undefined) throw invalidFlag(flag, given, `one of ${allowed.join(', ')}`);
+  return found;
+}
+
+/** Of what is wrong with its command line a benchmark tells that and ends with 2, as the CLI does; anything else that it throws is a failure. */
+export async function runBench(main: () => void | Promise<void>): Promise<void> {
+  try {
+    await main();
+  } catch (error) {
+    const isUsage = error instanceof UellmError;
+    console.error(isUsage ? error.message : error);
+    process.exitCode = isUsage ? 2 : 1;
+  }
+}
 
 /** @param allowed for people: `a whole number from 1 to 100` @throws invalid-input */
 export function numberFlag(flag: string, given: string, isAllowed: (value: number) => boolean, allowed: string): number {

@@ -9,7 +9,7 @@
  * What limits it is this machine: real engines, gateway and client share its cores, and where those are busy, tokens come late. `late`
  * says by how much the client was, at most.
  */
-import { parseArgs } from 'node:util';
+import { numberFlag, readFlags, runBench, wholeNumberFlag } from '../support/flags.ts';
 import { renderTable } from '../support/table.ts';
 import { type Figures, figuresOf } from './outcome.ts';
 import { startCluster } from './processes.ts';
@@ -22,14 +22,13 @@ const POLICIES = ['uellm', 'least-in-flight', 'shortest-predicted-ttft'] as cons
 const SEEDS = [1, 2, 3, 4, 5];
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      seconds: { type: 'string', default: '75' },
-      attainment: { type: 'string', default: '0.94' },
-      seed: { type: 'string', default: 'validation' },
-    },
+  const values = readFlags({
+    seconds: { type: 'string', default: '75' },
+    attainment: { type: 'string', default: '0.94' },
+    seed: { type: 'string', default: 'validation' },
   });
-  const [seconds, attainment] = [Number(values.seconds), Number(values.attainment)];
+  const seconds = wholeNumberFlag('--seconds', values.seconds, 1, 3600);
+  const attainment = numberFlag('--attainment', values.attainment, (share) => share > 0 && share < 1, 'a share between 0 and 1');
   const rows: string[][] = [];
   for (const policy of POLICIES) {
     const load = (requestsPerSecond: number) => requestsOf({ requestsPerSecond, seconds, seed: values.seed });
@@ -66,4 +65,4 @@ function percent(share: number): string {
   return (100 * share).toFixed(1);
 }
 
-await main();
+await runBench(main);
