@@ -23,6 +23,7 @@ export async function readTraceFile(
   let format: TraceFormat | undefined = asked;
   let parser: TraceParser | undefined;
   const before: string[] = [];
+  let said = 0;
   const begin = () => {
     format ??= formatOf(before, path, what);
     parser = traceParser(format, what, classes && { classes });
@@ -33,11 +34,12 @@ export async function readTraceFile(
       if (parser) parser.line(line);
       else {
         before.push(line);
-        const said = before.filter((text) => text.trim() !== '').length;
-        if (said > 0 && (asked || detectTraceFormat(line) || said === MOST_BEFORE)) begin();
+        if (line.trim() === '') continue;
+        said++;
+        if (asked || detectTraceFormat(line) || said === MOST_BEFORE) begin();
       }
     }
-    if (!parser && before.some((text) => text.trim() !== '')) begin();
+    if (!parser && said > 0) begin();
   } catch (error) {
     if (error instanceof UellmError) throw error;
     throw invalid(what, messageOf(error), 'a file that can be read', error);
