@@ -19,7 +19,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { acceleratorKindSchema } from '../../core/domain/accelerators.ts';
 import { engineKindSchema } from '../../core/domain/deployment.ts';
-import { engineUrlSchema } from '../../core/domain/engine-url.ts';
+import { engineBaseUrl, engineUrlSchema } from '../../core/domain/engine-url.ts';
 import { messageOf, UellmError } from '../../core/domain/errors.ts';
 import { nameSchema } from '../../core/domain/names.ts';
 import { batchingSchema, type ChatTemplate, chatTemplateSchema, type RoutedReplica } from '../../core/domain/routing.ts';
@@ -104,7 +104,7 @@ export async function parseGatewayFile(text: string, where: string, version: num
       model: replica.model,
       host: new URL(replica.endpoint).host,
       engine: replica.engine,
-      endpoint: replica.endpoint.replace(/\/+$/, ''),
+      endpoint: engineBaseUrl(replica.endpoint),
       ...(replica.servedAs !== undefined && { servedAs: replica.servedAs }),
       weight: replica.weight,
       maxInFlight: replica.maxInFlight,

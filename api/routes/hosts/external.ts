@@ -1,6 +1,7 @@
 /** External hosts: what their endpoints say becomes replicas that are routed at once, each on an even share of the host's accelerators. */
 import { randomUUID } from 'node:crypto';
 import { acceleratorKind } from '../../../core/domain/accelerators.ts';
+import { engineBaseUrl } from '../../../core/domain/engine-url.ts';
 import { type FieldIssue, UellmError } from '../../../core/domain/errors.ts';
 import { expandAccelerators, type HostSpec } from '../../../core/domain/fleet.ts';
 import { DEFAULT_MAX_SEQUENCES, kvCacheTokens, memorySettings } from '../../../core/domain/memory.ts';
@@ -29,7 +30,7 @@ function keyOf({ endpoint, model, engine, acceleratorKind, accelerators, kvCache
 
 async function declaredReplicas(tx: Executor, spec: HostSpec): Promise<ExternalReplica[]> {
   const endpoints = spec.external?.endpoints ?? [];
-  const urls = endpoints.map((e) => baseUrl(e.url));
+  const urls = endpoints.map((e) => engineBaseUrl(e.url));
   const shares = evenShares(spec, endpoints.length);
   const replicas: ExternalReplica[] = [];
   for (const [index, { model, engine, args }] of endpoints.entries()) {
@@ -83,11 +84,6 @@ function evenShares(spec: HostSpec, endpoints: number): { accelerators: number[]
     }
     return { accelerators, kind };
   });
-}
-
-/** Without a slash at the end; `/v1`, which clients of OpenAI write there, is the gateway's to add. */
-function baseUrl(url: string): string {
-  return url.replace(/\/+$/, '').replace(/\/v1$/, '');
 }
 
 function invalidHost(spec: HostSpec, issue: FieldIssue): UellmError {
