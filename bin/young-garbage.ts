@@ -17,8 +17,14 @@ export function collectYoungGarbageCheaply(): void {
   setInterval(limitGrowth, LOOK_EVERY_MS).unref();
 }
 
+/** By which it grows; V8's own is 2. */
+let factor = 2;
+
 function limitGrowth(): void {
-  setFlagsFromString(`--semi-space-growth-factor=${youngBytes() < MOST_YOUNG_BYTES ? 2 : 1}`);
+  const wanted = youngBytes() < MOST_YOUNG_BYTES ? 2 : 1;
+  if (wanted === factor) return;
+  factor = wanted;
+  setFlagsFromString(`--semi-space-growth-factor=${factor}`);
 }
 
 export function youngBytes(): number {
