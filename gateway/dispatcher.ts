@@ -293,12 +293,11 @@ export class Dispatcher {
     }
   }
 
-  /** What the one that waits longest has waited is about what a newcomer would. */
+  /** What the longest waiting have waited is about what a newcomer would. */
   #retryAfterSeconds(waiting: Iterable<Waiting>): number {
-    const nowMs = performance.now();
-    let oldestMs = nowMs;
-    for (const { arrivalMs } of waiting) oldestMs = Math.min(oldestMs, arrivalMs);
-    const waitedMs = nowMs - oldestMs;
+    // The first has waited longest, but for those that a replica has failed. Many are refused at a time: it is not looked for among all.
+    const [oldest] = waiting;
+    const waitedMs = oldest ? performance.now() - oldest.arrivalMs : 0;
     return Math.min(MAX_RETRY_AFTER_SECONDS, Math.max(1, waitedMs / 1000));
   }
 }

@@ -136,13 +136,6 @@ export class Exchange extends Queued implements Waiting, AttemptOwner {
     attempt.send(posting.path, headers, posting.body);
   }
 
-  #leaveQueue(nowMs: number): void {
-    if (this.#queuedMs === null) return;
-    this.#queueMs += nowMs - this.#queuedMs;
-    this.#trace?.waited(this.#queuedMs, nowMs);
-    this.#queuedMs = null;
-  }
-
   refuse(error: ApiError, outcome: 'shed' | 'failed'): void {
     if (this.explain) this.#explanation = this.#refusal(error);
     this.#fail(error, outcome);
@@ -220,6 +213,14 @@ export class Exchange extends Queued implements Waiting, AttemptOwner {
     const { request } = this.accepted;
     this.#parts.heldBytes.give(request.body.length);
     request.body = NO_BODY;
+  }
+
+  /** For a replica, or for good. */
+  #leaveQueue(nowMs: number): void {
+    if (this.#queuedMs === null) return;
+    this.#queueMs += nowMs - this.#queuedMs;
+    this.#trace?.waited(this.#queuedMs, nowMs);
+    this.#queuedMs = null;
   }
 
   #retry(replica: LiveReplica, reason: string): void {

@@ -26,7 +26,7 @@ export async function readTraceFile(
   let said = 0;
   const begin = () => {
     format ??= formatOf(before, path, what);
-    parser = traceParser(format, what, classes && { classes });
+    parser = traceParser(format, what, classes);
     for (const line of before) parser.line(line);
   };
   try {

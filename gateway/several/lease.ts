@@ -113,12 +113,11 @@ export class LeaseKeeper {
   }
 
   async #readOthers(): Promise<void> {
-    let demands: GatewayDemand[] | null = null;
     try {
-      demands = await within(WRITE_WITHIN_MS, 'reading the leases', gatewayDemands(this.#db));
+      this.#onDemands(await within(WRITE_WITHIN_MS, 'reading the leases', gatewayDemands(this.#db)));
     } catch (error) {
       this.#logger.warn({ error: messageOf(error) }, 'the leases of the other gateways cannot be read');
+      this.#onDemands(null);
     }
-    this.#onDemands(demands);
   }
 }

@@ -12,8 +12,8 @@ export interface TraceNotes {
   unreadFields: Record<string, number>;
 }
 
-/** @param requests by arrival */
-export function traceNotes(requests: readonly TraceRequest[], outOfOrder: number): Omit<TraceNotes, 'unreadFields'> {
+/** @param requests by arrival; `unread` in how many rows each field was that the format does not know */
+export function traceNotes(requests: readonly TraceRequest[], outOfOrder: number, unread: ReadonlyMap<string, number>): TraceNotes {
   let duplicates = 0;
   let longestGapMs = 0;
   for (let from = 0; from < requests.length; ) {
@@ -25,5 +25,5 @@ export function traceNotes(requests: readonly TraceRequest[], outOfOrder: number
     if (to < requests.length) longestGapMs = Math.max(longestGapMs, requests[to]!.arrivalMs - arrivalMs);
     from = to;
   }
-  return { outOfOrder, duplicates, longestGapSeconds: longestGapMs / 1000 };
+  return { outOfOrder, duplicates, longestGapSeconds: longestGapMs / 1000, unreadFields: Object.fromEntries(unread) };
 }

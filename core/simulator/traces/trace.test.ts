@@ -62,7 +62,7 @@ describe('what a trace says', () => {
   });
 
   it('of classes is one of those that there are', () => {
-    const parser = traceParser('jsonl', 'trace', { classes: ['chat'] });
+    const parser = traceParser('jsonl', 'trace', ['chat']);
     for (const line of [row(), row(', "class": "chat"'), row(', "class": "nope"')]) parser.line(line);
     const { requests, rejected } = parser.end();
     expect(requests.map((r) => r.class)).toEqual([undefined, 'chat']);

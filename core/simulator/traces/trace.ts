@@ -38,20 +38,13 @@ export interface TraceParser {
 
 const EXAMPLES = 10;
 
-/**
- * @param what what is parsed, as errors call it: `trace chat.csv`; `firstLine` the number of the first line that comes, from 1; `classes` those
- *   that a row may name, any where absent
- */
-export function traceParser(
-  format: TraceFormat,
-  what: string,
-  { firstLine = 1, classes }: { firstLine?: number; classes?: readonly string[] } = {},
-): TraceParser {
+/** @param what what is parsed, as errors call it: `trace chat.csv`; `classes` those that a row may name, any where absent */
+export function traceParser(format: TraceFormat, what: string, classes?: readonly string[]): TraceParser {
   const unread = new Map<string, number>();
   const parse = lineParser(format, unread);
   const requests: TraceRequest[] = [];
   const rejected: RejectedRows = { count: 0, examples: [] };
-  let lines = firstLine - 1;
+  let lines = 0;
   let outOfOrder = 0;
   let previousMs = 0;
   return {
@@ -73,7 +66,7 @@ export function traceParser(
       if (requests.length === 0) throw noRequests(format, what, lines, rejected);
       if (outOfOrder > 0) requests.sort((a, b) => a.arrivalMs - b.arrivalMs);
       if (format === 'azure') rebase(requests); // its rows carry calendar times
-      return { requests, rejected, notes: { ...traceNotes(requests, outOfOrder), unreadFields: Object.fromEntries(unread) } };
+      return { requests, rejected, notes: traceNotes(requests, outOfOrder, unread) };
     },
   };
 }
